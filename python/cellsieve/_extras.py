@@ -1,0 +1,20 @@
+"""Libraries that are not always there, each with the line that installs it."""
+
+import importlib
+from typing import Any
+
+
+def require(module: str, extra: str, purpose: str) -> Any:
+    """Imports `module`, or says what it is needed for and how to get it.
+
+    Raises:
+        ImportError: the module is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise ImportError(
+            f"{purpose} needs {package}, which is not installed; "
+            f"install it with: pip install 'cellsieve[{extra}]'"
+        ) from error

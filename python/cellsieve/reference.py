@@ -1,0 +1,1 @@
+"""The numpy reference: short, slow, obviously right; the oracle of the tests and of `bench`."""

@@ -1,0 +1,150 @@
+//! The pixels outside every cell, and their exact quantile.
+//!
+//! The quantile is numpy's method "linear" (Hyndman & Fan 1996, definition 7): with the n values
+//! sorted, it lies at position h = (n - 1) q, between the values at floor(h) and the one after.
+//! Results are equal to `numpy.quantile` (2.4) to the last bit, so a pixel or a cell that lies just
+//! on a limit falls on the same side here and there.
+
+/// A multiset of pixels.
+pub trait Background<T>: Default {
+    /// Adds some pixels.
+    fn add(&mut self, pixels: &[T]);
+    /// Adds `n` pixels of value zero.
+    fn add_zeros(&mut self, n: u64);
+    /// The quantile `q`, between 0 and 1; NaN where there is no pixel.
+    fn quantile(self, q: f64) -> f64;
+}
+
+/// Where a quantile lies among n sorted values: between `previous` and `next`, `gamma` of the way.
+struct Position {
+    previous: u64,
+    next: u64,
+    gamma: f64,
+}
+
+impl Position {
+    fn of(q: f64, n: u64) -> Self {
+        let last = n - 1;
+        let h = last as f64 * q;
+        if h >= last as f64 {
+            return Position { previous: last, next: last, gamma: 0.0 };
+        }
+        let previous = h.floor();
+        Position { previous: previous as u64, next: previous as u64 + 1, gamma: h - previous }
+    }
+}
+
+/// Between `a` and `b`, from whichever end is nearer: numpy's `_lerp`, the same roundings in the
+/// same order.
+macro_rules! lerp {
+    ($a:expr, $b:expr, $gamma:expr, $float:ty) => {{
+        let (a, b, gamma) = ($a, $b, $gamma);
+        let difference = b - a;
+        if gamma >= 0.5 {
+            b - difference * ((1.0 - gamma) as $float)
+        } else {
+            a + difference * (gamma as $float)
+        }
+    }};
+}
+
+/// Counts of integer pixels. Consecutive pixels go to different tables: equal neighbours, the rule
+/// in a background, would otherwise wait for each other's count to reach memory.
+pub struct Counts<T> {
+    tables: [Vec<u32>; TABLES],
+    pixel: std::marker::PhantomData<T>,
+}
+
+const TABLES: usize = 4;
+
+macro_rules! counts {
+    ($integer:ty) => {
+        impl Default for Counts<$integer> {
+            fn default() -> Self {
+                let table = || vec![0; 1 + <$integer>::MAX as usize];
+                Counts { tables: std::array::from_fn(|_| table()), pixel: std::marker::PhantomData }
+            }
+        }
+
+        impl Background<$integer> for Counts<$integer> {
+            #[inline]
+            fn add(&mut self, pixels: &[$integer]) {
+                let [a, b, c, d] = self.tables.each_mut().map(|table| {
+                    // A table of known length: no index needs a check.
+                    <&mut [u32; 1 + <$integer>::MAX as usize]>::try_from(&mut table[..])
+                        .expect("length is fixed")
+                });
+                let fours = pixels.chunks_exact(4);
+                for &pixel in fours.remainder() {
+                    a[pixel as usize] += 1;
+                }
+                for four in fours {
+                    a[four[0] as usize] += 1;
+                    b[four[1] as usize] += 1;
+                    c[four[2] as usize] += 1;
+                    d[four[3] as usize] += 1;
+                }
+            }
+
+            fn add_zeros(&mut self, n: u64) {
+                self.tables[0][0] += n as u32;
+            }
+
+            fn quantile(self, q: f64) -> f64 {
+                let counts =
+                    |value: usize| self.tables.iter().map(|table| u64::from(table[value])).sum::<u64>();
+                let n = (0..self.tables[0].len()).map(counts).sum();
+                if n == 0 {
+                    return f64::NAN;
+                }
+                let position = Position::of(q, n);
+                // Walk up the sorted values to the two that enclose the quantile.
+                let mut below = 0;
+                let mut previous = None;
+                for value in 0..self.tables[0].len() {
+                    below += counts(value);
+                    if previous.is_none() && below > position.previous {
+                        previous = Some(value as f64);
+                    }
+                    if below > position.next {
+                        return lerp!(previous.unwrap_or(value as f64), value as f64, position.gamma, f64);
+                    }
+                }
+                unreachable!("the counts add up to n")
+            }
+        }
+    };
+}
+
+counts!(u8);
+counts!(u16);
+
+/// Floating-point pixels have no table to count in: they are kept, and two are selected.
+#[derive(Default)]
+pub struct Values(Vec<f32>);
+
+impl Background<f32> for Values {
+    fn add(&mut self, pixels: &[f32]) {
+        self.0.extend_from_slice(pixels);
+    }
+
+    fn add_zeros(&mut self, n: u64) {
+        self.0.resize(self.0.len() + n as usize, 0.0);
+    }
+
+    fn quantile(mut self, q: f64) -> f64 {
+        if self.0.is_empty() {
+            return f64::NAN;
+        }
+        let position = Position::of(q, self.0.len() as u64);
+        let (_, &mut previous, above) =
+            self.0.select_nth_unstable_by(position.previous as usize, f32::total_cmp);
+        let next = if position.next > position.previous {
+            above.iter().copied().min_by(f32::total_cmp).unwrap_or(previous)
+        } else {
+            previous
+        };
+        // numpy interpolates float32 values in float32.
+        f64::from(lerp!(previous, next, position.gamma, f32))
+    }
+}

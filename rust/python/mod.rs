@@ -1,0 +1,20 @@
+//! The Python module `cellsieve._core`: thin functions over the kernels.
+//!
+//! Every call converts its arguments attached to the interpreter, computes detached from it (so
+//! that threads scale), and wraps the result.
+
+mod arrays;
+mod cells;
+mod errors;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use super::cells::{Measurement, measure};
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}
