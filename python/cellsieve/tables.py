@@ -2,7 +2,7 @@
 
 import gzip
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -49,12 +49,12 @@ def read_table(
 
 def read_csv(path: str | os.PathLike[str], *, text: tuple[str, ...] = ()) -> pd.DataFrame:
     """Pandas' reader with the settings that change no value."""
-    missing: Mapping[str, list[str]] = dict.fromkeys(text, [""])
     header = pd.read_csv(path, nrows=0).columns
+    missing = {name: [""] if name in text else ["", "NaN", "nan"] for name in header}
     return pd.read_csv(
         path,
         dtype=dict.fromkeys(text, str),
-        na_values={**dict.fromkeys(header, ["", "NaN", "nan"]), **missing},
+        na_values=missing,
         keep_default_na=False,
         float_precision="round_trip",
         low_memory=False,
