@@ -2,3 +2,13 @@
 
 from cellsieve._core import __version__ as __version__
 from cellsieve.cells import measure as measure
+from cellsieve.cells import measure_file as measure_file
+from cellsieve.files import read_image as read_image
+from cellsieve.files import read_mask as read_mask
+from cellsieve.files import write_png as write_png
+from cellsieve.images import ImageSet as ImageSet
+from cellsieve.measuring import measure_images as measure_images
+from cellsieve.measuring import measure_to as measure_to
+from cellsieve.tables import read_table as read_table
+from cellsieve.tables import write_table as write_table
+from cellsieve.vocabulary import rename_columns as rename_columns

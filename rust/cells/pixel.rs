@@ -46,7 +46,7 @@ fn count<T: Copy>(pixels: &[T], above: impl Fn(T) -> bool) -> u64 {
 macro_rules! integer_pixel {
     ($integer:ty, $wrap:expr) => {
         impl Pixel for $integer {
-            type Background = Counts<Self>;
+            type Background = Counts<{ 1 + <$integer>::MAX as usize }>;
 
             fn count_above(pixels: &[Self], threshold: f64) -> u64 {
                 // An integer is above t just where it is above floor(t).

@@ -6,6 +6,7 @@
 mod arrays;
 mod cells;
 mod errors;
+mod files;
 
 use pyo3::prelude::*;
 
@@ -13,6 +14,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::cells::{Measurement, measure};
+    #[pymodule_export]
+    use super::files::{measure_file, read_image, read_mask, write_png};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
