@@ -3,6 +3,11 @@
 from cellsieve._core import __version__ as __version__
 from cellsieve.cells import measure as measure
 from cellsieve.cells import measure_file as measure_file
+from cellsieve.cleaning import Rule as Rule
+from cellsieve.cleaning import clean as clean
+from cellsieve.cleaning import clean_to as clean_to
+from cellsieve.cleaning import percentile_limits as percentile_limits
+from cellsieve.cleaning import read_rules as read_rules
 from cellsieve.files import read_image as read_image
 from cellsieve.files import read_mask as read_mask
 from cellsieve.files import write_png as write_png

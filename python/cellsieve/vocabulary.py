@@ -27,7 +27,9 @@ _NAMES: dict[str, dict[str, str]] = {
 }
 
 
-def rename_columns(table: pd.DataFrame, columns: Vocabulary) -> pd.DataFrame:
+def rename_columns(
+    table: pd.DataFrame, columns: Vocabulary, *, keep: tuple[str, ...] = ()
+) -> pd.DataFrame:
     """A cell table with the column names of another program; no value changes.
 
     Args:
@@ -36,6 +38,7 @@ def rename_columns(table: pd.DataFrame, columns: Vocabulary) -> pd.DataFrame:
             (ObjectNumber, AreaShape_...; what CellProfiler has no name for keeps its own), or
             "notebook": the four columns cell_ID ("<image>_<label>"), bbox ("(first row, last row,
             first column, last column)" as the convention counts them), fraction and Label.
+        keep: columns that "notebook" keeps besides.
 
     Raises:
         ValueError: another name.
@@ -52,7 +55,7 @@ def rename_columns(table: pd.DataFrame, columns: Vocabulary) -> pd.DataFrame:
         text["fraction"] = table["fraction"]
         if "class_label" in table:
             text["Label"] = table["class_label"]
-        return text
+        return text.join(table[[name for name in keep if name in table]])
     if columns not in _NAMES:
         raise ValueError(
             f"columns: found {columns!r}; expected 'cellsieve', 'skimage', 'cellprofiler' or "

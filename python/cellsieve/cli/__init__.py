@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from cellsieve import __version__
+from cellsieve.cli import cells
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"cellsieve {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    del commands  # filled by the modules of this package
+    cells.add_commands(commands)
     return top
 
 
@@ -32,6 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cellsieve: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("cellsieve: interrupted", file=sys.stderr)
+        print("cellsieve: interrupted; what is finished is kept", file=sys.stderr)
         return 130
     return code
