@@ -49,16 +49,13 @@ class Rule:
         ends = [end for end in (self.lower, self.upper) if end is not None]
         if not ends:
             raise ValueError(f"rule for {self.column}: neither lower nor upper is given")
+        found = f"rule for {self.column}: found lower {self.lower} and upper {self.upper}"
+        if self.kind == "percentile" and not all(0 <= end <= 1 for end in ends):
+            raise ValueError(
+                f"{found}; percentiles are numbers from 0 to 1 (0.001 is the 0.1 % one)"
+            )
         if any(end != end for end in ends) or ends != sorted(ends):
-            raise ValueError(
-                f"rule for {self.column}: found lower {self.lower} and upper {self.upper}; "
-                "expected lower <= upper"
-            )
-        if self.kind == "percentile" and not (ends[0] >= 0 and ends[-1] <= 1):
-            raise ValueError(
-                f"rule for {self.column}: found lower {self.lower} and upper {self.upper}; "
-                "percentiles are numbers from 0 to 1 (0.001 is the 0.1 % one)"
-            )
+            raise ValueError(f"{found}; expected lower <= upper")
 
 
 def read_rules(path: str | os.PathLike[str]) -> list[Rule]:

@@ -29,10 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        print(f"cellsieve: error: {error}", file=sys.stderr)
-        return 2
+    except (ValueError, TypeError, ImportError) as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
         print("cellsieve: interrupted; what is finished is kept", file=sys.stderr)
         return 130
     return code
+
+
+def _refuse(reason: str) -> int:
+    print(f"cellsieve: error: {reason}", file=sys.stderr)
+    return 2

@@ -80,7 +80,7 @@ def _add_measure(commands: Any) -> None:
         type=float,
         default=0.99,
         metavar="Q",
-        help="the threshold is this quantile of the pixels outside the cells (default: %(default)s)",
+        help="the threshold is this quantile of the pixels outside cells (default: %(default)s)",
     )
     threshold.add_argument(
         "--threshold", type=float, metavar="VALUE", help="one threshold for all images instead"
