@@ -5,6 +5,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
@@ -156,19 +157,24 @@ def measure_file(
 
 def cell_table(measured: _core.Measurement) -> pd.DataFrame:
     """The cells of one image."""
-    table = pd.DataFrame(
+    area, above, threshold = measured.area, measured.area_above, measured.threshold
+    unknown = np.full(len(area), threshold != threshold)
+    with np.errstate(invalid="ignore"):  # the notebook's counts of a cell one pixel wide are 0 / 0
+        fraction = np.where(unknown, np.nan, above / area)
+    return pd.DataFrame(
         {
-            name: getattr(measured, name)
-            for name in ("label", "min_row", "min_col", "max_row", "max_col", "area", "area_above")
+            "label": measured.label,
+            "min_row": measured.min_row,
+            "min_col": measured.min_col,
+            "max_row": measured.max_row,
+            "max_col": measured.max_col,
+            "area": area,
+            "area_above": pd.arrays.IntegerArray(above, unknown),
+            "fraction": fraction,
+            "threshold": np.full(len(area), threshold),
+            "background_area": np.full(len(area), measured.background_area),
         }
     )
-    table["area_above"] = table["area_above"].astype("Int64")
-    if measured.threshold != measured.threshold:
-        table["area_above"] = pd.NA
-    table["fraction"] = (table["area_above"].astype("float64") / table["area"]).astype("float64")
-    table["threshold"] = measured.threshold
-    table["background_area"] = measured.background_area
-    return table.astype({"area_above": "Int64", "background_area": "int64"})
 
 
 def measured(mask: ArrayLike, image: ArrayLike, settings: Settings) -> _core.Measurement:

@@ -30,33 +30,10 @@ def table_path(text: str) -> Path:
     return Path(text)
 
 
-def _add_measure(commands: Any) -> None:
-    command = commands.add_parser(
-        "measure",
-        help="box, area and fraction above background of every cell",
-        description="Measures every cell of a folder of images and writes a table with a row a "
-        "cell, and beside it the image table (cells.parquet: cells.images.csv) with a row an "
-        "image: its files, its threshold, and why it failed if it did.",
-        epilog="Exit code: 0 all images were measured, 1 some were not (the image table says "
-        "why), 2 nothing was done, 130 interrupted (--resume goes on).",
-    )
-    command.add_argument("images", metavar="IMAGES", type=Path, help="folder of the image files")
+def add_image_arguments(command: argparse.ArgumentParser, *, masks_required: bool) -> None:
+    """The arguments that say which files belong together."""
     command.add_argument(
-        "--masks", type=Path, required=True, metavar="FOLDER", help="folder of the masks"
-    )
-    command.add_argument(
-        "--labels",
-        type=Path,
-        metavar="TABLE",
-        help="class labels: a table with the columns ID and Label, or image_id and class_label",
-    )
-    command.add_argument(
-        "-o",
-        "--output",
-        type=table_path,
-        required=True,
-        metavar="TABLE",
-        help=f"the cell table to write: {', '.join(FORMATS)}",
+        "--masks", type=Path, required=masks_required, metavar="FOLDER", help="folder of the masks"
     )
     command.add_argument(
         "--image-pattern",
@@ -74,6 +51,43 @@ def _add_measure(commands: Any) -> None:
     command.add_argument(
         "--channel", default="green", help="the channel to measure (default: %(default)s)"
     )
+
+
+def images_of(options: argparse.Namespace) -> ImageSet:
+    """The images that these arguments name."""
+    return ImageSet.from_patterns(
+        f"{options.images}/{options.image_pattern}",
+        f"{options.masks}/{options.mask_pattern}",
+        getattr(options, "labels", None),
+    )
+
+
+def _add_measure(commands: Any) -> None:
+    command = commands.add_parser(
+        "measure",
+        help="box, area and fraction above background of every cell",
+        description="Measures every cell of a folder of images and writes a table with a row a "
+        "cell, and beside it the image table (cells.parquet: cells.images.csv) with a row an "
+        "image: its files, its threshold, and why it failed if it did.",
+        epilog="Exit code: 0 all images were measured, 1 some were not (the image table says "
+        "why), 2 nothing was done, 130 interrupted (--resume goes on).",
+    )
+    command.add_argument("images", metavar="IMAGES", type=Path, help="folder of the image files")
+    command.add_argument(
+        "--labels",
+        type=Path,
+        metavar="TABLE",
+        help="class labels: a table with the columns ID and Label, or image_id and class_label",
+    )
+    command.add_argument(
+        "-o",
+        "--output",
+        type=table_path,
+        required=True,
+        metavar="TABLE",
+        help=f"the cell table to write: {', '.join(FORMATS)}",
+    )
+    add_image_arguments(command, masks_required=True)
     threshold = command.add_mutually_exclusive_group()
     threshold.add_argument(
         "--quantile",
@@ -131,11 +145,7 @@ _positive.__name__ = "positive number"  # what argparse says was expected
 
 
 def _measure(options: argparse.Namespace) -> int:
-    images = ImageSet.from_patterns(
-        f"{options.images}/{options.image_pattern}",
-        f"{options.masks}/{options.mask_pattern}",
-        options.labels,
-    )
+    images = images_of(options)
     say = _silent if options.quiet else print
     say(images)
     table = measure_to(
