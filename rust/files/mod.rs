@@ -9,6 +9,9 @@ mod npy;
 mod npz;
 mod png;
 
+#[cfg(test)]
+mod tests;
+
 pub use image::{Image, Pixels, decode_image, read_image};
 pub use mask::{Labels, Mask, decode_mask, read_mask};
 pub use png::encode as encode_png;
