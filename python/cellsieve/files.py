@@ -107,7 +107,7 @@ def _read_tiff(path: FilePath, max_pixels: int) -> tuple[NDArray[Any], str]:
     try:
         with tifffile.TiffFile(path) as file:
             if not file.series:
-                raise ValueError(f"{os.fspath(path)}: the TIFF file holds no image")
+                raise ValueError("it holds no image")
             series = file.series[0]
             shape, axes = series.shape, series.axes
             if series.size > 4 * _pixels(max_pixels):

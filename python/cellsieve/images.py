@@ -116,6 +116,7 @@ class ImageSet:
         Raises:
             ValueError: a column is missing.
         """
+        frame = frame.reset_index(drop=True)
         paths = [name for name in frame.columns if str(name).startswith(PATH)]
         missing = [name for name in ("image_id", MASK) if name not in frame.columns]
         if missing or len(paths) < 2:

@@ -17,9 +17,9 @@ import pandas as pd
 
 from cellsieve.tables import (
     FORMATS,
+    check_table,
     read_batches,
     read_table,
-    table_format,
     table_writer,
     typed,
     write_table,
@@ -59,7 +59,7 @@ class Journal:
         resume: bool,
         overwrite: bool,
     ) -> None:
-        table_format(output)
+        check_table(output)
         self.output = Path(output)
         self.image_table = image_table_path(output)
         self.parts = self.output.with_name(self.output.name + ".parts")
@@ -143,17 +143,21 @@ class Journal:
         images = self._read_images(self.image_table)
         images = images[~images["image_id"].isin(self.finished()["image_id"])]
         known: set[str] = set()
-        for cells in _whole_images(read_batches(self.output, text=self._text(self.cell_columns))):
-            if list(cells.columns) != list(self.cell_columns):
-                raise ValueError(
-                    f"{self.output}: has the columns {', '.join(cells.columns)}; only a table with "
-                    "cellsieve's own column names can be resumed; overwrite it (--overwrite)"
-                )
+        for cells in _whole_images(self._own_batches()):
             ids = set(cells["image_id"]) & set(images["image_id"])
             known |= ids
             self.add(cells[cells["image_id"].isin(ids)], images[images["image_id"].isin(ids)])
         without_cells = images[~images["image_id"].isin(known)]
         self.add(typed(pd.DataFrame(), self.cell_columns), without_cells)
+
+    def _own_batches(self) -> Iterator[pd.DataFrame]:
+        for cells in read_batches(self.output, text=self._text(self.cell_columns)):
+            if list(cells.columns) != list(self.cell_columns):
+                raise ValueError(
+                    f"{self.output}: has the columns {', '.join(cells.columns)}; only a table with "
+                    "cellsieve's own column names can be resumed; overwrite it (--overwrite)"
+                )
+            yield typed(cells, self.cell_columns)
 
     def _cells(self, part: int) -> Path:
         return self.parts / f"{part:06d}.cells.csv"

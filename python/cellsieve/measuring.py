@@ -17,7 +17,7 @@ from cellsieve.parallel import chunks, default_jobs, run
 from cellsieve.tables import concat
 from cellsieve.vocabulary import Vocabulary, rename_columns
 
-#: The columns that an image table has besides those of its `ImageSet`.
+#: What became of an image; its image table has the columns of its `ImageSet` and the settings too.
 OUTCOME_COLUMNS = {
     "image_id": "str",
     "height": "Int64",
@@ -29,6 +29,8 @@ OUTCOME_COLUMNS = {
     "error": "str",
     "warning": "str",
 }
+
+IMAGE_COLUMNS = {"quantile": "float64", **OUTCOME_COLUMNS}
 
 #: `status` of images whose cells are in the table; the rest are in the image table alone.
 MEASURED = ("measured", "no_background")
@@ -145,7 +147,7 @@ def measure_to(
     todo = tasks(images, channel)
     rename_columns(pd.DataFrame(columns=list(CELL_COLUMNS)), columns)
     with Journal(
-        output, CELL_COLUMNS, OUTCOME_COLUMNS, resume=resume, overwrite=overwrite
+        output, CELL_COLUMNS, IMAGE_COLUMNS, resume=resume, overwrite=overwrite
     ) as journal:
         done = _done(journal.finished(), images, settings)
         work = chunks([task for task in todo if task.image_id not in done], jobs or default_jobs())

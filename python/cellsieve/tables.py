@@ -28,6 +28,17 @@ def table_format(path: str | os.PathLike[str]) -> str:
     raise ValueError(f"{os.fspath(path)}: expected a table: {', '.join(FORMATS)}")
 
 
+def check_table(path: str | os.PathLike[str]) -> None:
+    """Refuses a name that no table can have here.
+
+    Raises:
+        ValueError: another extension than those of `FORMATS`.
+        ImportError: .parquet, and the extra `parquet` is not installed.
+    """
+    if table_format(path) == ".parquet":
+        require("pyarrow.parquet", "parquet", "a .parquet table")
+
+
 def read_table(
     path: str | os.PathLike[str], *, text: tuple[str, ...] = ("image_id", "class_label")
 ) -> pd.DataFrame:
@@ -41,8 +52,8 @@ def read_table(
         OSError: the file can't be read.
         ValueError: another extension, or a file that is not such a table.
     """
+    check_table(path)
     if table_format(path) == ".parquet":
-        require("pyarrow", "parquet", "reading .parquet")
         table: pd.DataFrame = pd.read_parquet(path)
         return table
     try:
@@ -63,7 +74,6 @@ def _csv_settings(path: str | os.PathLike[str], text: tuple[str, ...]) -> dict[s
         "dtype": {name: str for name in text if name in header},
         "na_values": {name: [""] if name in text else ["", "NaN", "nan"] for name in header},
         "keep_default_na": False,
-        "float_precision": "round_trip",
         "low_memory": False,
     }
 
@@ -73,7 +83,7 @@ def read_batches(
 ) -> Iterator[pd.DataFrame]:
     """The same table as from `read_table`, some rows at a time."""
     if table_format(path) == ".parquet":
-        parquet = require("pyarrow.parquet", "parquet", "reading .parquet")
+        parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(ROWS):
                 yield batch.to_pandas()
@@ -133,8 +143,8 @@ def _csv_writer(file: IO[bytes] | gzip.GzipFile) -> Callable[[pd.DataFrame], Non
 @contextmanager
 def _parquet_writer(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     """Rows are gathered to groups of one size, whatever the calls bring."""
-    arrow = require("pyarrow", "parquet", "writing .parquet")
-    parquet = require("pyarrow.parquet", "parquet", "writing .parquet")
+    arrow = require("pyarrow", "parquet", "a .parquet table")
+    parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
     writer: Any = None
     waiting: Any = None
 

@@ -10,10 +10,9 @@ pub(super) fn measure(
     columns: usize,
     threshold: Threshold,
     convention: Convention,
-    divide: bool,
 ) -> (Vec<Region>, f64) {
     let notebook = convention == Convention::Notebook;
-    let image: Vec<f64> = if notebook && divide && image.iter().any(|&pixel| pixel > 255.0) {
+    let image: Vec<f64> = if notebook && image.iter().any(|&pixel| pixel > 255.0) {
         image.iter().map(|pixel| (pixel / 255.0).floor() % 256.0).collect()
     } else {
         image.to_vec()

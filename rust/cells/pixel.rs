@@ -7,6 +7,9 @@ pub trait Pixel: Copy + PartialOrd + Send + Sync + 'static {
     /// What the pixels outside every cell are gathered in.
     type Background: Background<Self>;
 
+    /// Whether pixels are floating-point numbers.
+    const FLOATING: bool = false;
+
     /// How many of `pixels` are strictly above `threshold`; none where it is NaN.
     fn count_above(pixels: &[Self], threshold: f64) -> u64;
 
@@ -77,6 +80,7 @@ integer_pixel!(u16, |pixels| {
 
 impl Pixel for f32 {
     type Background = Values;
+    const FLOATING: bool = true;
 
     fn count_above(pixels: &[Self], threshold: f64) -> u64 {
         count(pixels, |pixel| f64::from(pixel) > threshold)

@@ -41,12 +41,11 @@ fn check<L: Label + TryFrom<i64>, P: Pixel>(
     plain: &[f64],
     threshold: Threshold,
     convention: Convention,
-    divide: bool,
 ) {
     let labels: Vec<L> = ids.iter().map(|&id| L::try_from(id).unwrap_or(L::OUTSIDE)).collect();
     let ids: Vec<i64> = labels.iter().map(|label| label.id().unwrap()).collect();
     let found = measure(&labels, image, columns, threshold, convention, u64::MAX).unwrap();
-    let (regions, value) = naive::measure(&ids, plain, columns, threshold, convention, divide);
+    let (regions, value) = naive::measure(&ids, plain, columns, threshold, convention);
     assert_eq!(found.regions, regions);
     assert_eq!(found.threshold.to_bits(), value.to_bits());
     assert_eq!(found.background_area, ids.iter().filter(|&&id| id == 0).count() as u64);
@@ -68,20 +67,20 @@ proptest! {
 
         let image: Vec<u8> = raw.iter().map(|&pixel| pixel as u8).collect();
         let plain: Vec<f64> = image.iter().map(|&pixel| f64::from(pixel)).collect();
-        check::<u8, u8>(columns, &ids, &image, &plain, threshold, convention, true);
-        check::<i32, u8>(columns, &ids, &image, &plain, threshold, convention, true);
-        check::<u64, u8>(columns, &ids, &image, &plain, threshold, convention, true);
+        check::<u8, u8>(columns, &ids, &image, &plain, threshold, convention);
+        check::<i32, u8>(columns, &ids, &image, &plain, threshold, convention);
+        check::<u64, u8>(columns, &ids, &image, &plain, threshold, convention);
 
         let image: Vec<u16> = raw.iter().map(|&pixel| pixel as u16).collect();
         let plain: Vec<f64> = image.iter().map(|&pixel| f64::from(pixel)).collect();
-        check::<u16, u16>(columns, &ids, &image, &plain, threshold, convention, true);
-        check::<i64, u16>(columns, &ids, &image, &plain, threshold, convention, true);
+        check::<u16, u16>(columns, &ids, &image, &plain, threshold, convention);
+        check::<i64, u16>(columns, &ids, &image, &plain, threshold, convention);
 
         // Whole numbers: their quantile is exact in f32 where no interpolation rounds.
         let image: Vec<f32> = raw.iter().map(|&pixel| pixel as f32).collect();
-        check::<i16, f32>(columns, &ids, &image, &plain, Threshold::Fixed(q * most as f64), convention, false);
-        check::<u32, f32>(columns, &ids, &image, &plain, Threshold::Quantile(0.0), convention, false);
-        check::<u32, f32>(columns, &ids, &image, &plain, Threshold::Quantile(1.0), convention, false);
+        for threshold in [Threshold::Fixed(q * most as f64), Threshold::Quantile(0.0), Threshold::Quantile(1.0)] {
+            check::<i16, f32>(columns, &ids, &image, &plain, threshold, Convention::Cellsieve);
+        }
     }
 
     #[test]
