@@ -103,7 +103,9 @@ proptest! {
             measure(ids, &image, columns, Threshold::Quantile(0.9), Convention::Cellsieve, 0).unwrap().regions
         };
         let mut expected = all(&ids);
-        expected.iter_mut().for_each(|region| region.label = 5_000_000_000 - region.label);
+        for region in &mut expected {
+            region.label = 5_000_000_000 - region.label;
+        }
         expected.reverse();
         prop_assert_eq!(all(&turned), expected);
     }

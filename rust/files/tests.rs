@@ -157,7 +157,7 @@ fn hostile_bytes() {
     for round in 0..20_000 {
         let (format, whole) = &seeds[round % seeds.len()];
         let mut bytes = whole.clone();
-        for _ in 0..1 + next() % 4 {
+        for _ in 0..=next() % 4 {
             let place = next() as usize % bytes.len().max(1);
             match next() % 6 {
                 0 => bytes.truncate(place),
