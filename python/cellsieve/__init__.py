@@ -15,6 +15,8 @@ from cellsieve.files import write_png as write_png
 from cellsieve.images import ImageSet as ImageSet
 from cellsieve.measuring import measure_images as measure_images
 from cellsieve.measuring import measure_to as measure_to
+from cellsieve.rle import decode_rle as decode_rle
+from cellsieve.rle import encode_rle as encode_rle
 from cellsieve.tables import read_table as read_table
 from cellsieve.tables import write_table as write_table
 from cellsieve.vocabulary import rename_columns as rename_columns

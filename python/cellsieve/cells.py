@@ -32,6 +32,9 @@ CELL_COLUMNS = {
     "background_area": "int64",
 }
 
+#: The column that `rle` adds: COCO's compressed run-length encoding.
+RLE_COLUMN = {"rle": "str"}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -42,6 +45,7 @@ class Settings:
     threshold: float | None = None
     convention: Convention = "cellsieve"
     max_pixels: int = MAX_PIXELS
+    rle: bool = False  # decides no number: whether cells are encoded in the same scan
 
     def __post_init__(self) -> None:
         """Refuses what no image could be measured with."""
@@ -54,6 +58,11 @@ class Settings:
                 f"convention: found {self.convention!r}; expected 'cellsieve' or 'notebook'"
             )
         _pixels(self.max_pixels)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of the cell table and their types."""
+        return CELL_COLUMNS | RLE_COLUMN if self.rle else CELL_COLUMNS
 
 
 def measure(
@@ -179,7 +188,12 @@ def cell_table(measured: _core.Measurement) -> pd.DataFrame:
 
 def measured(mask: ArrayLike, image: ArrayLike, settings: Settings) -> _core.Measurement:
     return _core.measure(
-        native(mask), native(image), settings.quantile, settings.threshold, settings.convention
+        native(mask),
+        native(image),
+        settings.quantile,
+        settings.threshold,
+        settings.convention,
+        settings.rle,
     )
 
 
@@ -194,6 +208,7 @@ def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.
             settings.threshold,
             settings.convention,
             _pixels(settings.max_pixels),
+            settings.rle,
         )
     pixels = read_image(image, settings.channel, max_pixels=settings.max_pixels)
     labels = read_mask(mask, max_pixels=settings.max_pixels)

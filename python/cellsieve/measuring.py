@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from cellsieve.cells import CELL_COLUMNS, Convention, Settings, cell_table, measured_file
+from cellsieve.cells import Convention, Settings, cell_table, measured_file
 from cellsieve.files import MAX_PIXELS
 from cellsieve.images import MASK, PATH, ImageSet
 from cellsieve.journal import Journal
 from cellsieve.parallel import chunks, default_jobs, run
-from cellsieve.tables import concat
+from cellsieve.tables import check_table, concat
 from cellsieve.vocabulary import Vocabulary, rename_columns
 
 #: What became of an image; its image table has the columns of its `ImageSet` and the settings too.
@@ -48,6 +48,7 @@ def measure_images(
     executor: Executor | None = None,
     progress: bool | None = None,
     max_pixels: int = MAX_PIXELS,
+    rle: bool = False,
     return_images: bool = False,
 ) -> Any:
     """Measures every cell of a data set, in memory; `measure_to` writes to disk as it goes.
@@ -61,6 +62,8 @@ def measure_images(
             `Client.get_executor()`.
         progress: whether to show a progress bar; if not given, on a terminal only.
         max_pixels: files that declare more are refused.
+        rle: whether to add a column `rle`: each cell's COCO compressed run-length encoding, made
+            in the same scan of the mask; `annotate` then needs no mask.
         return_images: whether to return the image table as well.
 
     Returns:
@@ -82,14 +85,14 @@ def measure_images(
     Warns:
         UserWarning: some images were not measured (unless `return_images`).
     """
-    settings = Settings(channel, quantile, threshold, convention, max_pixels)
+    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
     work = chunks(tasks(images, channel), jobs or default_jobs())
     task = partial(measure_chunk, settings=settings)
     results = dict(
         run(task, work, jobs=jobs, executor=executor, progress=progress, description="measure")
     )
     ordered = [results[place] for place in range(len(work))]
-    cells = concat([result[0] for result in ordered], CELL_COLUMNS)
+    cells = concat([result[0] for result in ordered], settings.columns)
     outcomes = concat([result[1] for result in ordered], OUTCOME_COLUMNS)
     table = image_table(images, outcomes, settings)
     if return_images:
@@ -118,6 +121,7 @@ def measure_to(
     executor: Executor | None = None,
     progress: bool | None = None,
     max_pixels: int = MAX_PIXELS,
+    rle: bool = False,
     resume: bool = False,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -127,8 +131,8 @@ def measure_to(
     is kept in `cells.parquet.parts` until all is; a run that was killed goes on from there.
 
     Args:
-        images, channel, quantile, threshold, convention, jobs, executor, progress, max_pixels: as
-            for `measure_images`.
+        images, channel, quantile, threshold, convention, jobs, executor, progress, max_pixels, rle:
+            as for `measure_images`.
         output: .csv, .csv.gz or .parquet (needs the extra `parquet`).
         columns: names of the columns; see `rename_columns`. Other commands read "cellsieve".
         resume: take over what an earlier run, finished or not, has measured of the same files with
@@ -143,19 +147,24 @@ def measure_to(
         FileExistsError: there is an earlier run's output, and neither `resume` nor `overwrite`.
         ValueError, OSError, ImportError: as `measure_images`, or the output can't be written.
     """
-    settings = Settings(channel, quantile, threshold, convention, max_pixels)
+    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
     todo = tasks(images, channel)
-    rename_columns(pd.DataFrame(columns=list(CELL_COLUMNS)), columns)
+    check_table(output)
+    rename_columns(pd.DataFrame(columns=list(settings.columns)), columns)
     with Journal(
-        output, CELL_COLUMNS, IMAGE_COLUMNS, resume=resume, overwrite=overwrite
+        output, settings.columns, IMAGE_COLUMNS, resume=resume, overwrite=overwrite
     ) as journal:
         done = _done(journal.finished(), images, settings)
         work = chunks([task for task in todo if task.image_id not in done], jobs or default_jobs())
-        task = partial(measure_chunk, settings=settings)
-        for _, (cells, outcomes) in run(
-            task, work, jobs=jobs, executor=executor, progress=progress, description="measure"
-        ):
-            journal.add(cells, image_table(images, outcomes, settings, only=outcomes["image_id"]))
+        journal.work_through(
+            partial(measure_chunk, settings=settings),
+            work,
+            image_rows=lambda rows: image_table(images, rows, settings, only=rows["image_id"]),
+            jobs=jobs,
+            executor=executor,
+            progress=progress,
+            description="measure",
+        )
         finished = journal.finished()
         finished = finished[finished["image_id"].isin([task.image_id for task in todo])]
         table = image_table(images, finished, settings)
@@ -216,7 +225,7 @@ def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFram
         try:
             measured = measured_file(task.mask, task.image, settings)
         except Exception as error:  # whatever is wrong with one image, the others go on
-            outcome.update(status="failed", error=_sentence(error))
+            outcome.update(status="failed", error=sentence(error))
             continue
         table = cell_table(measured)
         table.insert(0, "image_id", task.image_id)
@@ -235,10 +244,10 @@ def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFram
             outcome.update(
                 status="no_background", warning="no pixel lies outside the cells: no background"
             )
-    return concat(cells, CELL_COLUMNS), concat([pd.DataFrame(outcomes)], OUTCOME_COLUMNS)
+    return concat(cells, settings.columns), concat([pd.DataFrame(outcomes)], OUTCOME_COLUMNS)
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
     """An error in one line."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}"

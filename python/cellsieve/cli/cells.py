@@ -121,6 +121,11 @@ def _add_measure(commands: Any) -> None:
         metavar="N",
         help="refuse files that declare more (default: %(default)s)",
     )
+    command.add_argument(
+        "--rle",
+        action="store_true",
+        help="add each cell's run-length encoding, so that 'annotate' needs no mask",
+    )
     again = command.add_mutually_exclusive_group()
     again.add_argument(
         "--resume",
@@ -161,6 +166,7 @@ def _measure(options: argparse.Namespace) -> int:
         max_pixels=options.max_pixels,
         resume=options.resume,
         overwrite=options.overwrite,
+        rle=options.rle,
     )
     say(f"{table['cells'].sum()} cells of {table['status'].isin(MEASURED).sum()} images")
     say(f"cells:  {options.output}")
