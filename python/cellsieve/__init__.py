@@ -1,6 +1,7 @@
 """Sieves faulty cells out of microscopy data and impossible classes out of plate predictions."""
 
 from cellsieve._core import __version__ as __version__
+from cellsieve.annotating import annotate as annotate
 from cellsieve.cells import measure as measure
 from cellsieve.cells import measure_file as measure_file
 from cellsieve.cleaning import Rule as Rule

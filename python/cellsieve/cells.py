@@ -170,7 +170,7 @@ def cell_table(measured: _core.Measurement) -> pd.DataFrame:
     unknown = np.full(len(area), threshold != threshold)
     with np.errstate(invalid="ignore"):  # the notebook's counts of a cell one pixel wide are 0 / 0
         fraction = np.where(unknown, np.nan, above / area)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "label": measured.label,
             "min_row": measured.min_row,
@@ -184,6 +184,9 @@ def cell_table(measured: _core.Measurement) -> pd.DataFrame:
             "background_area": np.full(len(area), measured.background_area),
         }
     )
+    if measured.rle is not None:
+        table["rle"] = pd.Series(measured.rle, dtype="str")
+    return table
 
 
 def measured(mask: ArrayLike, image: ArrayLike, settings: Settings) -> _core.Measurement:
