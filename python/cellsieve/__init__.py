@@ -9,11 +9,14 @@ from cellsieve.cleaning import clean as clean
 from cellsieve.cleaning import clean_to as clean_to
 from cellsieve.cleaning import percentile_limits as percentile_limits
 from cellsieve.cleaning import read_rules as read_rules
+from cellsieve.cropping import CellCrops as CellCrops
+from cellsieve.cropping import crops as crops
 from cellsieve.demo import make_demo_set as make_demo_set
 from cellsieve.files import read_image as read_image
 from cellsieve.files import read_mask as read_mask
 from cellsieve.files import write_png as write_png
 from cellsieve.images import ImageSet as ImageSet
+from cellsieve.masking import masks as masks
 from cellsieve.measuring import measure_images as measure_images
 from cellsieve.measuring import measure_to as measure_to
 from cellsieve.rle import decode_rle as decode_rle

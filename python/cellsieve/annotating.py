@@ -21,7 +21,9 @@ from cellsieve.cleaned import (
     Path_,
     Task,
     channels_of,
+    check_apart,
     do_chunk,
+    natural,
     outline,
     path_of,
     places,
@@ -29,7 +31,6 @@ from cellsieve.cleaned import (
     read_cleaned,
     requested,
     run_tasks,
-    safe_names,
 )
 from cellsieve.cleaning import SEPARATOR
 from cellsieve.composites import check_colours, composite, encode_picture, write_bytes
@@ -129,8 +130,8 @@ def annotate(
         overwrite: remove what an earlier run has written and begin anew.
 
     Returns:
-        The image table of this run, also written beside the output (`annotations.json`:
-        `annotations.images.csv`): `image_id`, `cells` (those annotated), `status` ("done" or
+        The image table of this run, also written beside the output (`a.json`:
+        `a.json.images.csv`): `image_id`, `cells` (those annotated), `status` ("done" or
         "failed"), `error`, `request`. A failed image is not in the output.
 
     Raises:
@@ -174,7 +175,8 @@ def annotate(
         return finished
     if composites is not None:
         Path(composites).mkdir(parents=True, exist_ok=True)
-    files = _file_names(tasks, settings)
+    check_apart(output, table, images)
+    files = {task.image_id: _file_name(task, settings) for task in tasks}
 
     with Journal(output, COLUMNS, OUTCOME_COLUMNS, resume=resume, overwrite=overwrite) as journal:
         if cleaned.has_rle and min_intensity is None and composites is None:
@@ -184,7 +186,7 @@ def annotate(
             listed = run_tasks(
                 journal,
                 tasks,
-                partial(do_chunk, do=Annotated(settings, files), columns=COLUMNS),
+                partial(do_chunk, do=Annotated(settings), columns=COLUMNS),
                 description="annotate",
                 jobs=jobs,
                 executor=executor,
@@ -234,7 +236,6 @@ class Annotated:
     """The annotations of one image, and its picture."""
 
     settings: Settings
-    files: dict[str, str]
 
     def __call__(self, task: Task) -> tuple[pd.DataFrame, Callable[[], None] | None]:
         """Rows with `COLUMNS`, and what writes the picture."""
@@ -261,7 +262,7 @@ class Annotated:
         channels = read_channels(task, [name for name, _ in settings.colours], settings.max_pixels)
         picture = composite(channels, [colour for _, colour in settings.colours])
         content = encode_picture(picture, settings.picture)
-        path = Path(settings.composites) / self.files[task.image_id]
+        path = Path(settings.composites) / _file_name(task, settings)
         return rows, partial(write_bytes, path, content)
 
 
@@ -302,16 +303,12 @@ def _all_done(tasks: Sequence[Task]) -> pd.DataFrame:
     return typed(listed, OUTCOME_COLUMNS).assign(part=pd.Series(dtype="Int64"))
 
 
-def _file_names(tasks: Sequence[Task], settings: Settings) -> dict[str, str]:
-    """The name of each image's file: of its picture, or of its measured channel."""
+def _file_name(task: Task, settings: Settings) -> str:
+    """The name of an image's file: of its picture, or of its measured channel."""
     if settings.composites is not None:
-        names = safe_names(task.image_id for task in tasks)
-        return {image: f"{name}.{settings.picture}" for image, name in names.items()}
-    files = [next(iter(task.channels.values()), task.mask) for task in tasks]
-    for place, task in enumerate(tasks):
-        if settings.channel in task.channels or "image" in task.channels:
-            files[place] = path_of(task, settings.channel or "")
-    return {task.image_id: Path(file).name for task, file in zip(tasks, files, strict=True)}
+        return f"{task.name}.{settings.picture}"
+    measured = task.channels.get(settings.channel or "", task.channels.get("image"))
+    return Path(measured or next(iter(task.channels.values()), task.mask)).name
 
 
 def _rows_of_table(table: Path_, all_cells: bool) -> Iterator[pd.DataFrame]:
@@ -342,7 +339,7 @@ def _categories(cleaned: Cleaned, given: Any, multi: str, table: str) -> Categor
             for label in text.split(SEPARATOR):
                 used.setdefault(label, task.image_id)
     if given is None:
-        labels = sorted(used, key=_natural)
+        labels = sorted(used, key=natural)
         names = labels
     else:
         pairs = _given_categories(given)
@@ -355,12 +352,6 @@ def _categories(cleaned: Cleaned, given: Any, multi: str, table: str) -> Categor
                 f"are {', '.join(places) or 'none'}"
             )
     return Categories(names, places, one=False)
-
-
-def _natural(label: str) -> tuple[bool, int, str]:
-    """Whole numbers in their order, then the rest in theirs."""
-    whole = label.isascii() and label.isdigit()
-    return not whole, int(label) if whole else 0, label
 
 
 def _given_categories(given: Any) -> dict[str, str]:

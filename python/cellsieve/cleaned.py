@@ -54,7 +54,9 @@ class Task(NamedTuple):
     boxes: NDArray[np.int64]  # (cells, 4), half-open
     areas: NDArray[np.int64]
     classes: NDArray[np.object_]  # text, or None
-    request: str = ""  # what is asked for, in short: see `request`
+    name: str  # the id as a file name: see `safe_names`
+    request: str = ""  # what is asked for, in short: see `requested`
+    shard: int = 0  # the file that the image's cells go into, where many share one
 
 
 class Cleaned(NamedTuple):
@@ -136,6 +138,7 @@ def _tasks(cells: pd.DataFrame, images: pd.DataFrame) -> Iterator[Task]:
     channels = [name for name in images.columns if name.startswith(PATH) and name != MASK]
     ids = cells["image_id"].to_numpy(object)
     bounds = [0, *(np.flatnonzero(ids[1:] != ids[:-1]) + 1).tolist(), len(cells)]
+    names = safe_names(ids[start] for start in bounds[:-1])
     for start, end in pairwise(bounds):
         image_id = ids[start]
         image = images.loc[image_id]
@@ -151,6 +154,7 @@ def _tasks(cells: pd.DataFrame, images: pd.DataFrame) -> Iterator[Task]:
             boxes[part] + [0, 0, inclusive, inclusive],
             areas[part],
             classes[part],
+            names[image_id],
         )
 
 
@@ -337,6 +341,20 @@ def do_chunk(
     return concat(rows, columns), concat([pd.DataFrame(outcomes)], OUTCOME_COLUMNS)
 
 
+def check_apart(output: Path_, table: Path_, images: Path_ | None) -> None:
+    """Refuses an output whose image table would replace the one that is read.
+
+    Raises:
+        ValueError: it would.
+    """
+    read = Path(images) if images is not None else image_table_path(table)
+    if image_table_path(output).resolve() == read.resolve():
+        raise ValueError(
+            f"{os.fspath(output)}: its image table would replace {read}, which is read; choose "
+            "another name"
+        )
+
+
 def run_tasks(
     journal: Journal,
     tasks: Sequence[Task],
@@ -409,3 +427,9 @@ def _hashed(text: str) -> str:
     name = re.sub("[^A-Za-z0-9_+-]+", "_", text)[:LONGEST]
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
     return f"{name}-{digest.hexdigest()}"
+
+
+def natural(label: str) -> tuple[bool, int, str]:
+    """Sorts whole numbers in their order, then the rest in theirs."""
+    whole = label.isascii() and label.isdigit()
+    return not whole, int(label) if whole else 0, label

@@ -30,9 +30,13 @@ from cellsieve.vocabulary import Vocabulary, rename_columns
 
 
 def image_table_path(output: str | os.PathLike[str]) -> Path:
-    """Where the image table of a cell table stands: `cells.images.csv` beside `cells.parquet`."""
+    """Where the image table of an output stands.
+
+    `cells.images.csv` beside `cells.parquet`; beside an output that is no table, its whole name
+    comes first (`cells.json.images.csv`), so that the two never meet.
+    """
     path = Path(output)
-    extension = next((end for end in FORMATS if path.name.lower().endswith(end)), path.suffix)
+    extension = next((end for end in FORMATS if path.name.lower().endswith(end)), "")
     return path.with_name(path.name[: len(path.name) - len(extension)] + ".images.csv")
 
 

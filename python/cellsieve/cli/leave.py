@@ -10,7 +10,9 @@ import pandas as pd
 from cellsieve.annotating import annotate
 from cellsieve.cli.cells import positive, table_path
 from cellsieve.composites import COLOURS
+from cellsieve.cropping import SHARD_CELLS, crops
 from cellsieve.files import MAX_PIXELS
+from cellsieve.masking import masks
 
 EPILOG = (
     "Exit code: 0 all images were done, 1 some failed (the image table says why), 2 nothing was "
@@ -21,6 +23,8 @@ EPILOG = (
 def add_commands(commands: Any) -> None:
     """Adds them to the command line."""
     _add_annotate(commands)
+    _add_masks(commands)
+    _add_crops(commands)
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
@@ -174,15 +178,134 @@ def _annotate(options: argparse.Namespace) -> int:
         colours=options.colours,
         **_common(options),
     )
-    return _report(listed, "annotated", options.output, options.quiet)
+    return _report(listed, "cells", "annotated", options.output, options.quiet)
 
 
-def _report(listed: pd.DataFrame, done: str, output: Path, quiet: bool, most: int = 5) -> int:
+def _add_masks(commands: Any) -> None:
+    command = commands.add_parser(
+        "masks",
+        help="masks with only the clean cells",
+        description="Writes the masks again with only the clean cells; ids, format, name and dtype "
+        "stay.",
+        epilog=EPILOG,
+    )
+    _add_clean_argument(command)
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write"
+    )
+    _add_common(command)
+    command.set_defaults(run=_masks)
+
+
+def _masks(options: argparse.Namespace) -> int:
+    listed = masks(options.clean, options.output, **_common(options))
+    return _report(listed, "masks", "written", options.output, options.quiet)
+
+
+def _add_crops(commands: Any) -> None:
+    command = commands.add_parser(
+        "crops",
+        help="one picture a clean cell",
+        description="Cuts every clean cell out of its image, one file a cell, with an index "
+        "(index.csv): path, class label, box and scale of each.",
+        epilog=EPILOG,
+    )
+    _add_clean_argument(command)
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write"
+    )
+    command.add_argument(
+        "--channels",
+        type=names,
+        metavar="NAME,...",
+        help="which, in this order (default: red,green,blue where there are these, else the "
+        "measured one)",
+    )
+    command.add_argument(
+        "--size",
+        type=size,
+        metavar="N or ROWSxCOLS",
+        help="size of every crop; the cell is in its middle (default: the cell's box)",
+    )
+    command.add_argument(
+        "--fit",
+        choices=("cut", "shrink", "stretch"),
+        default="cut",
+        help="cells larger than --size lose their margins, or are scaled down; 'stretch' makes "
+        "every cell fill the crop (default: %(default)s)",
+    )
+    command.add_argument(
+        "--keep",
+        choices=("cell", "cell_and_outside", "all"),
+        default="cell",
+        help="which pixels stay: the cell's own, also those outside every cell (neighbours are "
+        "blanked), or all (default: %(default)s)",
+    )
+    command.add_argument(
+        "--kind",
+        choices=("png", "npz", "tar"),
+        default="png",
+        help="a PNG (1, 3 or 4 channels) or .npz (any) each, or WebDataset shards (default: "
+        "%(default)s)",
+    )
+    command.add_argument("--folders", action="store_true", help="a folder for each class label")
+    command.add_argument(
+        "--per-class", type=positive, metavar="N", help="at most N cells of each class label"
+    )
+    command.add_argument(
+        "--balance",
+        action="store_true",
+        help="of each class label as many cells as there are of the rarest",
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, help="of the choice of cells (default: %(default)s)"
+    )
+    command.add_argument(
+        "--shard-cells",
+        type=positive,
+        default=SHARD_CELLS,
+        metavar="N",
+        help="cells a shard (default: %(default)s)",
+    )
+    _add_common(command)
+    command.set_defaults(run=_crops)
+
+
+def size(text: str) -> int | tuple[int, int]:
+    """An argument like 512 or 512x384."""
+    sides = [int(side) for side in text.lower().split("x")]
+    if len(sides) not in (1, 2):
+        raise ValueError
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+
+
+def _crops(options: argparse.Namespace) -> int:
+    listed = crops(
+        options.clean,
+        options.output,
+        channels=options.channels,
+        size=options.size,
+        fit=options.fit,
+        keep=options.keep,
+        kind=options.kind,
+        folders=options.folders,
+        per_class=options.per_class,
+        balance=options.balance,
+        seed=options.seed,
+        shard_cells=options.shard_cells,
+        **_common(options),
+    )
+    return _report(listed, "cells", "cut out", options.output, options.quiet)
+
+
+def _report(
+    listed: pd.DataFrame, what: str, done: str, output: Path, quiet: bool, most: int = 5
+) -> int:
     """What was done and what was not, and the exit code of that."""
     failed = listed[listed["status"] != "done"]
     if not quiet:
         images = len(listed) - len(failed)
-        print(f"{listed['cells'].sum()} cells of {images} images {done}: {output}")
+        print(f"{listed['cells'].sum()} {what} of {images} images {done}: {output}")
     if len(failed):
         print(f"{len(failed)} images failed:", file=sys.stderr)
         for row in failed.head(most).itertuples():
