@@ -3,11 +3,11 @@
 import os
 import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cellsieve import _core
 from cellsieve._arrays import native
@@ -164,28 +164,34 @@ def measure_file(
     return _single(measured_file(mask_path, image_path, settings), columns)
 
 
-def cell_table(measured: _core.Measurement) -> pd.DataFrame:
-    """The cells of one image."""
-    area, above, threshold = measured.area, measured.area_above, measured.threshold
-    unknown = np.full(len(area), threshold != threshold)
+def cell_table(*measured: _core.Measurement) -> pd.DataFrame:
+    """The cells of some images, one image after the other."""
+
+    def column(name: str) -> NDArray[Any]:
+        return np.concatenate([np.zeros(0, np.int64), *(getattr(one, name) for one in measured)])
+
+    def of_image(values: list[Any], kind: type) -> NDArray[Any]:
+        return np.repeat(np.array(values, kind), [len(one.label) for one in measured])
+
+    area, above = column("area"), column("area_above")
+    threshold = of_image([one.threshold for one in measured], np.float64)
+    unknown = np.isnan(threshold)
     with np.errstate(invalid="ignore"):  # the notebook's counts of a cell one pixel wide are 0 / 0
         fraction = np.where(unknown, np.nan, above / area)
+    boxes = ("label", "min_row", "min_col", "max_row", "max_col")
     table = pd.DataFrame(
         {
-            "label": measured.label,
-            "min_row": measured.min_row,
-            "min_col": measured.min_col,
-            "max_row": measured.max_row,
-            "max_col": measured.max_col,
+            **{name: column(name) for name in boxes},
             "area": area,
             "area_above": pd.arrays.IntegerArray(above, unknown),
             "fraction": fraction,
-            "threshold": np.full(len(area), threshold),
-            "background_area": np.full(len(area), measured.background_area),
+            "threshold": threshold,
+            "background_area": of_image([one.background_area for one in measured], np.int64),
         }
     )
-    if measured.rle is not None:
-        table["rle"] = pd.Series(measured.rle, dtype="str")
+    if measured and measured[0].rle is not None:
+        texts = [text for one in measured for text in one.rle or ()]
+        table["rle"] = pd.Series(texts, dtype="str")
     return table
 
 

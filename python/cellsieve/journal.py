@@ -127,7 +127,9 @@ class Journal:
         task: Callable[[Sequence[Any]], tuple[pd.DataFrame, pd.DataFrame]],
         work: Sequence[Sequence[Any]],
         *,
-        image_rows: Callable[[pd.DataFrame], pd.DataFrame] = lambda outcomes: outcomes,
+        image_rows: Callable[[Sequence[Any], pd.DataFrame], pd.DataFrame] = lambda _, outcomes: (
+            outcomes
+        ),
         jobs: int | None = None,
         executor: Executor | None = None,
         progress: bool | None = None,
@@ -138,13 +140,13 @@ class Journal:
         Args:
             task: gives the cells of a chunk of images, and a row for each image.
             work: the chunks that are not finished.
-            image_rows: makes rows of the image table of those.
+            image_rows: makes rows of the image table of a chunk and those.
             jobs, executor, progress, description: see `parallel.run`.
         """
-        for _, (cells, outcomes) in run(
+        for place, (cells, outcomes) in run(
             task, work, jobs=jobs, executor=executor, progress=progress, description=description
         ):
-            self.add(cells, image_rows(outcomes))
+            self.add(cells, image_rows(work[place], outcomes))
 
     def publish(self, images: pd.DataFrame, columns: Vocabulary) -> None:
         """Writes the output and the image table, in the order of `images`, and removes the parts.

@@ -7,14 +7,16 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from cellsieve import _core
 from cellsieve.cells import Convention, Settings, cell_table, measured_file
 from cellsieve.files import MAX_PIXELS
 from cellsieve.images import MASK, PATH, ImageSet
 from cellsieve.journal import Journal
 from cellsieve.parallel import chunks, default_jobs, run
-from cellsieve.tables import check_table, concat
+from cellsieve.tables import check_table, concat, typed
 from cellsieve.vocabulary import Vocabulary, rename_columns
 
 #: What became of an image; its image table has the columns of its `ImageSet` and the settings too.
@@ -159,7 +161,9 @@ def measure_to(
         journal.work_through(
             partial(measure_chunk, settings=settings),
             work,
-            image_rows=lambda rows: image_table(images, rows, settings, only=rows["image_id"]),
+            image_rows=lambda chunk, outcomes: image_table(
+                images.take([task.row for task in chunk]), outcomes, settings
+            ),
             jobs=jobs,
             executor=executor,
             progress=progress,
@@ -175,6 +179,7 @@ def measure_to(
 class Task(NamedTuple):
     """One image to measure."""
 
+    row: int
     image_id: str
     class_label: str | None
     mask: str
@@ -189,7 +194,7 @@ def tasks(images: ImageSet, channel: str) -> list[Task]:
     """
     table = images.table[_unusable(images, channel)["status"].isna()]
     table = table[["image_id", "class_label", MASK, _path_column(images, channel)]].astype(object)
-    return [Task(*row) for row in table.where(table.notna(), None).itertuples(index=False)]
+    return [Task(*row) for row in table.where(table.notna(), None).itertuples()]
 
 
 def _path_column(images: ImageSet, channel: str) -> str:
@@ -218,7 +223,8 @@ def _unusable(images: ImageSet, channel: str) -> pd.DataFrame:
 
 def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The cells of some images, and a row for each image with what became of it."""
-    cells, outcomes = [], []
+    outcomes: list[dict[str, Any]] = []
+    found: list[tuple[Task, _core.Measurement]] = []
     for task in work:
         outcome: dict[str, Any] = {"image_id": task.image_id}
         outcomes.append(outcome)
@@ -227,16 +233,13 @@ def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFram
         except Exception as error:  # whatever is wrong with one image, the others go on
             outcome.update(status="failed", error=sentence(error))
             continue
-        table = cell_table(measured)
-        table.insert(0, "image_id", task.image_id)
-        table.insert(1, "class_label", task.class_label)
-        cells.append(table)
+        found.append((task, measured))
         outcome.update(
             height=measured.shape[0],
             width=measured.shape[1],
             threshold=measured.threshold,
             background_area=measured.background_area,
-            cells=len(table),
+            cells=len(measured.label),
             status="measured",
             warning=measured.warning,
         )
@@ -244,7 +247,13 @@ def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFram
             outcome.update(
                 status="no_background", warning="no pixel lies outside the cells: no background"
             )
-    return concat(cells, settings.columns), concat([pd.DataFrame(outcomes)], OUTCOME_COLUMNS)
+    # One table for all: a table takes longer to make than a small image to measure.
+    cells = cell_table(*(measured for _, measured in found))
+    counts = [len(measured.label) for _, measured in found]
+    for place, name in enumerate(("image_id", "class_label")):
+        values = np.array([getattr(task, name) for task, _ in found], dtype=object)
+        cells.insert(place, name, pd.Series(np.repeat(values, counts), dtype="str"))
+    return typed(cells, settings.columns), typed(pd.DataFrame(outcomes), OUTCOME_COLUMNS)
 
 
 def sentence(error: Exception) -> str:
@@ -256,13 +265,8 @@ def sentence(error: Exception) -> str:
     return text if known else f"{type(error).__name__}: {text}"
 
 
-def image_table(
-    images: ImageSet,
-    outcomes: pd.DataFrame,
-    settings: Settings,
-    only: "pd.Series[str] | None" = None,
-) -> pd.DataFrame:
-    """A row an image (or for `only` these): its files, the settings, what became of it."""
+def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """A row an image: its files, the settings, what became of it."""
     table = images.table.drop(columns="problem")
     table["channel"] = settings.channel
     table["quantile"] = settings.quantile if settings.threshold is None else float("nan")
@@ -272,7 +276,7 @@ def image_table(
     unusable = _unusable(images, settings.channel or "")
     for name in ("status", "error"):
         table[name] = unusable[name].fillna(table[name]).astype("str")
-    return table if only is None else table[table["image_id"].isin(only)]
+    return table
 
 
 def _done(finished: pd.DataFrame, images: ImageSet, settings: Settings) -> set[str]:
