@@ -180,9 +180,11 @@ def crops(
     """
     folder = Path(output)
     cleaned = read_cleaned(table, images, all_cells=all_cells)
+    asked = tuple(channels) if channels is not None else _default_channels(cleaned)
+    check_channels(cleaned, asked)
     settings = Settings(
         os.fspath(output),
-        tuple(channels) if channels is not None else _default_channels(cleaned),
+        asked,
         (size, size) if isinstance(size, int) else size,
         fit,
         keep,
@@ -190,7 +192,6 @@ def crops(
         folders,
         max_pixels,
     )
-    check_channels(cleaned, settings.channels)
     check_apart(folder / INDEX, table, images)
     tasks = cleaned.tasks
     if per_class is not None or balance:
