@@ -48,7 +48,7 @@ def test_pycocotools_redraws_the_clean_cells(small_set, small_images, clean_tabl
         cells = small_set / "cells.csv"
         cs.measure_to(small_images, cells, rle=True, overwrite=True, progress=False)
         cs.clean_to(
-            [cells], clean_table, [cs.Rule("fraction", 0.2, 0.8)], "own", min_group=2,
+            [cells], clean_table, [cs.Rule("area", 0.2, 0.8)], "own", min_group=2,
             overwrite=True,
         )  # fmt: skip
     masks = masks_of(clean_table)
@@ -76,7 +76,7 @@ def test_a_table_with_encodings_gives_the_same_bytes(small_set, small_images, cl
     cells = small_set / "encoded.parquet"
     cs.measure_to(small_images, cells, rle=True, progress=False)
     again = small_set / "encoded_clean.parquet"
-    cs.clean_to([cells], again, [cs.Rule("fraction", 0.2, 0.8)], "own", min_group=2)
+    cs.clean_to([cells], again, [cs.Rule("area", 0.2, 0.8)], "own", min_group=2)
     cs.annotate(again, small_set / "from_table.json", progress=False)
     masks = (small_set / "from_masks.json").read_bytes()
     assert (small_set / "from_table.json").read_bytes() == masks
@@ -107,7 +107,7 @@ def test_several_classes_give_several_annotations_or_one(small_set, clean_table)
 
 def test_an_exploded_table_has_its_own_classes_for_a_cell(small_set, clean_table):
     exploded = small_set / "exploded.csv"
-    rules = [cs.Rule("fraction", 0.2, 0.8)]
+    rules = [cs.Rule("area", 0.2, 0.8)]
     cs.clean_to([small_set / "cells.csv"], exploded, rules, "explode", min_group=2)
     cells = clean_cells(exploded)
     twice = cells.duplicated(["image_id", "label"])

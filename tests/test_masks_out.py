@@ -66,7 +66,7 @@ def test_format_and_dtype_stay(small_set, extension, dtype):
         f"{small_set}/images/{{id}}_{{channel}}.png", f"{masks}/{{id}}_label.{extension}"
     )
     cs.measure_to(images, small_set / "cells.csv", progress=False)
-    rules, table = [cs.Rule("fraction", 0.2, 0.8, by=None)], small_set / "clean.csv"
+    rules, table = [cs.Rule("area", 0.2, 0.8, by=None)], small_set / "clean.csv"
     cs.clean_to([small_set / "cells.csv"], table, rules)
     cs.masks(table, small_set / "cleaned", progress=False)
     read = {"png": cs.read_mask, "npy": np.load, "tif": tifffile.imread}.get(
