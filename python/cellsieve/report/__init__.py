@@ -1,0 +1,85 @@
+"""A report that opens in any browser: one page, everything inside."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from cellsieve.journal import image_table_path
+from cellsieve.report.cells import cells_report
+from cellsieve.tables import read_table
+from cellsieve.views import Look, Neighbours
+
+Table = pd.DataFrame | str | os.PathLike[str]
+
+
+def report(
+    table: Table,
+    output: str | os.PathLike[str],
+    *,
+    images: Table | None = None,
+    column: str = "fraction",
+    n: int = 8,
+    seed: int = 0,
+    channels: tuple[str, ...] | list[str] | None = None,
+    neighbours: Neighbours = "dim",
+    outline: bool = True,
+    title: str | None = None,
+    jobs: int | None = None,
+    progress: bool | None = False,
+) -> None:
+    """Writes a report of a cleaned cell table: what was decided, and cells of each class to see.
+
+    Args:
+        table: a cell table as `clean` leaves it, or its file. One that is not cleaned is shown
+            without limits.
+        output: the page, .html. It holds all it needs and asks for nothing elsewhere.
+        images: the image table, or its file; that beside the file of `table` if not given. Without
+            one there are no pictures.
+        column: the column whose distribution and limits are shown.
+        n: cells a gallery (three a class) at most; fewer where there are many classes, so that a
+            page stays small.
+        seed: of the random choice of cells.
+        channels: the channels shown, each in the colour it is named after, else gray; by default
+            those of red, green and blue that there are, or else the measured one.
+        neighbours: pixels of other cells: "dim", "blank" or "show".
+        outline: whether cells are outlined.
+        title: the page's title; the file's name if not given.
+        jobs: number of threads; as many as processors if not given.
+        progress: whether to show a progress bar; None: on a terminal only.
+
+    An empty table, a class without values, cells all dropped, or files that are gone are said on
+    the page.
+
+    Raises:
+        ValueError: `output` is not .html; a column or channel is missing.
+        OSError: a table can't be read, or the page can't be written.
+        ImportError: the extra `report` is not installed.
+    """
+    path = None if isinstance(table, pd.DataFrame) else Path(table)
+    if Path(output).suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{os.fspath(output)}: expected a page: .html")
+    cells = table if isinstance(table, pd.DataFrame) else read_table(table)
+    if images is None and path is not None and image_table_path(path).exists():
+        images = image_table_path(path)
+    if images is not None and not isinstance(images, pd.DataFrame):
+        images = read_table(images)
+    needed = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
+    missing = [name for name in needed if name not in cells.columns]
+    if missing:
+        raise ValueError(
+            f"{path or 'table'}: has no column {', '.join(missing)}; expected a cell table as "
+            "cellsieve measure and cellsieve clean write it"
+        )
+    cells_report(
+        cells,
+        images,
+        output,
+        title=title or (path.name if path else "Cells"),
+        column=column,
+        n=n,
+        seed=seed,
+        look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),
+        jobs=jobs,
+        progress=progress,
+    )
