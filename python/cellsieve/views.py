@@ -116,6 +116,7 @@ def pictures(
     work = []
     by_id = images.drop_duplicates("image_id").set_index("image_id")
     _check_channels(by_id, look)
+    defaults = default_channels(by_id)
     boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
     labels = cells["label"].to_numpy(np.int64).tolist()
     groups: dict[str, list[int]] = {}
@@ -124,7 +125,7 @@ def pictures(
     for image_id, places in groups.items():
         wanted = tuple((place, labels[place], tuple(boxes[place])) for place in places)
         try:
-            work.append([_image(image_id, by_id, look, wanted)])
+            work.append([_image(image_id, by_id, look, defaults, wanted)])
         except ValueError as error:
             for place in places:
                 made[place] = Picture(None, str(error))
@@ -152,6 +153,22 @@ def _paths(row: "pd.Series[Any]") -> dict[str, str]:
     }
 
 
+def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
+    """What is shown of an image table's channels, unless some are chosen.
+
+    Red, green and blue, as far as there are; where the measured one is none of them, that alone.
+    """
+    names = [
+        str(name).removeprefix(PATH)
+        for name in images.columns
+        if str(name).startswith(PATH) and name != MASK
+    ]
+    measured = images["channel"].dropna().astype(str).unique() if "channel" in images else []
+    colours = tuple(name for name in SHOWN if name in names)
+    others = tuple(name for name in measured if name in names and name not in colours)
+    return others or colours or tuple(names[:1])
+
+
 def _check_channels(by_id: pd.DataFrame, look: Look) -> None:
     names = [str(name).removeprefix(PATH) for name in by_id.columns if str(name).startswith(PATH)]
     names.remove("mask") if "mask" in names else None
@@ -162,7 +179,13 @@ def _check_channels(by_id: pd.DataFrame, look: Look) -> None:
         )
 
 
-def _image(image_id: str, by_id: pd.DataFrame, look: Look, cells: tuple[Any, ...]) -> _Image:
+def _image(
+    image_id: str,
+    by_id: pd.DataFrame,
+    look: Look,
+    defaults: tuple[str, ...],
+    cells: tuple[Any, ...],
+) -> _Image:
     if image_id not in by_id.index:
         raise ValueError(f"image {image_id} is not in the image table")
     row = by_id.loc[image_id]
@@ -173,9 +196,7 @@ def _image(image_id: str, by_id: pd.DataFrame, look: Look, cells: tuple[Any, ...
     measured = None if pd.isna(measured) else str(measured)
     if list(paths) == ["image"]:
         return _Image(image_id, str(row[MASK]), (("image", paths["image"]),), measured, cells)
-    names = look.channels or tuple(name for name in SHOWN if name in paths)
-    if not look.channels and (not names or (measured in paths and measured not in names)):
-        names = (measured,) if measured in paths else (next(iter(paths)),)
+    names = look.channels or defaults
     missing = [name for name in names if name not in paths]
     if missing:
         raise ValueError(f"image {image_id}: has no channel {', '.join(missing)}")

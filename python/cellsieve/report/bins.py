@@ -91,10 +91,10 @@ def percentile_of(values: NDArray[np.float64], limit: float) -> float | None:
     return float((below - 1 + (limit - left) / (right - left)) / (len(ordered) - 1))
 
 
-def number(value: float) -> str:
-    """A number to read: at most four significant digits, thousands apart."""
+def number(value: float | None, digits: int = 4) -> str:
+    """A number to read: so many significant digits, thousands apart."""
     if value is None or not math.isfinite(value):
         return "–"
     if abs(value) >= 1000 or value == round(value):
         return f"{value:,.0f}".replace("-", "−")
-    return f"{value:.4g}".replace("-", "−")
+    return f"{value:.{digits}g}".replace("-", "−")

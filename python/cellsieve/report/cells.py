@@ -11,7 +11,7 @@ from cellsieve.measuring import MEASURED
 from cellsieve.picking import BANDS, band, column_values, limits, natural, pick
 from cellsieve.report.bins import Axis, axis_of, histogram, in_short, number, percentile_of
 from cellsieve.report.page import data_uri, write_page
-from cellsieve.views import Look, Picture, pictures, webp
+from cellsieve.views import Look, Picture, default_channels, pictures, webp
 
 #: A page holds about so many bytes of pictures, however many cells it shows.
 PICTURE_BYTES = 4_000_000
@@ -79,6 +79,7 @@ def cells_report(
         "images": _images(images, table),
         "cells": cells,
         "words": _words(table, images, values, cells),
+        "look_words": _look_words(look, images),
         "percentiles": _percentiles(sections),
         "n": n,
         "reasons": REASONS,
@@ -382,8 +383,8 @@ def _words(
         )
     if images is None:
         words.append(
-            "There is no image table beside the cell table, so the cells’ pixels could not be "
-            "found: the galleries show no pictures."
+            "There is no image table beside the cell table, so the cells’ pixels can’t be found: "
+            "the galleries show no pictures."
         )
     else:
         lost = sum(cell["picture"] is None for cell in cells)
@@ -392,6 +393,19 @@ def _words(
                 f"{lost:,} of the {len(cells):,} cells shown have no picture; each says why."
             )
     return words
+
+
+def _look_words(look: Look, images: pd.DataFrame | None) -> str:
+    """How to read the pictures."""
+    if images is None:
+        return ""
+    channels = look.channels or default_channels(images)
+    outlined = "the line is the edge of the cell in its mask; " if look.outline else ""
+    others = {"dim": "neighbours are dimmed; ", "blank": "neighbours are blanked; ", "show": ""}
+    return (
+        f"Pictures: {', '.join(channels)}; {outlined}{others[look.neighbours]}"
+        "brightness is set once an image, so cells of one image can be compared with each other."
+    )
 
 
 def _percentiles(sections: list[dict[str, Any]]) -> list[str]:

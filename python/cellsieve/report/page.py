@@ -1,4 +1,4 @@
-"""Templates to one self-contained page: style, script, data and pictures inside, nothing fetched."""
+"""Templates to one self-contained page: style, script, data and pictures are all inside."""
 
 import base64
 import hashlib

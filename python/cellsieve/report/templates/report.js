@@ -99,6 +99,8 @@
   function tell(section, word) {
     find(".fall", section.element).textContent = whole(section.fall);
     find(".fall-word", section.element).textContent = word;
+    find(".stay", section.element).textContent = whole(section.cells - section.fall);
+    section.element.classList.toggle("moved", moved);
     find(".fell", section.item).textContent = share(section.fall, section.cells);
   }
 
