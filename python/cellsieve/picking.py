@@ -1,6 +1,5 @@
 """Which cells to look at: some of those below, within and above the limits."""
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -113,6 +112,6 @@ def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFra
     return rows
 
 
-def natural(text: str) -> Sequence[Any]:
+def natural(text: str) -> tuple[int, int, str]:
     """A key that sorts "2" before "10"."""
     return (0, int(text), text) if text.isdecimal() else (1, 0, text)

@@ -163,9 +163,9 @@ def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
         for name in images.columns
         if str(name).startswith(PATH) and name != MASK
     ]
-    measured = images["channel"].dropna().astype(str).unique() if "channel" in images else []
+    measured = set(images["channel"].dropna().astype(str)) if "channel" in images else set()
     colours = tuple(name for name in SHOWN if name in names)
-    others = tuple(name for name in measured if name in names and name not in colours)
+    others = tuple(sorted(measured & set(names) - set(colours)))
     return others or colours or tuple(names[:1])
 
 
@@ -188,7 +188,7 @@ def _image(
 ) -> _Image:
     if image_id not in by_id.index:
         raise ValueError(f"image {image_id} is not in the image table")
-    row = by_id.loc[image_id]
+    row: pd.Series[Any] = by_id.loc[[image_id]].iloc[0]
     paths = _paths(row)
     if pd.isna(row.get(MASK)) or not paths:
         raise ValueError(f"image {image_id}: the image table names no mask or no channel")
@@ -276,7 +276,8 @@ def compose(
             total += scaled
         else:
             total += scaled[:, :, None] * np.asarray(COLOURS.get(name, GRAY), np.float32)
-    return (np.clip(np.nan_to_num(total), 0, 1) * 255).astype(np.uint8)
+    colours: Colours = (np.clip(np.nan_to_num(total), 0, 1) * 255).astype(np.uint8)
+    return colours
 
 
 def draw_cell(

@@ -9,8 +9,8 @@ import pandas as pd
 
 from cellsieve.measuring import MEASURED
 from cellsieve.picking import BANDS, band, column_values, limits, natural, pick
-from cellsieve.report.bins import Axis, axis_of, histogram, in_short, number, percentile_of
-from cellsieve.report.page import data_uri, write_page
+from cellsieve.reporting.bins import Axis, axis_of, histogram, in_short, number, percentile_of
+from cellsieve.reporting.page import data_uri, write_page
 from cellsieve.views import Look, Picture, default_channels, pictures, webp
 
 #: A page holds about so many bytes of pictures, however many cells it shows.
@@ -195,16 +195,16 @@ def _section(
 ) -> dict[str, Any]:
     """The numbers of a class."""
     finite = np.isfinite(values)
-    measured = values[finite].to_numpy()
+    measured = np.asarray(values[finite], np.float64)
     judged = _judged(rows, column)
     ends = limits(rows, column)
     lower, upper = _only(ends["lower"]), _only(ends["upper"])
     totals = _totals(rows)
     bars = histogram(measured, axis)
-    kept_bars = histogram(values[finite & _clean(rows)].to_numpy(), axis)
+    kept_bars = histogram(np.asarray(values[finite & _clean(rows)], np.float64), axis)
     top = max(1, *bars)
     # Limits can be moved for the cells that nothing else decides about.
-    movable = values[finite & (judged != "other")].to_numpy()
+    movable = np.asarray(values[finite & (judged != "other")], np.float64)
     distinct, counts = in_short(movable, most)
     return {
         **totals,
@@ -212,7 +212,7 @@ def _section(
         "missing": int(len(values) - len(measured)),
         "lower": lower,
         "upper": upper,
-        "several_limits": bool(ends["lower"].nunique() > 1 or ends["upper"].nunique() > 1),
+        "several_limits": any(len(ends[side].dropna().unique()) > 1 for side in ends),
         "low": int((judged == "low").sum()),
         "high": int((judged == "high").sum()),
         "fixed": int(((judged == "other") & ~_clean(rows)).sum()),
@@ -232,8 +232,9 @@ def _section(
 
 
 def _only(values: "pd.Series[float]") -> float | None:
-    found = values.dropna()
-    return float(found.iloc[0]) if len(found) and found.nunique() == 1 else None
+    """The one value of a column; None where there is none, or several."""
+    found = values.dropna().unique()
+    return float(found[0]) if len(found) == 1 else None
 
 
 def _judged(rows: pd.DataFrame, column: str) -> "pd.Series[Any]":

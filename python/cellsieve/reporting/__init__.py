@@ -6,9 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from cellsieve.journal import image_table_path
-from cellsieve.report.cells import cells_report
+from cellsieve.reporting.cells import cells_report
+from cellsieve.reporting.plates import is_assignment, is_wells, plates_report
 from cellsieve.tables import read_table
 from cellsieve.views import Look, Neighbours
+
+NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
 
 Table = pd.DataFrame | str | os.PathLike[str]
 
@@ -18,6 +21,8 @@ def report(
     output: str | os.PathLike[str],
     *,
     images: Table | None = None,
+    wells: Table | None = None,
+    truth: Table | None = None,
     column: str = "fraction",
     n: int = 8,
     seed: int = 0,
@@ -30,12 +35,18 @@ def report(
 ) -> None:
     """Writes a report of a cleaned cell table: what was decided, and cells of each class to see.
 
+    Of a plates result, it shows the assignments and their margins, how sure the wells are and how
+    reliable that is, and maps of the plates.
+
     Args:
-        table: a cell table as `clean` leaves it, or its file. One that is not cleaned is shown
-            without limits.
+        table: a cell table as `clean` leaves it, or its file; one that is not cleaned is shown
+            without limits. Or a plates result: the table of `PlateLayout.infer` or `decode`.
         output: the page, .html. It holds all it needs and asks for nothing elsewhere.
         images: the image table, or its file; that beside the file of `table` if not given. Without
             one there are no pictures.
+        wells: of a plates result, the table of `PlateLayout.decode`, or its file.
+        truth: of a plates result, the true class of some wells, under the names that `wells` has
+            for the id and the class.
         column: the column whose distribution and limits are shown.
         n: cells a gallery (three a class) at most; fewer where there are many classes, so that a
             page stays small.
@@ -56,24 +67,32 @@ def report(
         OSError: a table can't be read, or the page can't be written.
         ImportError: the extra `report` is not installed.
     """
-    path = None if isinstance(table, pd.DataFrame) else Path(table)
     if Path(output).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
-    cells = table if isinstance(table, pd.DataFrame) else read_table(table)
-    if images is None and path is not None and image_table_path(path).exists():
-        images = image_table_path(path)
-    if images is not None and not isinstance(images, pd.DataFrame):
-        images = read_table(images)
-    needed = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
-    missing = [name for name in needed if name not in cells.columns]
+    path = None if isinstance(table, pd.DataFrame) else Path(table)
+    shown = _loaded(table)
+    if is_assignment(shown) or is_wells(shown):
+        whole = is_assignment(shown)
+        decoded = None if wells is None else _loaded(wells)
+        plates_report(
+            shown if whole else None,
+            decoded if whole else shown,
+            None if truth is None else _loaded(truth),
+            output,
+            title=title or (path.name if path else "Plates"),
+        )
+        return
+    missing = [name for name in NEEDED if name not in shown.columns]
     if missing:
         raise ValueError(
             f"{path or 'table'}: has no column {', '.join(missing)}; expected a cell table as "
-            "cellsieve measure and cellsieve clean write it"
+            "cellsieve measure and cellsieve clean write it, or a result of cellsieve plates"
         )
+    if images is None and path is not None and image_table_path(path).exists():
+        images = image_table_path(path)
     cells_report(
-        cells,
-        images,
+        shown,
+        None if images is None else _loaded(images),
         output,
         title=title or (path.name if path else "Cells"),
         column=column,
@@ -83,3 +102,7 @@ def report(
         jobs=jobs,
         progress=progress,
     )
+
+
+def _loaded(table: Table) -> pd.DataFrame:
+    return table if isinstance(table, pd.DataFrame) else read_table(table)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cellsieve._core import __version__
 from cellsieve._extras import require
-from cellsieve.report.bins import number
+from cellsieve.reporting.bins import number
 from cellsieve.tables import atomic
 
 
@@ -42,7 +42,7 @@ def write_page(output: str | os.PathLike[str], template: str, content: dict[str,
 
 
 def _source(name: str) -> str:
-    return files("cellsieve.report").joinpath("templates", name).read_text(encoding="utf-8")
+    return files("cellsieve.reporting").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def as_json(data: Any) -> str:
