@@ -70,20 +70,21 @@ def plot_distribution(
         return ax
     span = (0.0, 1.0) if column == "fraction" and measured.between(0, 1).all() else None
     _, edges, bars = ax.hist(measured, bins=bins, range=span, color=KEPT)
-    for side, end, align in (("lower", -1, "right"), ("upper", 1, "left")):
+    for side, end in (("lower", -1), ("upper", 1)):
         known = ends[side].dropna().unique()
         if len(known) != 1 or ends[side].isna().any():
             continue
         limit = float(known[0])
         beyond = int((measured < limit).sum() if end < 0 else (measured > limit).sum())
         ax.axvline(limit, color=INK, linestyle="--", linewidth=1)
+        away = end if _room(ax, limit, end) else -end
         ax.annotate(
             f"{beyond:,} {'below' if end < 0 else 'above'} {limit:.4g}",
             (limit, 1),
-            (4 * end, -2),
+            (4 * away, 10),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            ha=align if _room(ax, limit, end) else {"left": "right", "right": "left"}[align],
+            ha="left" if away > 0 else "right",
             va="top",
             fontsize="small",
             color=CUT if beyond else INK,
@@ -163,17 +164,27 @@ def plot_gallery(
         ax.set_axis_off()
     for ax, picture, (_, row), value in zip(
         axes, made, rows.iterrows(), column_values(rows, column), strict=False
-    ):
+    ):  # the last row may have empty places
         if picture.made is None:
             ax.text(
                 0.5, 0.5, picture.problem, ha="center", va="center", wrap=True, fontsize="x-small",
                 parse_math=False,
             )  # fmt: skip
         else:
-            ax.imshow(picture.made)
+            ax.imshow(_squared(picture.made))
         dropped = "clean" in row and not row["clean"]
         ax.set_title(f"{value:.4g}", y=-0.14, fontsize="small", color=CUT if dropped else INK)
     return figure
+
+
+def _squared(colours: Colours) -> Colours:
+    """A picture in the middle of a black square."""
+    rows, columns = colours.shape[:2]
+    side = max(rows, columns)
+    top, left = (side - rows) // 2, (side - columns) // 2
+    square = np.zeros((side, side, 3), np.uint8)
+    square[top : top + rows, left : left + columns] = colours
+    return square
 
 
 def _as_it_is(colours: Colours) -> Colours:
@@ -266,6 +277,8 @@ def _rims(labels: NDArray[Any]) -> NDArray[np.bool_]:
         differ = labels[near] != labels[far]
         rim[near] |= differ
         rim[far] |= differ
+    rim[:-1] |= rim[1:]  # a second pixel: lines of one are lost on a large image
+    rim[:, :-1] |= rim[:, 1:]
     rim &= labels != 0
     return rim
 
