@@ -59,7 +59,8 @@ def plot_distribution(
         raise ValueError(f"bins: found {bins}; expected at least 1")
     ax = _axes(ax, (7, 3.2))
     title = "all cells" if class_label is None else f"class {class_label}"
-    ax.set_title(f"{title} ({len(rows):,} cells)", loc="left", fontsize="medium", parse_math=False)
+    title = f"{title} ({len(rows):,} cells)"
+    ax.set_title(title, loc="left", fontsize="medium", pad=18, parse_math=False)
     ax.set_xlabel(
         column + (f"   ({missing:,} cells without a value)" if missing else ""), parse_math=False
     )

@@ -342,6 +342,7 @@ def _images(images: pd.DataFrame | None, table: pd.DataFrame) -> dict[str, Any]:
     with_cells = table["image_id"].nunique() if "image_id" in table.columns else 0
     if images is None or "status" not in images.columns:
         return {"n": with_cells, "failed": 0, "listed": [], "warned": [], "n_warned": 0}
+    images = images[images["status"] != "no_image"]  # a mask alone is no image that failed
     failed = images[~images["status"].isin(MEASURED)]
     warned = images[images["warning"].notna()] if "warning" in images.columns else images.head(0)
     return {
