@@ -17,7 +17,7 @@ from cellsieve.plots import save
 from cellsieve.wellmap import plate_map, row_name, well_place
 
 mpl.use("agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +103,7 @@ def test_pick_takes_cells_from_their_band() -> None:
 
 def test_pick_refuses_what_it_does_not_know() -> None:
     for wrong in ({"which": "lower"}, {"order": "first"}, {"n": 0}):
-        with pytest.raises(ValueError, match="found .*; expected"):
+        with pytest.raises(ValueError, match=r"found .*; expected"):
             pick(table([0.1]), **wrong)  # type: ignore[arg-type]
 
 
