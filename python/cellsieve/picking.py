@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 Band = Literal["low", "middle", "high", "all"]
 Order = Literal["random", "lowest", "highest"]
@@ -83,12 +84,19 @@ def pick(
     if n < 1:
         raise ValueError(f"n: found {n}; expected at least 1")
     rows = table if which == "all" else table[band(table, column) == which]
-    ranks = column_values(rows, column).reset_index(drop=True).sort_values(kind="stable")
-    places = ranks.dropna().index.to_numpy()
+    values = np.asarray(column_values(rows, column), np.float64)
+    return rows.iloc[choose(values, n, order, seed)]
+
+
+def choose(
+    values: NDArray[np.float64], n: int, order: Order = "random", seed: int = 0
+) -> NDArray[np.int64]:
+    """The places of at most `n` values, by ascending value; NaN is never chosen."""
+    places = np.argsort(values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
     if order == "random" and len(places) > n:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(places), n, replace=False))
-        places = places[chosen]
-    return rows.iloc[places[-n:] if order == "highest" else places[:n]]
+        chosen = np.random.default_rng(seed).choice(len(places), n, replace=False)
+        return places[np.sort(chosen)]
+    return places[max(0, len(places) - n) :] if order == "highest" else places[:n]
 
 
 def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFrame:

@@ -4,7 +4,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 BINS = 80
@@ -35,10 +34,10 @@ def nice_step(least: float) -> float:
     )
 
 
-def axis_of(values: "pd.Series[float]", column: str) -> Axis:
+def axis_of(values: NDArray[np.float64], column: str) -> Axis:
     """From 0 to 1 for fractions, else the range of the values in round numbers."""
     found = values[np.isfinite(values)]
-    if column == "fraction" or found.empty:
+    if column == "fraction" or not found.size:
         return Axis(0.0, 1.0)
     low, high = float(found.min()), float(found.max())
     if low == high:
@@ -52,6 +51,16 @@ def histogram(values: NDArray[np.float64], axis: Axis) -> list[int]:
     counts, _ = np.histogram(values, bins=BINS, range=(axis.low, axis.high))
     found: list[int] = counts.tolist()
     return found
+
+
+def bars_path(bars: list[int], top: int) -> str:
+    """The bars of a histogram in a box of 1000 x 100; what is not empty is at least a hair high."""
+    width = 1000 / len(bars)
+    return "".join(
+        f"M{place * width:.5g} 100v-{max(1.5, 100 * many / top):.4g}h{width:.5g}V100z"
+        for place, many in enumerate(bars)
+        if many
+    )
 
 
 def in_short(values: NDArray[np.float64], most: int) -> tuple[list[float], list[int]]:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.plots import assignment_columns
-from cellsieve.reporting.bins import number
+from cellsieve.reporting.bins import bars_path, number
 from cellsieve.reporting.page import write_page
 from cellsieve.wellmap import plate_map, row_name
 
@@ -193,8 +193,6 @@ def reliability(
 
 def _confidences(confidence: "pd.Series[float]") -> str:
     counts, _ = np.histogram(confidence.dropna(), bins=50, range=(0, 1))
-    from cellsieve.reporting.cells import bars_path
-
     return bars_path(counts.tolist(), max(1, int(counts.max())))
 
 
