@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.images import class_text
+
 Band = Literal["low", "middle", "high", "all"]
 Order = Literal["random", "lowest", "highest"]
 
@@ -109,9 +111,10 @@ def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFra
         return table
     if "class_label" not in table.columns:
         raise ValueError("class_label: the table has no such column")
-    rows = table[table["class_label"] == str(class_label)]
+    labels = class_text(table["class_label"])
+    rows = table[labels == str(class_label)]
     if rows.empty:
-        found = sorted(table["class_label"].dropna().unique(), key=natural)
+        found = sorted(labels.dropna().unique(), key=natural)
         raise ValueError(
             f"class_label: no cell is of class {str(class_label)!r}; the table has "
             + (", ".join(found[:20]) or "none")

@@ -13,8 +13,8 @@ from cellsieve._extras import require
 from cellsieve.files import FilePath, read_image, read_mask
 from cellsieve.images import ImageSet
 from cellsieve.picking import Band, Order, class_rows, column_values, limits, pick
-from cellsieve.tables import atomic, read_table
-from cellsieve.views import Colours, Look, Neighbours, compose, contrast, pictures
+from cellsieve.tables import atomic
+from cellsieve.views import Colours, Look, Neighbours, compose, contrast, image_table, pictures
 from cellsieve.wellmap import plate_map, row_name
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def plot_gallery(
         words = f"no cell is {which}" + ("" if class_label is None else f" in class {class_label}")
         figure.text(0.5, 0.5, words, ha="center", parse_math=False)
         return figure
-    made = pictures(rows, _image_table(images), look, _as_it_is, jobs=jobs)
+    made = pictures(rows, image_table(images), look, _as_it_is, jobs=jobs)
     wide, high = min(across, len(rows)), -(-len(rows) // across)
     figure = plt.figure(figsize=(1.7 * wide, 2.05 * high), layout="constrained")
     axes = figure.subplots(high, wide, squeeze=False).ravel()
@@ -190,12 +190,6 @@ def _squared(colours: Colours) -> Colours:
 
 def _as_it_is(colours: Colours) -> Colours:
     return colours
-
-
-def _image_table(images: ImageSet | pd.DataFrame | FilePath) -> pd.DataFrame:
-    if isinstance(images, ImageSet):
-        return images.table
-    return images if isinstance(images, pd.DataFrame) else read_table(images)
 
 
 def plot_overlay(

@@ -13,9 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve._extras import require
-from cellsieve.files import read_image, read_mask
-from cellsieve.images import MASK, PATH
+from cellsieve.files import FilePath, read_image, read_mask
+from cellsieve.images import MASK, PATH, ImageSet
 from cellsieve.parallel import default_jobs, run
+from cellsieve.tables import read_table
 
 Neighbours = Literal["dim", "blank", "show"]
 Colours = NDArray[np.uint8]
@@ -142,6 +143,17 @@ def pictures(
         for place, picture in drawn:
             made[place] = picture
     return made
+
+
+def image_table(images: "ImageSet | pd.DataFrame | FilePath") -> pd.DataFrame:
+    """The table of a data set's files, however it is given.
+
+    Raises:
+        OSError, ValueError: as `read_table`.
+    """
+    if isinstance(images, ImageSet):
+        return images.table
+    return images if isinstance(images, pd.DataFrame) else read_table(images)
 
 
 def _paths(row: "pd.Series[Any]") -> dict[str, str]:

@@ -1,6 +1,7 @@
 """`cellsieve report`, `cellsieve gallery` and `cellsieve plot`."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def _add_report(commands: Any) -> None:
         "distribution with the limits and cells below, within and above them. Cells can be marked "
         "in the page; 'cellsieve clean --overrides marks.csv' applies the marks. Of a result of "
         "'cellsieve plates infer', the page shows the assignments and how sure they are.",
+        epilog="Exit code: 0 done, 1 done but some pictures could not be made, 2 nothing was done.",
     )
     command.add_argument(
         "table", metavar="TABLE", type=table_path, help="a cleaned cell table, or a plates result"
@@ -188,7 +190,7 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _report(options: argparse.Namespace) -> int:
-    report(
+    lost = report(
         options.table,
         options.output,
         images=options.images,
@@ -200,7 +202,9 @@ def _report(options: argparse.Namespace) -> int:
     )
     if not options.quiet:
         print(f"report: {options.output} ({options.output.stat().st_size / 1e6:.1f} MB)")
-    return 0
+    if lost:
+        print(f"{lost} of the cells shown have no picture; the page says why", file=sys.stderr)
+    return int(lost > 0)
 
 
 def _gallery(options: argparse.Namespace) -> int:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellsieve.images import ImageSet
 from cellsieve.journal import image_table_path
 from cellsieve.reporting.cells import cells_report
 from cellsieve.reporting.plates import is_assignment, is_wells, plates_report
 from cellsieve.tables import read_table
-from cellsieve.views import Look, Neighbours
+from cellsieve.views import Look, Neighbours, image_table
 
 NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
 
@@ -20,7 +21,7 @@ def report(
     table: Table,
     output: str | os.PathLike[str],
     *,
-    images: Table | None = None,
+    images: ImageSet | Table | None = None,
     wells: Table | None = None,
     truth: Table | None = None,
     column: str = "fraction",
@@ -32,7 +33,7 @@ def report(
     title: str | None = None,
     jobs: int | None = None,
     progress: bool | None = False,
-) -> None:
+) -> int:
     """Writes a report of a cleaned cell table: what was decided, and cells of each class to see.
 
     Of a plates result, it shows the assignments and their margins, how sure the wells are and how
@@ -42,7 +43,7 @@ def report(
         table: a cell table as `clean` leaves it, or its file; one that is not cleaned is shown
             without limits. Or a plates result: the table of `PlateLayout.infer` or `decode`.
         output: the page, .html. It holds all it needs and asks for nothing elsewhere.
-        images: the image table, or its file; that beside the file of `table` if not given. Without
+        images: the data set, the image table, or its file; the image table beside the file of `table` if not given. Without
             one there are no pictures.
         wells: of a plates result, the table of `PlateLayout.decode`, or its file.
         truth: of a plates result, the true class of some wells, under the names that `wells` has
@@ -58,6 +59,9 @@ def report(
         title: the page's title; the file's name if not given.
         jobs: number of threads; as many as processors if not given.
         progress: whether to show a progress bar; None: on a terminal only.
+
+    Returns:
+        How many of the cells shown have no picture because a file is gone or damaged.
 
     An empty table, a class without values, cells all dropped, or files that are gone are said on
     the page.
@@ -81,7 +85,7 @@ def report(
             output,
             title=title or (path.name if path else "Plates"),
         )
-        return
+        return 0
     missing = [name for name in NEEDED if name not in shown.columns]
     if missing:
         raise ValueError(
@@ -90,9 +94,9 @@ def report(
         )
     if images is None and path is not None and image_table_path(path).exists():
         images = image_table_path(path)
-    cells_report(
+    return cells_report(
         shown,
-        None if images is None else _loaded(images),
+        None if images is None else image_table(images),
         output,
         title=title or (path.name if path else "Cells"),
         column=column,

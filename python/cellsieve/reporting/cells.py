@@ -41,8 +41,8 @@ def cells_report(
     look: Look,
     jobs: int | None,
     progress: bool | None,
-) -> None:
-    """Writes the page."""
+) -> int:
+    """Writes the page; gives back how many of its cells have no picture though there are images."""
     rows = verdicts(table, column)
     groups = sections_of(table)
     axis = axis_of(rows.value, column)
@@ -94,6 +94,7 @@ def cells_report(
         },
     }
     write_page(output, "cells.html.j2", content)
+    return 0 if images is None else sum(cell["picture"] is None for cell in cells)
 
 
 def _key(table: pd.DataFrame, rows: Verdicts) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.images import class_text
 from cellsieve.overrides import BY_HAND
 from cellsieve.picking import band, column_values, limits, natural
 
@@ -90,7 +91,7 @@ def sections_of(table: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]
     everything = np.arange(len(table))
     if "class_label" not in table.columns:
         return [("All cells", "all", everything)] if len(table) else []
-    labels = table["class_label"]
+    labels = class_text(table["class_label"])
     several = np.zeros(len(table), bool)
     if "reason" in table.columns:
         skipped = np.asarray(table["reason"] == "multi_label", bool)
