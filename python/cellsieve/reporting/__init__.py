@@ -43,8 +43,8 @@ def report(
         table: a cell table as `clean` leaves it, or its file; one that is not cleaned is shown
             without limits. Or a plates result: the table of `PlateLayout.infer` or `decode`.
         output: the page, .html. It holds all it needs and asks for nothing elsewhere.
-        images: the data set, the image table, or its file; the image table beside the file of `table` if not given. Without
-            one there are no pictures.
+        images: the data set, the image table, or its file; the image table beside the file of
+            `table` if not given. Without one there are no pictures.
         wells: of a plates result, the table of `PlateLayout.decode`, or its file.
         truth: of a plates result, the true class of some wells, under the names that `wells` has
             for the id and the class.
