@@ -85,6 +85,7 @@ def cells_report(
         "reasons": REASONS,
         "data": {
             "name": title,
+            "column": column,
             "key": _key(table, rows),
             "axis": [axis.low, axis.high],
             "percentiles": percentiles,

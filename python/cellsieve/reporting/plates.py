@@ -100,7 +100,7 @@ def _assignments(table: pd.DataFrame) -> dict[str, Any]:
                 "name": str(row[table.columns[0]]),
                 "best": int(row["best"]),
                 "posterior": number(row["posterior"]),
-                "margin": number(row.get("margin", float("nan"))),
+                "margin": number(row.get("margin", float("nan")), 3),
                 "wells": row.get("wells"),
                 "certain": bool(certain.iloc[place]),
                 "evidence": str(row.get("evidence", "")),

@@ -230,11 +230,22 @@
   }
 
   const words = { keep: "kept", drop: "dropped" };
+  function sentence(tile) {
+    const cell = data.cells[tile.dataset.cell];
+    const [kind, how] = verdict(tile);
+    if (how === "by hand") return `${words[kind]} by hand; ${cell.said} before`;
+    return how ? `would be ${words[kind]}; ${cell.said} as cleaned` : cell.said;
+  }
   function refreshTile(tile) {
     const cell = data.cells[tile.dataset.cell];
     const [kind] = verdict(tile);
     tile.dataset.verdict = kind;
     find(".verdict", tile).textContent = words[kind];
+    find(".open", tile).setAttribute(
+      "aria-label",
+      `Cell ${cell.label} of image ${cell.image_id}, ${data.column} ${short(cell.value)}, ` +
+        `${sentence(tile)}. Open a larger view.`,
+    );
     press(tile, marks.get(keyOf(cell)));
   }
   const refreshTiles = () => tiles.forEach(refreshTile);
@@ -300,12 +311,8 @@
   function fill() {
     const tile = tileOf.get(current);
     const cell = data.cells[current];
-    const [kind, how] = verdict(tile);
     find("#view-title").textContent = `Cell ${cell.label} of ${cell.image_id}`;
-    find(".said", view).textContent =
-      how === "by hand" ? `${words[kind]} by hand; ${cell.said} before`
-      : how ? `would be ${words[kind]}; ${cell.said} as cleaned`
-      : cell.said;
+    find(".said", view).textContent = sentence(tile);
     find(".picture", view).replaceChildren(find(".open", tile).firstElementChild.cloneNode(true));
     find(".fields", view).replaceChildren(
       ...data.columns.map((name, k) => {
