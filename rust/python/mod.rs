@@ -6,6 +6,7 @@
 mod arrays;
 mod cells;
 mod errors;
+mod plates;
 
 use pyo3::prelude::*;
 
@@ -13,6 +14,9 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::cells::{Measurement, measure};
+
+    #[pymodule_export]
+    use super::plates::{free_energy, instruction_sets, log_sums, marginals, masked_argmax};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

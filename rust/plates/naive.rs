@@ -1,0 +1,1 @@
+//! What the kernels should say, written to be obviously right.
