@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from cellsieve import __version__
+from cellsieve.cli import plates
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"cellsieve {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    del commands  # filled by the modules of this package
+    plates.add_commands(commands)
     return top
 
 

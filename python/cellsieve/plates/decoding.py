@@ -24,13 +24,17 @@ NEGLIGIBLE = 1e-3
 """Assignments less probable than this are left out of a mixture of marginals."""
 
 
+class ConvergenceWarning(UserWarning):
+    """Belief propagation stopped before rows and columns agreed."""
+
+
 def decode(
     layout: PlateLayout,
     test: Table,
     predictions: Source | Sequence[Source],
     posterior: Any = None,
     method: Method = "argmax",
-    kind: Kind = "probability",
+    kind: Kind | None = None,
     *,
     ids: Any = None,
     classes: Any = None,
@@ -77,6 +81,11 @@ def _beliefs(
         given = given.rename("best").rename_axis(layout.columns.experiment).reset_index()
     table, name = load(given, "posterior")
     key = layout.columns.experiment
+    if key not in table.columns and table.shape[1] == 2 and isinstance(given, str | os.PathLike):
+        # The notebook's form: experiment and assignment, with no header or with a bare one.
+        table = pd.read_csv(given, header=None, names=[key, "best"], dtype={key: str})
+        table = table[table[key].notna()]
+        table[key] = table[key].astype(wells.experiments.dtype)
     need(table, name, [key])
     columns = [c for c in table.columns if str(c).startswith("posterior_")]
     if not columns and "best" not in table.columns and "assignment" in table.columns:
@@ -300,6 +309,7 @@ def _by_plate(
         warnings.warn(
             f"belief propagation did not converge in {ROUNDS} rounds on {first(unconverged)}; "
             "the confidences there are rough",
+            ConvergenceWarning,
             stacklevel=4,
         )
     return found

@@ -36,7 +36,7 @@ def infer(
     layout: PlateLayout,
     test: Table,
     predictions: Source | Sequence[Source],
-    kind: Kind = "probability",
+    kind: Kind | None = None,
     *,
     candidates: Candidates = "closed",
     ids: Any = None,

@@ -199,17 +199,19 @@ def join(
     layout: "PlateLayout",
     wells: Wells,
     sources: Source | Sequence[Source],
-    kind: Kind,
+    kind: Kind | None,
     average: Average | None,
     ids: Any = None,
     classes: Any = None,
 ) -> WellScores:
     """The scores of each well: joined by id, averaged over sites and sources.
 
+    Where `kind` is `None`, one class a row is hard, and scores are probabilities.
+
     Raises:
         ValueError: see `PlateLayout.infer`.
     """
-    if kind not in KINDS:
+    if kind not in (None, *KINDS):
         raise ValueError(f"kind: found {kind!r}; expected one of {', '.join(KINDS)}")
     if average not in (None, "probability", "log"):
         raise ValueError(f"average: found {average!r}; expected 'probability' or 'log'")
@@ -228,6 +230,7 @@ def join(
         for source in many
     ]
     hard = [found.scores.ndim == 1 for found in read]
+    kind = kind or ("hard" if all(hard) else "probability")
     if any(hard) != all(hard) or all(hard) != (kind == "hard"):
         wrong = next(found for found in read if (found.scores.ndim == 1) != (kind == "hard"))
         raise ValueError(
