@@ -41,7 +41,6 @@ def measure(
     threshold: float | None,
     convention: str,
 ) -> Measurement: ...
-
 def instruction_sets() -> list[str]: ...
 def masked_argmax(
     scores: NDArray[Any],

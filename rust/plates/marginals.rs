@@ -6,10 +6,15 @@
 //!
 //! ```text
 //! r_ij = 1 / sum of A_ik c_ik over k other than j
-//! c_ij = 1 / (1 + sum of A_kj r_kj over k other than i)
+//! c_ij = 1 / (f + sum of A_kj r_kj over k other than i)
 //! ```
 //!
-//! and the marginal is A r c / (1 + A r c). Vontobel (arXiv:1107.4196) shows that the Bethe free
+//! and the marginal is A r c / (1 + A r c). The odds f of a class to be in no well may be any
+//! positive number (0 where no class is left over): another f scales all r alike and changes no
+//! belief. Left alone, that scale is by far the last thing to settle; so in each round f is chosen such
+//! that the columns expect as many unused classes as there are.
+//!
+//! Vontobel (arXiv:1107.4196) shows that the Bethe free
 //! energy of this graph is convex and that the messages converge; Huang and Jebara
 //! (arXiv:0908.1769) give this form. A sum that leaves one term out is not computed by subtraction,
 //! which cancels where one term is nearly all, but as `rest + (largest - term)`, where `rest` is the
@@ -35,8 +40,8 @@ pub struct Marginals {
     pub converged: bool,
 }
 
-/// Keeps messages finite.
-const MOST: f64 = 1e200;
+/// Keeps messages, and products of two, finite.
+const MOST: f64 = 1e150;
 
 /// Marginals of `exp(log_scores)`, a row a well and a column a class.
 ///
@@ -63,23 +68,23 @@ pub fn marginals(
             converged: true,
         });
     }
-    let free = if weights.rows == weights.columns { 0.0 } else { 1.0 };
     let mut messages = Messages {
         to_columns: vec![0.0; weights.values.len()],
         sums: LeftOut::new(columns),
         next: LeftOut::new(columns),
         incoming: vec![0.0; columns],
         shares: vec![0.0; columns],
+        free: 0.0,
     };
-    let mut round = |damping| send(level, &weights, free, damping, &mut messages);
-    round(None); // columns have said nothing yet
+    send(level, &weights, None, &mut messages); // columns have said nothing yet
     let mut taken = 0;
     let mut residual = f64::INFINITY;
     while taken < iterations.max(1) && residual > tolerance {
         taken += 1;
-        residual = round(Some(damping));
+        messages.free = free_odds(&messages.sums, weights.columns - weights.rows);
+        residual = send(level, &weights, Some(damping), &mut messages);
     }
-    Ok(finish(&weights, free, messages, taken, residual, tolerance))
+    Ok(finish(&weights, messages, taken, residual, tolerance))
 }
 
 /// Sums that leave one term out, a column each.
@@ -99,6 +104,34 @@ impl LeftOut {
     }
 }
 
+/// The f at which the sum of f / (f + T) over the columns, whose sums are T, is `unused`.
+fn free_odds(sums: &LeftOut, unused: usize) -> f64 {
+    if unused == 0 {
+        return 0.0;
+    }
+    let totals = || sums.largest.iter().zip(&sums.rest).map(|(largest, rest)| largest + rest);
+    let expected = |odds: f64| totals().map(|total| odds / (odds + total)).sum::<f64>();
+    // Bisection on the logarithm, between bounds where every column agrees on the side.
+    let odds = (unused as f64 / (sums.rest.len() - unused) as f64).ln();
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for total in totals() {
+        low = low.min(total.ln() + odds);
+        high = high.max(total.ln() + odds);
+    }
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if expected(middle.exp()) < unused as f64 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+        if high - low < 1e-12 {
+            break;
+        }
+    }
+    f64::midpoint(low, high).exp()
+}
+
 struct Messages {
     /// A times the rows' odds: what each cell tells its column.
     to_columns: Vec<f64>,
@@ -106,18 +139,21 @@ struct Messages {
     next: LeftOut,
     /// One row's A times the columns' odds: what each cell tells its row.
     incoming: Vec<f64>,
-    /// 1 / (1 + all a column hears): turns what a cell says into the column's belief.
+    /// 1 / (f + all a column hears): turns what a cell says into the column's belief.
     shares: Vec<f64>,
+    /// f: the odds of a class to be in no well.
+    free: f64,
 }
 
 at_level! {
     /// One round of messages; returns by how much rows and columns still disagree.
-    fn send(weights: &Weights, free: f64, damping: Option<f64>, messages: &mut Messages) -> f64 = send_body
+    fn send(weights: &Weights, damping: Option<f64>, messages: &mut Messages) -> f64 = send_body
 }
 
 #[inline(always)]
-fn send_body(weights: &Weights, free: f64, damping: Option<f64>, messages: &mut Messages) -> f64 {
-    let Messages { to_columns, sums, next, incoming, shares } = messages;
+fn send_body(weights: &Weights, damping: Option<f64>, messages: &mut Messages) -> f64 {
+    let Messages { to_columns, sums, next, incoming, shares, free } = messages;
+    let free = *free;
     let columns = weights.columns;
     next.clear();
     for ((share, largest), rest) in shares.iter_mut().zip(&sums.largest).zip(&sums.rest) {
@@ -229,7 +265,6 @@ fn tell_columns(
 /// Beliefs of the rows, and the Bethe free energy of where the messages ended.
 fn finish(
     weights: &Weights,
-    free: f64,
     mut messages: Messages,
     iterations: usize,
     residual: f64,
@@ -238,6 +273,11 @@ fn finish(
     let columns = weights.columns;
     let mut values = vec![0.0; weights.values.len()];
     let mut log_permanent = weights.log_scale;
+    let unused = weights.columns - weights.rows;
+    let free = free_odds(&messages.sums, unused);
+    if unused > 0 {
+        log_permanent -= unused as f64 * free.ln();
+    }
     let Messages { to_columns, sums, incoming, .. } = &mut messages;
     let rows = weights.values.chunks_exact(columns).zip(to_columns.chunks_exact(columns));
     for ((row, messages), values) in rows.zip(values.chunks_exact_mut(columns)) {

@@ -39,7 +39,9 @@ def _add_fit(steps: Any) -> None:
         description="Learns the groups of classes that share a plate, and on which plates they "
         "were. Writes a layout (JSON) for the other commands.",
     )
-    fit.add_argument("train", metavar="TRAIN", help="table with a row a treated well (CSV, Parquet)")
+    fit.add_argument(
+        "train", metavar="TRAIN", help="table with a row a treated well (CSV, Parquet)"
+    )
     fit.add_argument("-o", "--output", metavar="LAYOUT.json", required=True, help="the layout")
     fit.add_argument("--class-column", default="sirna", metavar="NAME", help="default: sirna")
     fit.add_argument("--experiment", default="experiment", metavar="NAME", help="column name")
@@ -64,7 +66,8 @@ def _add_source(command: Any) -> None:
         help="scores as .npy, .npz, CSV or Parquet, or a submission; several are averaged",
     )
     command.add_argument(
-        "--kind", choices=("probability", "log_probability", "logit", "similarity", "hard"),
+        "--kind",
+        choices=("probability", "log_probability", "logit", "similarity", "hard"),
         help=KIND_HELP,
     )
     command.add_argument("--ids", metavar="FILE", help="ids of the rows, one a line, for .npy")
@@ -72,7 +75,8 @@ def _add_source(command: Any) -> None:
         "--classes", metavar="FILE", help="classes of the columns, one a line, for .npy"
     )
     command.add_argument(
-        "--average", choices=("probability", "log"),
+        "--average",
+        choices=("probability", "log"),
         help="how sites and files are averaged (default: probabilities for probabilities, else logs)",
     )
 
@@ -91,7 +95,9 @@ def _add_infer(steps: Any) -> None:
         help="also write each experiment's assignment number, in the notebook's form",
     )
     infer.add_argument(
-        "--candidates", choices=("closed", "all"), default="closed",
+        "--candidates",
+        choices=("closed", "all"),
+        default="closed",
         help="closed: assignments seen, and what follows from them (default); all: every order",
     )
     infer.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
@@ -106,28 +112,38 @@ def _add_decode(steps: Any) -> None:
     )
     _add_source(decode)
     decode.add_argument(
-        "-o", "--output", metavar="submission.csv", required=True,
+        "-o",
+        "--output",
+        metavar="submission.csv",
+        required=True,
         help="id and class of every well, in the order of TEST",
     )
     decode.add_argument(
-        "--details", metavar="TABLE",
+        "--details",
+        metavar="TABLE",
         help="also write confidence, runner-up and margin of every well (CSV, Parquet)",
     )
     decode.add_argument(
         "--posterior", metavar="TABLE", help="as written by `plates infer -o` or `--groups`"
     )
     decode.add_argument(
-        "--method", choices=("argmax", "assignment", "marginal"), default="argmax",
+        "--method",
+        choices=("argmax", "assignment", "marginal"),
+        default="argmax",
         help="argmax: best allowed class (default); assignment: each class once a plate; "
         "marginal: most probable class given that each is used once, with calibrated confidence",
     )
     decode.add_argument(
-        "--temperature", default=1.0, type=_temperature, metavar="T",
+        "--temperature",
+        default=1.0,
+        type=_temperature,
+        metavar="T",
         help="scores are divided by it before they are exponentiated; a number, or 'fit' "
         "(default: 1)",
     )
     decode.add_argument(
-        "--one-to-one", action="store_true",
+        "--one-to-one",
+        action="store_true",
         help="with --method marginal: each class at most once a plate",
     )
     decode.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
@@ -145,7 +161,10 @@ def _add_check(steps: Any) -> None:
     _add_source(check)
     check.add_argument("-o", "--output", metavar="TABLE", help="every plate (CSV, Parquet)")
     check.add_argument(
-        "--permutations", type=int, default=1000, metavar="N",
+        "--permutations",
+        type=int,
+        default=1000,
+        metavar="N",
         help="random layouts that a match is compared with (default: 1000)",
     )
     check.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
@@ -224,7 +243,9 @@ def run_infer(options: argparse.Namespace) -> int:
         **_source(options),
     )
     shares = [f"share_{k}" for k in range(len(layout.counts))]
-    show = table[[layout.columns.experiment, "wells", "best", "posterior", "margin", *shares]].copy()
+    show = table[
+        [layout.columns.experiment, "wells", "best", "posterior", "margin", *shares]
+    ].copy()
     show["posterior"] = show["posterior"].map("{:.4f}".format)
     show["margin"] = show["margin"].map("{:.1f}".format)
     show[shares] = show[shares].map("{:.3f}".format)

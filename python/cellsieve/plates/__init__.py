@@ -1,6 +1,7 @@
 """Plate structure: which classes share a plate, which group is on which plate, what each well is."""
 
 from cellsieve.plates.agreement import agreement as agreement
+from cellsieve.plates.decoding import ConvergenceWarning as ConvergenceWarning
 from cellsieve.plates.layout import PlateLayout as PlateLayout
 from cellsieve.plates.predictions import Predictions as Predictions
 from cellsieve.plates.predictions import read_predictions as read_predictions

@@ -18,7 +18,7 @@ from cellsieve.plates.wells import Table, Wells, first, load, need, read_wells
 
 ROUNDS = 200
 """Rounds of belief propagation at most."""
-TOLERANCE = 1e-4
+TOLERANCE = 1e-5
 """The difference of beliefs at which it has converged."""
 NEGLIGIBLE = 1e-3
 """Assignments less probable than this are left out of a mixture of marginals."""
@@ -45,9 +45,7 @@ def decode(
 ) -> pd.DataFrame:
     """The class of every well of a test file."""
     if method not in ("argmax", "assignment", "marginal"):
-        raise ValueError(
-            f"method: found {method!r}; expected 'argmax', 'assignment' or 'marginal'"
-        )
+        raise ValueError(f"method: found {method!r}; expected 'argmax', 'assignment' or 'marginal'")
     wells = read_wells(test, layout.columns, layout.plates)
     scores = join(layout, wells, predictions, kind, average, ids, classes)
     beliefs = _beliefs(layout, wells, scores, posterior, threads)

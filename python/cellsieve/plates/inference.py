@@ -99,9 +99,7 @@ def posterior(
             energy = _free_energies(layout, wells, scores, int(experiment))
             matched = energy[plates[None, :], assignments].sum(axis=1)
             # How far to trust the scores, as the row bound has found it.
-            trust = _log_softmax(
-                _log_sum((by_sharpness[experiment] + prior[:, None]).T, axis=1)
-            )
+            trust = _log_softmax(_log_sum((by_sharpness[experiment] + prior[:, None]).T, axis=1))
             again = _log_sum(
                 trust[None, :] + _log_softmax_rows(matched[:, None] * sharpness, fits[experiment]),
                 axis=1,
@@ -163,7 +161,6 @@ def in_place(scores: WellScores, kernel: Any) -> tuple[NDArray[Any], NDArray[Any
     The kernel takes a matrix, its rows that are wanted (all if `None`) and the wells that they
     are, and returns two arrays with a row for each well.
     """
-
     matrix = scores.scores
     step = matrix.dtype.itemsize
     readable = (
@@ -242,9 +239,7 @@ def _crowding(wells: Wells, votes: NDArray[np.int64]) -> NDArray[np.float64]:
     return crowding
 
 
-def _vote_table(
-    layout: PlateLayout, wells: Wells, votes: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _vote_table(layout: PlateLayout, wells: Wells, votes: NDArray[np.int64]) -> NDArray[np.int64]:
     """How many wells of each experiment and plate vote for each group."""
     count = np.zeros((len(wells.experiments), len(layout.plates), layout.n_groups), np.int64)
     np.add.at(count, (wells.experiment, wells.plate, layout.group[votes]), 1)
@@ -302,9 +297,7 @@ def _vote_shares(
     return shares
 
 
-def _sum_by(
-    key: NDArray[np.int64], values: NDArray[np.float64], size: int
-) -> NDArray[np.float64]:
+def _sum_by(key: NDArray[np.int64], values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """The sum of the rows with each key."""
     columns = [np.bincount(key, column, size) for column in values.T]
     return np.stack(columns, axis=1)
@@ -337,9 +330,7 @@ def _log_softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values - _log_sum(values[None, :], axis=1)
 
 
-def _log_softmax_rows(
-    values: NDArray[np.float64], fits: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _log_softmax_rows(values: NDArray[np.float64], fits: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Of each column, over the candidates that are possible."""
     values = np.where(fits[:, None], values, -np.inf)
     return values - _log_sum(values, axis=0)[None, :]

@@ -371,7 +371,6 @@ def _from_json(stored: Any, path: str) -> PlateLayout:
         raise ValueError(f"{path}: a damaged layout: {type(error).__name__}: {error}") from error
     if not same:
         raise ValueError(
-            f"{path}: 'plates' and 'assignments' do not follow from 'layouts'; "
-            "fit the layout again"
+            f"{path}: 'plates' and 'assignments' do not follow from 'layouts'; fit the layout again"
         )
     return layout

@@ -64,12 +64,16 @@ def close(observed: list[Assignment]) -> list[Assignment]:
     reached = {tuple(range(size))}
     frontier = list(reached)
     while frontier:
-        new = {tuple(move[place] for place in each) for each in frontier for move in moves} - reached
+        new = {
+            tuple(move[place] for place in each) for each in frontier for move in moves
+        } - reached
         reached |= new
         frontier = list(new)
         if len(reached) * len(reference) > LIMIT:
             return list(dict.fromkeys(observed))
-    return sorted({tuple(a[place] for place in move) for a in reference.values() for move in reached})
+    return sorted(
+        {tuple(a[place] for place in move) for a in reference.values() for move in reached}
+    )
 
 
 def every(closed: NDArray[np.int64]) -> NDArray[np.int64]:

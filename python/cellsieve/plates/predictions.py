@@ -51,7 +51,9 @@ class Predictions:
         if self.scores.ndim not in (1, 2):
             raise ValueError(f"{self.name}: shape {shape}; expected (rows, classes) or (rows,)")
         if self.ids is not None and len(self.ids) != shape[0]:
-            raise ValueError(f"{self.name}: {len(self.ids)} ids for {shape[0]} rows; expected as many")
+            raise ValueError(
+                f"{self.name}: {len(self.ids)} ids for {shape[0]} rows; expected as many"
+            )
         if self.classes is not None and self.scores.ndim == 2 and len(self.classes) != shape[1]:
             raise ValueError(
                 f"{self.name}: {len(self.classes)} class names for {shape[1]} columns; expected as many"
@@ -243,7 +245,9 @@ def join(
         return _join_hard(layout, wells, read, places)
     of_columns = [_columns(layout, found) for found in read]
     if any(not np.array_equal(other, of_columns[0]) for other in of_columns):
-        raise ValueError("predictions: the files order their classes differently; expected one order")
+        raise ValueError(
+            "predictions: the files order their classes differently; expected one order"
+        )
     matrices = [_numbers(found) for found in read]
     if len(read) == 1 and len(places[0]) == len(wells):
         rows = None
