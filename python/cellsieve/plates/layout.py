@@ -179,6 +179,35 @@ class PlateLayout:
             threads=threads,
         )
 
+    def check(
+        self,
+        test: Table,
+        predictions: Source | Sequence[Source],
+        kind: Kind | None = None,
+        *,
+        ids: Any = None,
+        classes: Any = None,
+        average: Average | None = None,
+        temperature: float = 1.0,
+        permutations: int = 1000,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """See `cellsieve.plates.check.check`."""
+        from cellsieve.plates.check import check
+
+        return check(
+            self,
+            test,
+            predictions,
+            kind,
+            ids=ids,
+            classes=classes,
+            average=average,
+            temperature=temperature,
+            permutations=permutations,
+            seed=seed,
+        )
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the layout as JSON, whole or not at all; a person can read and edit it."""
         with atomic(path) as temporary:
