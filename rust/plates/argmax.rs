@@ -27,7 +27,9 @@ pub struct Ranked {
 }
 
 /// Numbers compared side by side.
-const LANES: usize = 16;
+const LANES: usize = 32;
+/// Numbers searched at once.
+const BLOCK: usize = 64;
 
 impl<T: Score> Candidates<T> {
     /// Candidates from a flag a class.
@@ -71,9 +73,13 @@ impl<T: Score> Candidates<T> {
         Ok(wanted)
     }
 
-    /// The two highest keys in one sweep of the row, then where they stand.
+    /// The one or two highest keys in one sweep of the row, then where they stand.
     fn two_best(&self, level: Level, row: &[T], ranked: &mut [Ranked]) -> T::Key {
-        let (first, second) = two_highest(level, row, &self.ceilings);
+        let (first, second) = if ranked.len() == 1 {
+            (highest(level, row, &self.ceilings), T::LOWEST)
+        } else {
+            two_highest(level, row, &self.ceilings)
+        };
         let class = self.find(level, row, first, 0).unwrap_or(self.classes[0]);
         ranked[0] = Ranked { class, score: row[class as usize].to_f64() };
         if let Some(runner_up) = ranked.get_mut(1) {
@@ -154,16 +160,32 @@ fn two_highest_body<T: Score>(row: &[T], ceilings: &[T::Key]) -> (T::Key, T::Key
         second[lane] = higher(second[lane], lower(key, best[lane]));
         best[lane] = higher(best[lane], key);
     }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            let other = lane + width;
-            second[lane] = higher(higher(second[lane], second[other]), lower(best[lane], best[other]));
-            best[lane] = higher(best[lane], best[other]);
-        }
-        width /= 2;
+    let mut all = (T::LOWEST, T::LOWEST);
+    for (best, second) in best.into_iter().zip(second) {
+        all = (higher(all.0, best), higher(higher(all.1, second), lower(all.0, best)));
     }
-    (best[0], second[0])
+    all
+}
+
+at_level! {
+    /// The highest key under the ceilings.
+    fn highest<T: Score>(row: &[T], ceilings: &[T::Key]) -> T::Key = highest_body
+}
+
+#[inline(always)]
+fn highest_body<T: Score>(row: &[T], ceilings: &[T::Key]) -> T::Key {
+    let mut best = [T::LOWEST; LANES];
+    let (blocks, rest) = row.as_chunks::<LANES>();
+    let (ceiling_blocks, ceiling_rest) = ceilings.as_chunks::<LANES>();
+    for (block, ceilings) in blocks.iter().zip(ceiling_blocks) {
+        for lane in 0..LANES {
+            best[lane] = higher(best[lane], lower(block[lane].key(), ceilings[lane]));
+        }
+    }
+    for (lane, (score, &ceiling)) in rest.iter().zip(ceiling_rest).enumerate() {
+        best[lane] = higher(best[lane], lower(score.key(), ceiling));
+    }
+    best.into_iter().fold(T::LOWEST, higher)
 }
 
 at_level! {
@@ -173,7 +195,7 @@ at_level! {
 
 #[inline(always)]
 fn find_key_body<T: Score>(row: &[T], ceilings: &[T::Key], wanted: T::Key) -> Option<usize> {
-    find_body(row, ceilings, |key, ceiling| (lower(key, ceiling) == wanted) & (ceiling == T::HIGHEST))
+    find_body(row, ceilings, |key, _| key == wanted)
 }
 
 at_level! {
@@ -183,27 +205,30 @@ at_level! {
 
 #[inline(always)]
 fn find_above_body<T: Score>(row: &[T], ceilings: &[T::Key], floor: T::Key) -> Option<usize> {
-    find_body(row, ceilings, |key, ceiling| (lower(key, ceiling) > floor) & (ceiling == T::HIGHEST))
+    find_body(row, ceilings, |key, ceiling| lower(key, ceiling) > floor)
 }
 
+/// The first allowed class whose key is what is looked for; only blocks with a hit are looked at
+/// closely, and whether it is an allowed one.
 #[inline(always)]
 fn find_body<T: Score>(
     row: &[T],
     ceilings: &[T::Key],
     is_it: impl Fn(T::Key, T::Key) -> bool,
 ) -> Option<usize> {
-    let (blocks, _) = row.as_chunks::<LANES>();
-    let (ceiling_blocks, _) = ceilings.as_chunks::<LANES>();
+    let (blocks, _) = row.as_chunks::<BLOCK>();
+    let (ceiling_blocks, _) = ceilings.as_chunks::<BLOCK>();
+    let close = |class: &usize| is_it(row[*class].key(), ceilings[*class]) && ceilings[*class] == T::HIGHEST;
     for (number, (block, ceilings)) in blocks.iter().zip(ceiling_blocks).enumerate() {
-        let mut any = false;
-        for lane in 0..LANES {
-            any |= is_it(block[lane].key(), ceilings[lane]);
+        let mut any = 0u32;
+        for lane in 0..BLOCK {
+            any |= u32::from(is_it(block[lane].key(), ceilings[lane]));
         }
-        if any {
-            let lane = (0..LANES).find(|&lane| is_it(block[lane].key(), ceilings[lane]))?;
-            return Some(number * LANES + lane);
+        if any != 0
+            && let Some(class) = (number * BLOCK..(number + 1) * BLOCK).find(close)
+        {
+            return Some(class);
         }
     }
-    let start = blocks.len() * LANES;
-    (start..row.len()).find(|&class| is_it(row[class].key(), ceilings[class]))
+    (blocks.len() * BLOCK..row.len()).find(close)
 }

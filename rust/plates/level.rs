@@ -1,8 +1,8 @@
 //! Which instructions of the processor a kernel may use, found at run time.
 //!
 //! Wheels are built for any x86-64. The kernels are plain loops; each is compiled once more for
-//! AVX2 and for AVX-512, where the compiler makes the loops two to four times as wide. Nothing in
-//! them depends on the width: a level changes the time, never a result.
+//! AVX2, where the compiler makes the loops twice as wide. Nothing in them depends on the width: a
+//! level changes the time (docs/plates.md), never a result. AVX-512 was tried and gained nothing.
 
 /// A set of instructions that this processor has. It can only be had from the functions below,
 /// so that holding one is proof that its instructions may run.
@@ -14,7 +14,6 @@ pub struct Level(pub(super) Isa);
 pub(super) enum Isa {
     Baseline,
     Avx2,
-    Avx512,
 }
 
 impl Level {
@@ -26,17 +25,8 @@ impl Level {
     pub fn available() -> Vec<Self> {
         let mut levels = vec![Level::BASELINE];
         #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") {
-                levels.push(Level(Isa::Avx2));
-            }
-            if is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-            {
-                levels.push(Level(Isa::Avx512));
-            }
+        if is_x86_feature_detected!("avx2") {
+            levels.push(Level(Isa::Avx2));
         }
         levels
     }
@@ -47,13 +37,12 @@ impl Level {
         Self::available().pop().unwrap_or(Level::BASELINE)
     }
 
-    /// The name that forces it: `baseline`, `avx2` or `avx512`.
+    /// The name that forces it: `baseline` or `avx2`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
             Isa::Baseline => "baseline",
             Isa::Avx2 => "avx2",
-            Isa::Avx512 => "avx512",
         }
     }
 }
@@ -71,20 +60,11 @@ macro_rules! at_level {
             fn avx2$(<$generic: $bound>)?($($argument: $type),*) $(-> $result)? {
                 $body($($argument),*)
             }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-            fn avx512$(<$generic: $bound>)?($($argument: $type),*) $(-> $result)? {
-                $body($($argument),*)
-            }
             match level.0 {
                 // SAFETY: a `Level` exists only where `available` found its instructions.
                 #[cfg(target_arch = "x86_64")]
-                #[allow(unsafe_code)] // run-time dispatch: docs/plates.md has the times it saves
+                #[allow(unsafe_code)] // saves a third of the time of a masked argmax with its runner-up
                 $crate::plates::level::Isa::Avx2 => unsafe { avx2($($argument),*) },
-                // SAFETY: as above.
-                #[cfg(target_arch = "x86_64")]
-                #[allow(unsafe_code)]
-                $crate::plates::level::Isa::Avx512 => unsafe { avx512($($argument),*) },
                 _ => $body($($argument),*),
             }
         }

@@ -1,8 +1,9 @@
 //! How much of a row's score each plate group holds: the row bound of the evidence.
 
+use super::argmax::{Candidates, Ranked};
 use super::exp::exp_nonpositive;
 use super::level::{Level, at_level};
-use super::score::Score;
+use super::score::{Score, Wide};
 
 /// What the scores are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,15 +18,28 @@ pub enum Scale {
 }
 
 /// Groups of columns.
-#[derive(Debug)]
-pub struct Groups {
-    /// Columns in order of their group; ascending within one.
-    columns: Vec<u32>,
-    /// Where each group ends in `columns`.
-    ends: Vec<usize>,
+pub struct Groups<T: Score> {
+    /// All columns that are in a group.
+    members: Candidates<T>,
+    /// A mask of bits for each group: all set for its columns.
+    masks: Vec<Vec<u32>>,
+    /// The same for all groups together.
+    mask: Vec<u32>,
 }
 
-/// Why a row has no masses.
+/// Room for one row, kept from row to row.
+pub struct Scratch<T: Score> {
+    wide: Vec<T::Wide>,
+    weights: Vec<f32>,
+}
+
+impl<T: Score> Default for Scratch<T> {
+    fn default() -> Self {
+        Scratch { wide: Vec::new(), weights: Vec::new() }
+    }
+}
+
+/// Why a row has no sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// The score of this column is NaN.
@@ -34,144 +48,129 @@ pub enum Flaw {
     OutOfRange(u32),
 }
 
-const LANES: usize = 16;
+const LANES: usize = 32;
 
-impl Groups {
-    /// Groups from each column's group; columns whose group is not below `groups` are in none.
+impl<T: Score> Groups<T> {
+    /// Groups from flags a column, one set of flags a group.
     #[must_use]
-    pub fn new(group_of_column: &[u32], groups: usize) -> Self {
-        let mut columns = Vec::new();
-        let mut ends = Vec::new();
-        for group in 0..groups as u32 {
-            columns
-                .extend((0..group_of_column.len() as u32).filter(|&c| group_of_column[c as usize] == group));
-            ends.push(columns.len());
+    pub fn new<'a>(columns: usize, groups: impl IntoIterator<Item = &'a [bool]>) -> Self {
+        let mut any = vec![false; columns];
+        let mut masks = Vec::new();
+        for flags in groups {
+            any.iter_mut().zip(flags).for_each(|(any, &flag)| *any |= flag);
+            masks.push(bits(flags));
         }
-        Groups { columns, ends }
-    }
-
-    /// One group of these columns, in ascending order.
-    #[must_use]
-    pub fn single(columns: &[u32]) -> Self {
-        Groups { columns: columns.to_vec(), ends: vec![columns.len()] }
-    }
-
-    /// The columns of one group.
-    #[must_use]
-    pub fn columns(&self, group: usize) -> &[u32] {
-        let start = if group == 0 { 0 } else { self.ends[group - 1] };
-        &self.columns[start..self.ends[group]]
+        Groups { members: Candidates::new(&any), masks, mask: bits(&any) }
     }
 
     /// Writes the logarithm of each group's sum to `sums` and returns the column of the highest
     /// score, the lowest of equals: the row's vote. Columns in no group are not looked at. The sum
-    /// of nothing but zeros has the logarithm of negative infinity.
-    ///
-    /// `scratch` is room for the row's scores; its contents do not matter.
+    /// of nothing but zeros has the logarithm of negative infinity. Sums are of single precision.
     ///
     /// # Errors
-    /// The lowest column that is to blame.
-    pub fn log_sums<T: Score>(
+    /// A column that is to blame.
+    pub fn log_sums(
         &self,
         level: Level,
         row: &[T],
         scale: Scale,
-        scratch: &mut Vec<f64>,
+        scratch: &mut Scratch<T>,
         sums: &mut [f64],
     ) -> Result<u32, Flaw> {
-        scratch.clear();
-        scratch.extend(self.columns.iter().map(|&column| row[column as usize].to_f64()));
-        let bottom = if scale == Scale::Linear { 0.0 } else { f64::NEG_INFINITY };
-        let (highest, good) = range(level, scratch, bottom);
-        if !good {
-            return Err(self.flaw(scratch, bottom));
+        let mut vote = [Ranked { class: 0, score: f64::NEG_INFINITY }];
+        self.members.best(level, row, &mut vote).map_err(Flaw::Nan)?;
+        let [Ranked { class, score: highest }] = vote;
+        if highest == f64::INFINITY {
+            return Err(Flaw::OutOfRange(class));
         }
-        let mut start = 0;
-        for (sum, &end) in sums.iter_mut().zip(&self.ends) {
-            let scores = &scratch[start..end];
-            start = end;
-            *sum = match scale {
-                Scale::Linear => sum_of(level, scores).ln(),
-                Scale::Logarithmic { .. } if highest == f64::NEG_INFINITY => highest,
-                Scale::Logarithmic { sharpness } => {
-                    sum_of_exp(level, scores, highest, sharpness).ln() + sharpness * highest
-                }
+        let (least, factor) = match scale {
+            Scale::Linear if highest > 0.0 => (0.0, 1.0 / highest),
+            Scale::Linear => (0.0, 1.0),
+            Scale::Logarithmic { sharpness } => (highest, sharpness),
+        };
+        if highest == f64::NEG_INFINITY {
+            sums.fill(highest);
+        } else {
+            let wide = T::wide(row, &mut scratch.wide);
+            scratch.weights.resize(row.len(), 0.0);
+            let (low, times) = (T::Wide::from_f64(least), T::Wide::from_f64(factor));
+            weigh(level, wide, low, times, scale == Scale::Linear, &mut scratch.weights);
+            let log_highest = match scale {
+                Scale::Linear => -factor.ln(),
+                Scale::Logarithmic { sharpness } => sharpness * highest,
             };
-        }
-        // Groups are not in column order: among equals the vote is the lowest column.
-        let votes = scratch.iter().zip(&self.columns).filter(|&(&score, _)| score == highest);
-        Ok(votes.map(|(_, &column)| column).min().unwrap_or(0))
-    }
-
-    fn flaw(&self, scores: &[f64], bottom: f64) -> Flaw {
-        let flaws = self.columns.iter().zip(scores).filter_map(|(&column, &score)| {
-            if score.is_nan() {
-                Some((column, Flaw::Nan(column)))
-            } else if score < bottom || score == f64::INFINITY {
-                Some((column, Flaw::OutOfRange(column)))
-            } else {
-                None
+            for (sum, mask) in sums.iter_mut().zip(&self.masks) {
+                *sum = f64::from(masked_sum(level, &scratch.weights, mask)).ln() + log_highest;
             }
-        });
-        flaws.min_by_key(|&(column, _)| column).map_or(Flaw::Nan(0), |(_, flaw)| flaw)
+        }
+        if scale == Scale::Linear && (highest < 0.0 || any_sign(level, &scratch.weights, &self.mask)) {
+            let negative = |&&column: &&u32| row[column as usize].to_f64() < 0.0;
+            if let Some(&column) = self.members.classes().iter().find(negative) {
+                return Err(Flaw::OutOfRange(column));
+            }
+        }
+        Ok(class)
     }
 }
 
+/// All bits set where a column is in the group.
+fn bits(flags: &[bool]) -> Vec<u32> {
+    flags.iter().map(|&flag| if flag { u32::MAX } else { 0 }).collect()
+}
+
 at_level! {
-    /// The highest number, and whether each is at least `bottom` and below infinity.
-    fn range(numbers: &[f64], bottom: f64) -> (f64, bool) = range_body
+    /// What each score weighs relative to the highest, at most 1.
+    fn weigh<W: Wide>(scores: &[W], least: W, factor: W, linear: bool, weights: &mut [f32]) = weigh_body
 }
 
 #[inline(always)]
-fn range_body(numbers: &[f64], bottom: f64) -> (f64, bool) {
-    let mut high = [f64::NEG_INFINITY; LANES];
-    let mut good = [true; LANES];
-    let (blocks, rest) = numbers.as_chunks::<LANES>();
-    for block in blocks {
-        for lane in 0..LANES {
-            // No NaN is at least anything.
-            good[lane] &= (block[lane] >= bottom) & (block[lane] < f64::INFINITY);
-            high[lane] = if block[lane] > high[lane] { block[lane] } else { high[lane] };
+fn weigh_body<W: Wide>(scores: &[W], least: W, factor: W, linear: bool, weights: &mut [f32]) {
+    if linear {
+        for (weight, score) in weights.iter_mut().zip(scores) {
+            *weight = score.scaled(least, factor);
+        }
+    } else {
+        for (weight, score) in weights.iter_mut().zip(scores) {
+            *weight = exp_nonpositive(score.scaled(least, factor));
         }
     }
-    let rest_good = rest.iter().all(|&number| number >= bottom && number < f64::INFINITY);
-    let highest = rest.iter().chain(&high).copied().fold(f64::NEG_INFINITY, f64::max);
-    (highest, rest_good && good == [true; LANES])
 }
 
 at_level! {
-    /// The sum, in the same order on every level.
-    fn sum_of(numbers: &[f64]) -> f64 = sum_body
+    /// The sum of the numbers whose bits are not masked, in the same order on every level.
+    fn masked_sum(numbers: &[f32], mask: &[u32]) -> f32 = masked_sum_body
 }
 
 #[inline(always)]
-fn sum_body(numbers: &[f64]) -> f64 {
-    let mut sums = [0.0; LANES];
-    let (blocks, rest) = numbers.as_chunks::<LANES>();
-    for block in blocks {
-        for lane in 0..LANES {
-            sums[lane] += block[lane];
-        }
-    }
-    sums.iter().chain(rest).sum()
-}
-
-at_level! {
-    /// The sum of the exponentials of `sharpness * (number - highest)`.
-    fn sum_of_exp(numbers: &[f64], highest: f64, sharpness: f64) -> f64 = sum_of_exp_body
-}
-
-#[inline(always)]
-fn sum_of_exp_body(numbers: &[f64], highest: f64, sharpness: f64) -> f64 {
+fn masked_sum_body(numbers: &[f32], mask: &[u32]) -> f32 {
     let mut sums = [0.0f32; LANES];
     let (blocks, rest) = numbers.as_chunks::<LANES>();
-    for block in blocks {
+    let (mask_blocks, mask_rest) = mask.as_chunks::<LANES>();
+    for (block, mask) in blocks.iter().zip(mask_blocks) {
         for lane in 0..LANES {
-            sums[lane] += exp_nonpositive((sharpness * (block[lane] - highest)) as f32);
+            sums[lane] += f32::from_bits(block[lane].to_bits() & mask[lane]);
         }
     }
-    for (lane, &number) in rest.iter().enumerate() {
-        sums[lane] += exp_nonpositive((sharpness * (number - highest)) as f32);
+    for (lane, (number, mask)) in rest.iter().zip(mask_rest).enumerate() {
+        sums[lane] += f32::from_bits(number.to_bits() & mask);
     }
-    sums.iter().map(|&sum| f64::from(sum)).sum()
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+        width /= 2;
+    }
+    sums[0]
+}
+
+at_level! {
+    /// Whether the sign of any number whose bits are not masked is negative.
+    fn any_sign(numbers: &[f32], mask: &[u32]) -> bool = any_sign_body
+}
+
+#[inline(always)]
+fn any_sign_body(numbers: &[f32], mask: &[u32]) -> bool {
+    let bits = numbers.iter().zip(mask).fold(0, |bits, (number, mask)| bits | number.to_bits() & mask);
+    bits >> 31 != 0
 }

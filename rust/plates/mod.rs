@@ -24,6 +24,6 @@ mod tests;
 pub use argmax::{Candidates, Ranked};
 pub use level::Level;
 pub use marginals::{Marginals, marginals};
-pub use masses::{Flaw, Groups, Scale};
-pub use score::Score;
+pub use masses::{Flaw, Groups, Scale, Scratch};
+pub use score::{Score, Wide};
 pub use sinkhorn::{FreeEnergy, free_energy};

@@ -7,7 +7,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 use super::arrays::wrong_dtype;
-use crate::plates::{self, Candidates, Flaw, Groups, Level, Ranked, Scale, Score};
+use crate::plates::{self, Candidates, Flaw, Groups, Level, Ranked, Scale, Score, Scratch};
 use crate::{Error, Result};
 use half::f16;
 use numpy::ndarray::ArrayView2;
@@ -296,12 +296,14 @@ pub fn log_sums<'py>(
         let width = if row_group.is_some() { 1 } else { groups };
         let (mut sums, mut votes) = (vec![0.0f64; n * width], vec![0i64; n]);
         py.detach(|| {
-            let of_column: Vec<u32> =
-                column_group.iter().map(|&group| u32::try_from(group).unwrap_or(u32::MAX)).collect();
-            let all = Groups::new(&of_column, groups);
-            let single: Vec<_> = (0..groups).map(|group| Groups::single(all.columns(group))).collect();
+            let columns = matrix.view.ncols();
+            let flags: Vec<Vec<bool>> = (0..groups as i64)
+                .map(|group| column_group.iter().map(|&of_column| of_column == group).collect())
+                .collect();
+            let all = Groups::new(columns, flags.iter().map(Vec::as_slice));
+            let single: Vec<_> = flags.iter().map(|flags| Groups::new(columns, [flags.as_slice()])).collect();
             in_blocks(n, threads, (&mut sums, width), (&mut votes, 1), |range, sums, votes| {
-                let mut scratch = Vec::new();
+                let mut scratch = Scratch::default();
                 for (place, row) in range.enumerate() {
                     let groups = row_group.map_or(&all, |of_row| &single[of_row[row] as usize]);
                     let sums = &mut sums[place * width..(place + 1) * width];
