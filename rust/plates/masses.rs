@@ -63,26 +63,33 @@ impl<T: Score> Groups<T> {
         Groups { members: Candidates::new(&any), masks, mask: bits(&any) }
     }
 
-    /// Writes the logarithm of each group's sum to `sums` and returns the column of the highest
-    /// score, the lowest of equals: the row's vote. Columns in no group are not looked at. The sum
-    /// of nothing but zeros has the logarithm of negative infinity. Sums are of single precision.
+    /// The column of the highest score, the lowest of equals: the row's vote. Columns in no group are
+    /// not looked at.
     ///
     /// # Errors
-    /// A column that is to blame.
+    /// A column whose score is NaN or positive infinity.
+    pub fn vote(&self, level: Level, row: &[T]) -> Result<Ranked, Flaw> {
+        let mut vote = [Ranked { class: 0, score: f64::NEG_INFINITY }];
+        self.members.best(level, row, &mut vote).map_err(Flaw::Nan)?;
+        let [vote] = vote;
+        if vote.score == f64::INFINITY { Err(Flaw::OutOfRange(vote.class)) } else { Ok(vote) }
+    }
+
+    /// Writes the logarithm of each group's sum to `sums`, given the row's vote. The sum of nothing
+    /// but zeros has the logarithm of negative infinity. Sums are of single precision.
+    ///
+    /// # Errors
+    /// A column whose score is a negative probability.
     pub fn log_sums(
         &self,
         level: Level,
         row: &[T],
+        vote: Ranked,
         scale: Scale,
         scratch: &mut Scratch<T>,
         sums: &mut [f64],
-    ) -> Result<u32, Flaw> {
-        let mut vote = [Ranked { class: 0, score: f64::NEG_INFINITY }];
-        self.members.best(level, row, &mut vote).map_err(Flaw::Nan)?;
-        let [Ranked { class, score: highest }] = vote;
-        if highest == f64::INFINITY {
-            return Err(Flaw::OutOfRange(class));
-        }
+    ) -> Result<(), Flaw> {
+        let highest = vote.score;
         let (least, factor) = match scale {
             Scale::Linear if highest > 0.0 => (0.0, 1.0 / highest),
             Scale::Linear => (0.0, 1.0),
@@ -109,7 +116,7 @@ impl<T: Score> Groups<T> {
                 return Err(Flaw::OutOfRange(column));
             }
         }
-        Ok(class)
+        Ok(())
     }
 }
 
