@@ -313,7 +313,27 @@ def run_check(options: argparse.Namespace) -> int:
         seed=options.seed,
         **_source(options),
     )
-    print(found.to_string(index=False))
+    columns = layout.columns
+    twins = layout.shared_layouts()
+    pairs = twins.groupby([columns.experiment, f"other_{columns.experiment}"], sort=False).size()
+    for (one, other), plates in pairs.items():
+        print(f"{options.layout}: {one} and {other} share the layout of {plates} plates")
+    quiet = found["verdict"].isin(["as claimed", "no known layout"])
+    if not quiet.all():
+        show = found.loc[~quiet, [columns.experiment, columns.plate, "wells", "verdict"]].copy()
+        show["log_odds"] = found["log_odds_to_claim"].fillna(found["log_odds"]).map("{:.0f}".format)
+        show["z"] = found["z"].map("{:.1f}".format)
+        show["p"] = found["p"].map("{:.1g}".format)
+        print(show.to_string(index=False))
+    counts = found["verdict"].value_counts()
+    for verdict in ("as claimed", "no known layout"):
+        if verdict in counts:
+            print(f"{counts[verdict]} plates: {verdict}")
+    print(
+        f"{len(found)} plates checked. log_odds: nats against the claimed layout, or against a "
+        "guess where none is claimed; p: chance that a random layout among as many does as well."
+    )
     if options.output:
         write_table(found, options.output)
+        print(f"table: {options.output}")
     return 0

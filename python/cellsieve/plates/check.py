@@ -184,6 +184,11 @@ def _described(
     """One row of the table: the best explanation against the claim and against chance."""
     best = int(score.argmax())
     found, move = hypotheses[best]
+    twins = [
+        f"{one.experiment} plate {one.plate}"
+        for number, (one, how) in enumerate(hypotheses)
+        if number != best and how == move and not one.claimed and score[number] == score[best]
+    ]
     expected = [
         number
         for number, (one, how) in enumerate(hypotheses)
@@ -198,6 +203,7 @@ def _described(
         moved = "" if move == "as is" else move
         if not found.claimed:
             source = f"re-uses {found.experiment} plate {found.plate}"
+            source += f" (as does {first(twins, 3)})" if twins else ""
         elif found.plate != plate:
             source = f"plate {found.plate}"
         else:
@@ -208,6 +214,7 @@ def _described(
         "best_experiment": found.experiment,
         "best_plate": found.plate,
         "best_move": move,
+        "log_odds": score[best],
         "log_odds_to_claim": score[best] - claim,
         "log_odds_to_next": score[best] - second,
         "z": (score[best] - null.mean()) / spread if spread > 0 else 0.0,
@@ -340,14 +347,25 @@ def _null(
     return _support(evidence, shuffled)
 
 
-def reused(found: pd.DataFrame, experiment: str = "experiment") -> pd.DataFrame:
-    """The experiments of a `check` whose plates re-use an earlier layout, a row a pair.
-
-    Columns: the experiment, `earlier` (the experiment whose layout it is) and `plates`, how many
-    plates agree on that.
-    """
-    again = found[found["verdict"].str.startswith("re-uses")]
-    pairs = again.groupby([experiment, "best_experiment"], sort=False).size()
-    return pairs.rename("plates").rename_axis([experiment, "earlier"]).reset_index()
-
-
+def shared_layouts(layout: PlateLayout, at_least: float = 0.5) -> pd.DataFrame:
+    """Plates of different experiments whose layouts agree."""
+    places = _positions(layout.wells["well"].to_numpy(), "layout")
+    shape = _plate_format(places)
+    known = _known_layouts(layout, places, shape)
+    rows = []
+    for number, one in enumerate(known):
+        inside = one.grid != UNSEEN
+        moved = {move: how(one.grid) for move, how in MOVES.items()}
+        for other in known[number + 1 :]:
+            if other.experiment == one.experiment:
+                continue
+            both = min(int(inside.sum()), int((other.grid != UNSEEN).sum()))
+            for move, grid in moved.items():
+                share = int(((grid == other.grid) & (grid != UNSEEN)).sum()) / max(both, 1)
+                if share >= at_least:
+                    rows.append((one.experiment, one.plate, other.experiment, other.plate))
+                    rows[-1] += (move, share)
+    columns = layout.columns
+    names = [columns.experiment, columns.plate]
+    names += [f"other_{columns.experiment}", f"other_{columns.plate}", "move", "share"]
+    return pd.DataFrame(rows, columns=names)

@@ -208,6 +208,16 @@ class PlateLayout:
             seed=seed,
         )
 
+    def shared_layouts(self, at_least: float = 0.5) -> pd.DataFrame:
+        """Plates of different experiments on which at least this share of the wells agree.
+
+        Every pair of plates is compared as it is, turned by 180 degrees, mirrored, and shifted by
+        a row or column. Returns a row a pair: the two experiments and plates, the move, the share.
+        """
+        from cellsieve.plates.check import shared_layouts
+
+        return shared_layouts(self, at_least)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the layout as JSON, whole or not at all; a person can read and edit it."""
         with atomic(path) as temporary:
