@@ -1,5 +1,6 @@
 """The Rust kernels; arrays must be C-contiguous and of native byte order."""
 
+from os import PathLike
 from typing import Any, final
 
 import numpy as np
@@ -41,6 +42,18 @@ def measure(
     threshold: float | None,
     convention: str,
 ) -> Measurement: ...
+def measure_file(
+    mask_path: str | PathLike[str],
+    image_path: str | PathLike[str],
+    channel: str | None,
+    quantile: float,
+    threshold: float | None,
+    convention: str,
+    max_pixels: int,
+) -> Measurement: ...
+def read_image(path: str | PathLike[str], channel: str | None, max_pixels: int) -> NDArray[Any]: ...
+def read_mask(path: str | PathLike[str], max_pixels: int) -> NDArray[Any]: ...
+def write_png(path: str | PathLike[str], image: NDArray[Any]) -> None: ...
 def instruction_sets() -> list[str]: ...
 def masked_argmax(
     scores: NDArray[Any],

@@ -1,6 +1,8 @@
-"""Cells: from a label image and a channel to a table with a row a cell."""
+"""Cells of one image: from a label image and a channel to a table with a row a cell."""
 
+import os
 import warnings
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,10 +11,49 @@ from numpy.typing import ArrayLike
 
 from cellsieve import _core
 from cellsieve._arrays import native
+from cellsieve.files import MAX_PIXELS, FilePath, _pixels, is_tiff, read_image, read_mask
+from cellsieve.vocabulary import Vocabulary, rename_columns
 
 Convention = Literal["cellsieve", "notebook"]
 
-COLUMNS = ["label", "min_row", "min_col", "max_row", "max_col", "area", "area_above", "fraction"]
+#: The columns of a cell table and their types; a data set has `image_id` and `class_label` first.
+CELL_COLUMNS = {
+    "image_id": "str",
+    "class_label": "str",
+    "label": "int64",
+    "min_row": "int64",
+    "min_col": "int64",
+    "max_row": "int64",
+    "max_col": "int64",
+    "area": "int64",
+    "area_above": "Int64",
+    "fraction": "float64",
+    "threshold": "float64",
+    "background_area": "int64",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the numbers, besides the files."""
+
+    channel: str | None = "green"
+    quantile: float = 0.99
+    threshold: float | None = None
+    convention: Convention = "cellsieve"
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        """Refuses what no image could be measured with."""
+        if not 0 <= self.quantile <= 1:
+            raise ValueError(f"quantile: found {self.quantile}; expected a number from 0 to 1")
+        if self.threshold is not None and self.threshold != self.threshold:
+            raise ValueError("threshold: found NaN; expected a number")
+        if self.convention not in ("cellsieve", "notebook"):
+            raise ValueError(
+                f"convention: found {self.convention!r}; expected 'cellsieve' or 'notebook'"
+            )
+        _pixels(self.max_pixels)
 
 
 def measure(
@@ -22,17 +63,147 @@ def measure(
     quantile: float = 0.99,
     threshold: float | None = None,
     convention: Convention = "cellsieve",
+    columns: Vocabulary = "cellsieve",
 ) -> pd.DataFrame:
-    """Box, pixel count and count of pixels above background of every cell of one image."""
-    measured = _core.measure(native(mask), native(image), quantile, threshold, convention)
-    if measured.warning is not None:
-        warnings.warn(measured.warning, stacklevel=2)
-    return cell_table(measured)
+    """Measures every cell of one image.
+
+    Args:
+        mask: label image, shape (rows, columns): 0 outside every cell, any positive id a cell. Ids
+            are kept, in any order and however large. uint8, uint16, uint32, uint64, int16, int32
+            or int64, in any memory layout and byte order.
+        image: the channel, of the same shape: uint8, uint16 or float32.
+        quantile: the threshold is this quantile of the channel over the pixels with label 0, by
+            the rule of `numpy.quantile` (method "linear"), equal to it to the last bit.
+        threshold: this threshold instead.
+        convention: "notebook" gives the numbers of the notebook that this package grew from:
+            pixels of cells take part in the quantile as zeros; boxes are inclusive; the last row
+            and column of a box are left out of both counts; a 16-bit image with a value above 255
+            is divided by 255 and wrapped to 8 bits; where no pixel has label 0, the lowest id is
+            taken for the background and left out.
+        columns: names of the columns; see `rename_columns`.
+
+    Returns:
+        A row a cell, by ascending `label`:
+
+        - `min_row`, `min_col`, `max_row`, `max_col`: half-open box, as skimage's bbox
+        - `area`: number of pixels
+        - `area_above`: number of pixels strictly above the threshold
+        - `fraction`: `area_above / area`
+        - `threshold`, `background_area`: the same in every row; `background_area` is the number of
+          pixels with label 0
+
+        Without a pixel of label 0 there is no threshold: `threshold` and `fraction` are NaN and
+        `area_above` is missing. A mask without cells gives no rows.
+
+    Raises:
+        TypeError: another dtype; bool and floating-point masks are not label images.
+        ValueError: not two dimensions, shapes that differ, a negative id, a NaN pixel, a quantile
+            outside 0 to 1.
+
+    Warns:
+        UserWarning: one id in several separate pieces that is the largest an 8- or 16-bit mask can
+            hold, or the only one: ids may have been clipped, or the mask is not a label image.
+
+    Example:
+        >>> import numpy as np
+        >>> mask = np.array([[0, 0, 0], [0, 7, 7]])
+        >>> image = np.array([[1, 2, 1], [2, 2, 9]], dtype=np.uint8)
+        >>> cells = measure(mask, image, quantile=0.5)
+        >>> cells[["label", "area", "area_above", "fraction", "threshold"]]
+           label  area  area_above  fraction  threshold
+        0      7     2           2       1.0        1.5
+    """
+    settings = Settings(None, quantile, threshold, convention)
+    return _single(measured(mask, image, settings), columns)
+
+
+def measure_file(
+    mask_path: FilePath,
+    image_path: FilePath,
+    *,
+    channel: str | None = None,
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: Convention = "cellsieve",
+    columns: Vocabulary = "cellsieve",
+    max_pixels: int = MAX_PIXELS,
+) -> pd.DataFrame:
+    """Measures every cell of one image on disk.
+
+    Reading, decoding and scanning are one call outside Python's lock, so calls in several threads
+    run side by side.
+
+    Args:
+        mask_path: the label image; see `read_mask`.
+        image_path: the channel; see `read_image`.
+        channel: of an image with several channels, the one to measure.
+        quantile, threshold, convention, columns: as for `measure`.
+        max_pixels: files that declare more are refused.
+
+    Returns:
+        As `measure`.
+
+    Raises:
+        OSError: a file can't be opened.
+        ValueError: as `measure`, `read_image` and `read_mask`; the text begins with the file.
+        ImportError: a TIFF file, and the extra `tiff` is not installed.
+
+    Warns:
+        UserWarning: as `measure`.
+    """
+    settings = Settings(channel, quantile, threshold, convention, max_pixels)
+    return _single(measured_file(mask_path, image_path, settings), columns)
 
 
 def cell_table(measured: _core.Measurement) -> pd.DataFrame:
-    """The columns of one image as a table."""
-    table = pd.DataFrame({column: getattr(measured, column) for column in COLUMNS[:-1]})
-    with np.errstate(invalid="ignore"):
-        table["fraction"] = table["area_above"] / table["area"]
-    return table
+    """The cells of one image."""
+    area, above, threshold = measured.area, measured.area_above, measured.threshold
+    unknown = np.full(len(area), threshold != threshold)
+    with np.errstate(invalid="ignore"):  # the notebook's counts of a cell one pixel wide are 0 / 0
+        fraction = np.where(unknown, np.nan, above / area)
+    return pd.DataFrame(
+        {
+            "label": measured.label,
+            "min_row": measured.min_row,
+            "min_col": measured.min_col,
+            "max_row": measured.max_row,
+            "max_col": measured.max_col,
+            "area": area,
+            "area_above": pd.arrays.IntegerArray(above, unknown),
+            "fraction": fraction,
+            "threshold": np.full(len(area), threshold),
+            "background_area": np.full(len(area), measured.background_area),
+        }
+    )
+
+
+def measured(mask: ArrayLike, image: ArrayLike, settings: Settings) -> _core.Measurement:
+    return _core.measure(
+        native(mask), native(image), settings.quantile, settings.threshold, settings.convention
+    )
+
+
+def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.Measurement:
+    """One call into the kernels, unless a file has to be read through Python."""
+    if not (is_tiff(mask) or is_tiff(image)):
+        return _core.measure_file(
+            os.fspath(mask),
+            os.fspath(image),
+            settings.channel,
+            settings.quantile,
+            settings.threshold,
+            settings.convention,
+            _pixels(settings.max_pixels),
+        )
+    pixels = read_image(image, settings.channel, max_pixels=settings.max_pixels)
+    labels = read_mask(mask, max_pixels=settings.max_pixels)
+    try:
+        return measured(labels, pixels, settings)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(mask)}: {error}") from error
+
+
+def _single(measured: _core.Measurement, columns: Vocabulary) -> pd.DataFrame:
+    if measured.warning is not None:
+        warnings.warn(measured.warning, stacklevel=3)
+    return rename_columns(cell_table(measured), columns)

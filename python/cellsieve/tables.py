@@ -2,15 +2,18 @@
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 import pandas as pd
 
 from cellsieve._extras import require
 
 FORMATS = (".csv", ".csv.gz", ".parquet")
+
+ROWS = 2**16  # rows that are in memory at a time where a table is read or written in pieces
 
 
 def table_format(path: str | os.PathLike[str]) -> str:
@@ -23,6 +26,17 @@ def table_format(path: str | os.PathLike[str]) -> str:
         if str(path).lower().endswith(extension):
             return extension
     raise ValueError(f"{os.fspath(path)}: expected a table: {', '.join(FORMATS)}")
+
+
+def check_table(path: str | os.PathLike[str]) -> None:
+    """Refuses a name that no table can have here.
+
+    Raises:
+        ValueError: another extension than those of `FORMATS`.
+        ImportError: .parquet, and the extra `parquet` is not installed.
+    """
+    if table_format(path) == ".parquet":
+        require("pyarrow.parquet", "parquet", "a .parquet table")
 
 
 def read_table(
@@ -38,9 +52,10 @@ def read_table(
         OSError: the file can't be read.
         ValueError: another extension, or a file that is not such a table.
     """
+    check_table(path)
     if table_format(path) == ".parquet":
-        require("pyarrow", "parquet", "reading .parquet")
-        return pd.read_parquet(path)
+        table: pd.DataFrame = pd.read_parquet(path)
+        return table
     try:
         return read_csv(path, text=text)
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
@@ -49,16 +64,32 @@ def read_table(
 
 def read_csv(path: str | os.PathLike[str], *, text: tuple[str, ...] = ()) -> pd.DataFrame:
     """Pandas' reader with the settings that change no value."""
+    table: pd.DataFrame = pd.read_csv(path, **_csv_settings(path, text))
+    return table
+
+
+def _csv_settings(path: str | os.PathLike[str], text: tuple[str, ...]) -> dict[str, Any]:
     header = pd.read_csv(path, nrows=0).columns
-    missing = {name: [""] if name in text else ["", "NaN", "nan"] for name in header}
-    return pd.read_csv(
-        path,
-        dtype=dict.fromkeys(text, str),
-        na_values=missing,
-        keep_default_na=False,
-        float_precision="round_trip",
-        low_memory=False,
-    )
+    return {
+        "dtype": {name: str for name in text if name in header},
+        "na_values": {name: [""] if name in text else ["", "NaN", "nan"] for name in header},
+        "keep_default_na": False,
+        "low_memory": False,
+    }
+
+
+def read_batches(
+    path: str | os.PathLike[str], *, text: tuple[str, ...] = ("image_id", "class_label")
+) -> Iterator[pd.DataFrame]:
+    """The same table as from `read_table`, some rows at a time."""
+    if table_format(path) == ".parquet":
+        parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS):
+                yield batch.to_pandas()
+    else:
+        with pd.read_csv(path, chunksize=ROWS, **_csv_settings(path, text)) as reader:
+            yield from reader
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -67,19 +98,74 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: the file can't be written.
         ValueError: another extension than those of `FORMATS`.
+        ImportError: .parquet, and the extra `parquet` is not installed.
+    """
+    with table_writer(path) as write:
+        write(table)
+
+
+@contextmanager
+def table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """A function that appends rows to a table that is there once the block ends.
+
+    The first call decides the columns and their types, so it may bring an empty table. How the rows
+    are divided among the calls leaves no trace in the file.
+
+    Raises:
+        OSError, ValueError, ImportError: as `write_table`.
     """
     extension = table_format(path)
-    if extension == ".parquet":
-        require("pyarrow", "parquet", "writing .parquet")
     with atomic(path) as temporary:
         if extension == ".parquet":
-            table.to_parquet(temporary, index=False)
-        elif extension == ".csv":
-            table.to_csv(temporary, index=False)
+            with _parquet_writer(temporary) as write:
+                yield write
         else:
-            # No name and no time in the gzip header: they would differ from run to run.
-            with temporary.open("wb") as raw, gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as file:
-                table.to_csv(file, index=False)
+            with temporary.open("wb") as raw:
+                if extension == ".csv":
+                    yield _csv_writer(raw)
+                else:
+                    # No name and no time in the gzip header: they would differ from run to run.
+                    with gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as file:
+                        yield _csv_writer(file)
+
+
+def _csv_writer(file: IO[bytes] | gzip.GzipFile) -> Callable[[pd.DataFrame], None]:
+    header = True
+
+    def write(table: pd.DataFrame) -> None:
+        nonlocal header
+        file.write(table.to_csv(index=False, header=header, lineterminator="\n").encode())
+        header = False
+
+    return write
+
+
+@contextmanager
+def _parquet_writer(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Rows are gathered to groups of one size, whatever the calls bring."""
+    arrow = require("pyarrow", "parquet", "a .parquet table")
+    parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
+    writer: Any = None
+    waiting: Any = None
+
+    def write(table: pd.DataFrame) -> None:
+        nonlocal writer, waiting
+        schema = writer.schema if writer else None
+        rows = arrow.Table.from_pandas(table, schema=schema, preserve_index=False)
+        if writer is None:
+            writer, waiting = parquet.ParquetWriter(path, rows.schema), rows.slice(0, 0)
+        waiting = arrow.concat_tables([waiting, rows])
+        while len(waiting) >= ROWS:
+            writer.write_table(waiting.slice(0, ROWS))
+            waiting = waiting.slice(ROWS)
+
+    try:
+        yield write
+        if writer is not None and (len(waiting) or path.stat().st_size <= 4):
+            writer.write_table(waiting)
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 @contextmanager
@@ -94,3 +180,14 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def concat(tables: Sequence[pd.DataFrame], columns: Mapping[str, str]) -> pd.DataFrame:
+    """The tables one below the other, with these columns and types even where there is no row."""
+    tables = [table for table in tables if len(table)]
+    return typed(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), columns)
+
+
+def typed(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The table with just these columns, of these types."""
+    return table.reindex(columns=list(columns)).astype(dict(columns))

@@ -48,76 +48,62 @@ macro_rules! lerp {
     }};
 }
 
-/// Counts of integer pixels. Consecutive pixels go to different tables: equal neighbours, the rule
-/// in a background, would otherwise wait for each other's count to reach memory.
-pub struct Counts<T> {
-    tables: [Vec<u32>; TABLES],
-    pixel: std::marker::PhantomData<T>,
+/// Counts of integer pixels, `N` values each may have. Neighbours go to different tables: equal
+/// ones, the rule in a background, would otherwise wait for each other's count to reach memory.
+pub struct Counts<const N: usize>(Box<[[u32; N]; 4]>);
+
+impl<const N: usize> Default for Counts<N> {
+    fn default() -> Self {
+        Counts(vec![[0; N]; 4].try_into().expect("there are four"))
+    }
 }
 
-const TABLES: usize = 4;
-
-macro_rules! counts {
-    ($integer:ty) => {
-        impl Default for Counts<$integer> {
-            fn default() -> Self {
-                let table = || vec![0; 1 + <$integer>::MAX as usize];
-                Counts { tables: std::array::from_fn(|_| table()), pixel: std::marker::PhantomData }
-            }
-        }
-
-        impl Background<$integer> for Counts<$integer> {
-            #[inline]
-            fn add(&mut self, pixels: &[$integer]) {
-                let [a, b, c, d] = self.tables.each_mut().map(|table| {
-                    // A table of known length: no index needs a check.
-                    <&mut [u32; 1 + <$integer>::MAX as usize]>::try_from(&mut table[..])
-                        .expect("length is fixed")
-                });
-                let fours = pixels.chunks_exact(4);
-                for &pixel in fours.remainder() {
-                    a[pixel as usize] += 1;
-                }
-                for four in fours {
-                    a[four[0] as usize] += 1;
-                    b[four[1] as usize] += 1;
-                    c[four[2] as usize] += 1;
-                    d[four[3] as usize] += 1;
-                }
-            }
-
-            fn add_zeros(&mut self, n: u64) {
-                self.tables[0][0] += n as u32;
-            }
-
-            fn quantile(self, q: f64) -> f64 {
-                let counts =
-                    |value: usize| self.tables.iter().map(|table| u64::from(table[value])).sum::<u64>();
-                let n = (0..self.tables[0].len()).map(counts).sum();
-                if n == 0 {
-                    return f64::NAN;
-                }
-                let position = Position::of(q, n);
-                // Walk up the sorted values to the two that enclose the quantile.
-                let mut below = 0;
-                let mut previous = None;
-                for value in 0..self.tables[0].len() {
-                    below += counts(value);
-                    if previous.is_none() && below > position.previous {
-                        previous = Some(value as f64);
-                    }
-                    if below > position.next {
-                        return lerp!(previous.unwrap_or(value as f64), value as f64, position.gamma, f64);
-                    }
-                }
-                unreachable!("the counts add up to n")
-            }
-        }
-    };
+impl<const N: usize> Counts<N> {
+    fn count(&self, value: usize) -> u64 {
+        self.0.iter().map(|table| u64::from(table[value])).sum()
+    }
 }
 
-counts!(u8);
-counts!(u16);
+impl<T: Copy + Into<usize>, const N: usize> Background<T> for Counts<N> {
+    #[inline]
+    fn add(&mut self, pixels: &[T]) {
+        let tables = &mut *self.0;
+        let (fours, rest) = pixels.as_chunks::<4>();
+        for four in fours {
+            for (table, &pixel) in tables.iter_mut().zip(four) {
+                table[pixel.into()] += 1;
+            }
+        }
+        for &pixel in rest {
+            tables[0][pixel.into()] += 1;
+        }
+    }
+
+    fn add_zeros(&mut self, n: u64) {
+        self.0[0][0] += n as u32;
+    }
+
+    fn quantile(self, q: f64) -> f64 {
+        let n = (0..N).map(|value| self.count(value)).sum();
+        if n == 0 {
+            return f64::NAN;
+        }
+        let position = Position::of(q, n);
+        // Walk up the sorted values to the two that enclose the quantile.
+        let mut below = 0;
+        let mut values = (0..N).map(|value| {
+            below += self.count(value);
+            (value as f64, below)
+        });
+        let (previous, upto) =
+            values.find(|&(_, below)| below > position.previous).expect("the counts add up to n");
+        if upto > position.next {
+            return previous;
+        }
+        let (next, _) = values.find(|&(_, below)| below > position.next).expect("the counts add up to n");
+        lerp!(previous, next, position.gamma, f64)
+    }
+}
 
 /// Floating-point pixels have no table to count in: they are kept, and two are selected.
 #[derive(Default)]

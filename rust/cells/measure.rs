@@ -65,6 +65,9 @@ pub fn measure<L: Label, P: Pixel>(
     {
         return Err(Error::Value(format!("quantile: found {q}; expected a number from 0 to 1")));
     }
+    if convention == Convention::Notebook && P::FLOATING {
+        return Err(Error::Value("image: float32; the notebook's convention is for 8 and 16 bits".into()));
+    }
     if convention == Convention::Notebook
         && let Some(wrapped) = P::wrapped_to_8_bits(image)
     {

@@ -7,6 +7,9 @@ pub trait Pixel: Copy + PartialOrd + Send + Sync + 'static {
     /// What the pixels outside every cell are gathered in.
     type Background: Background<Self>;
 
+    /// Whether pixels are floating-point numbers.
+    const FLOATING: bool = false;
+
     /// How many of `pixels` are strictly above `threshold`; none where it is NaN.
     fn count_above(pixels: &[Self], threshold: f64) -> u64;
 
@@ -46,7 +49,7 @@ fn count<T: Copy>(pixels: &[T], above: impl Fn(T) -> bool) -> u64 {
 macro_rules! integer_pixel {
     ($integer:ty, $wrap:expr) => {
         impl Pixel for $integer {
-            type Background = Counts<Self>;
+            type Background = Counts<{ 1 + <$integer>::MAX as usize }>;
 
             fn count_above(pixels: &[Self], threshold: f64) -> u64 {
                 // An integer is above t just where it is above floor(t).
@@ -77,6 +80,7 @@ integer_pixel!(u16, |pixels| {
 
 impl Pixel for f32 {
     type Background = Values;
+    const FLOATING: bool = true;
 
     fn count_above(pixels: &[Self], threshold: f64) -> u64 {
         count(pixels, |pixel| f64::from(pixel) > threshold)

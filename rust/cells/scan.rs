@@ -54,7 +54,7 @@ pub fn scan<L: Label, P: Pixel>(labels: &[L], image: &[P], columns: usize) -> Re
         background_area: 0,
         runs: Vec::new(),
     };
-    let mut slots = Slots::default();
+    let mut slots = Slots::new(labels.len());
     if columns == 0 {
         return Ok(scan);
     }
@@ -83,39 +83,35 @@ fn bad_label<L: Label>(label: L) -> Error {
     Error::Value(format!("mask: found the label {}; labels are 0 (outside) or 1 to 2^63 - 1", label.text()))
 }
 
-/// From ids to places in the list of regions: a table for the ids that segmentations use, a map
-/// for the rest, so that one cell numbered 4,000,000,000 costs nothing.
-#[derive(Default)]
+/// From ids to places in the list of regions: a table for ids up to the number of pixels, as compact
+/// labellings have them, a map for the rest, so that one cell numbered 4,000,000,000 costs nothing.
 struct Slots {
+    /// One more than the place; 0 where there is none yet. Zeroed memory costs nothing until it is
+    /// touched, so only the ids in use do.
     table: Vec<u32>,
     map: HashMap<i64, u32, RandomState>,
-    last: Option<(i64, u32)>,
+    last: (i64, u32),
 }
 
-const TABLE: usize = 1 << 16;
-const FREE: u32 = u32::MAX;
-
 impl Slots {
+    fn new(pixels: usize) -> Self {
+        Slots { table: vec![0; pixels + 1], map: HashMap::default(), last: (0, 0) }
+    }
+
     #[inline]
     fn get(&mut self, id: i64, regions: &mut Vec<Region>) -> u32 {
-        if let Some((last, slot)) = self.last
-            && last == id
-        {
-            return slot;
+        if self.last.0 == id {
+            return self.last.1;
         }
-        let slot = if id < TABLE as i64 {
-            if self.table.is_empty() {
-                self.table = vec![FREE; TABLE];
-            }
-            &mut self.table[id as usize]
-        } else {
-            self.map.entry(id).or_insert(FREE)
+        let slot = match self.table.get_mut(id as usize) {
+            Some(slot) => slot,
+            None => self.map.entry(id).or_insert(0),
         };
-        if *slot == FREE {
-            *slot = regions.len() as u32;
+        if *slot == 0 {
             regions.push(Region::empty(id));
+            *slot = regions.len() as u32;
         }
-        self.last = Some((id, *slot));
-        *slot
+        self.last = (id, *slot - 1);
+        self.last.1
     }
 }

@@ -67,6 +67,17 @@ pub(super) fn rule(
     Ok((threshold.map_or(Threshold::Quantile(quantile), Threshold::Fixed), convention))
 }
 
+/// Refuses an image that shows another field than its mask.
+pub(super) fn same_shape(image: (usize, usize), mask: (usize, usize)) -> Result<()> {
+    if image == mask {
+        return Ok(());
+    }
+    Err(Error::Value(format!(
+        "the image has {} x {} pixels, its mask {} x {}; both must show the same field",
+        image.0, image.1, mask.0, mask.1
+    )))
+}
+
 /// The largest id that labels of this type can hold.
 fn capacity<L: Label>(_labels: &[L]) -> u64 {
     u64::MAX >> (64 - 8 * size_of::<L>())
@@ -85,13 +96,7 @@ pub fn measure(
 ) -> PyResult<Measurement> {
     let (threshold, convention) = rule(quantile, threshold, convention)?;
     let shape = shape2("mask", mask)?;
-    let image_shape = shape2("image", image)?;
-    if shape != image_shape {
-        return Err(Error::Value(format!(
-            "image: shape {image_shape:?} differs from the mask's {shape:?}; both must show the same field"
-        ))
-        .into());
-    }
+    same_shape(shape2("image", image)?, shape)?;
     with_labels!("mask", mask, |labels| with_pixels!("image", image, |pixels| {
         let clip = capacity(labels);
         let measured = py.detach(|| cells::measure(labels, pixels, shape.1, threshold, convention, clip))?;

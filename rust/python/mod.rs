@@ -6,6 +6,7 @@
 mod arrays;
 mod cells;
 mod errors;
+mod files;
 mod plates;
 
 use pyo3::prelude::*;
@@ -14,6 +15,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::cells::{Measurement, measure};
+    #[pymodule_export]
+    use super::files::{measure_file, read_image, read_mask, write_png};
 
     #[pymodule_export]
     use super::plates::{free_energy, instruction_sets, log_sums, marginals, masked_argmax};

@@ -3,9 +3,6 @@
 //! A matrix is taken as it lies: any row stride, memory-mapped or not, never copied. This is also
 //! the one place where rows are shared out among threads.
 
-// PyO3 hands the guards of borrowed arrays over by value.
-#![allow(clippy::needless_pass_by_value)]
-
 use super::arrays::wrong_dtype;
 use crate::plates::{self, Candidates, Flaw, Groups, Level, Ranked, Scale, Score, Scratch};
 use crate::{Error, Result};

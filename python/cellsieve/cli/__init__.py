@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from cellsieve import __version__
-from cellsieve.cli import plates
+from cellsieve.cli import cells, plates, trial
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,7 +20,9 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"cellsieve {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    cells.add_commands(commands)
     plates.add_commands(commands)
+    trial.add_commands(commands)
     return top
 
 
@@ -29,10 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        print(f"cellsieve: error: {error}", file=sys.stderr)
-        return 2
+    except (ValueError, TypeError, ImportError) as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
-        print("cellsieve: interrupted", file=sys.stderr)
+        print("cellsieve: interrupted; what is finished is kept", file=sys.stderr)
         return 130
     return code
+
+
+def _refuse(reason: str) -> int:
+    print(f"cellsieve: error: {reason}", file=sys.stderr)
+    return 2

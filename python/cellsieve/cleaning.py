@@ -1,0 +1,368 @@
+"""Cleaning: which cells lie outside the band of their group, and why."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from cellsieve.images import class_text
+from cellsieve.journal import image_table_path
+from cellsieve.quantiles import Part, group_quantiles
+from cellsieve.tables import read_batches, read_table, table_writer, write_table
+from cellsieve.vocabulary import Vocabulary, rename_columns
+
+Multi = Literal["skip", "explode", "own"]
+Table = pd.DataFrame | str | os.PathLike[str]
+
+SEPARATOR = "|"
+MIN_GROUP = 10
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A band that a cell must lie in.
+
+    Attributes:
+        column: the column that is judged.
+        lower, upper: the ends of the band, both within it; None leaves that side open. Of kind
+            "percentile", quantiles (0 to 1) of the column over the cell's group; of kind "value",
+            values of the column.
+        by: the column whose values are the groups of a percentile rule; None takes all cells as
+            one group.
+        kind: "percentile" or "value".
+    """
+
+    column: str = "fraction"
+    lower: float | None = None
+    upper: float | None = None
+    by: str | None = "class_label"
+    kind: Literal["percentile", "value"] = "percentile"
+
+    def __post_init__(self) -> None:
+        """Refuses a band that no cell can be judged by."""
+        if self.kind not in ("percentile", "value"):
+            raise ValueError(f"kind: found {self.kind!r}; expected 'percentile' or 'value'")
+        ends = [end for end in (self.lower, self.upper) if end is not None]
+        if not ends:
+            raise ValueError(f"rule for {self.column}: neither lower nor upper is given")
+        found = f"rule for {self.column}: found lower {self.lower} and upper {self.upper}"
+        if self.kind == "percentile" and not all(0 <= end <= 1 for end in ends):
+            raise ValueError(
+                f"{found}; percentiles are numbers from 0 to 1 (0.001 is the 0.1 % one)"
+            )
+        if any(end != end for end in ends) or ends != sorted(ends):
+            raise ValueError(f"{found}; expected lower <= upper")
+
+
+def read_rules(path: str | os.PathLike[str]) -> list[Rule]:
+    """Rules from a TOML file: a table `[[rule]]` each, with the names of `Rule`'s attributes.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: it is not TOML, has no rule, or a rule has an unknown or wrong entry.
+    """
+    try:
+        entries = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        tables = entries.pop("rule", [])
+        if entries or not tables or not isinstance(tables, list):
+            found = ", ".join(entries) or "no rule"
+            raise ValueError(f"found {found}; expected tables [[rule]] and nothing else")
+        known = {field.name for field in fields(Rule)}
+        for table in tables:
+            if unknown := set(table) - known:
+                raise ValueError(
+                    f"a rule has no {', '.join(sorted(unknown))}; expected "
+                    f"{', '.join(sorted(known))}"
+                )
+        return [Rule(**table) for table in tables]
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from error
+
+
+def percentile_limits(
+    table: Table | Sequence[Table],
+    by: str | None = "class_label",
+    column: str = "fraction",
+    lower: float | None = 0.001,
+    upper: float | None = 0.999,
+    multi: Multi = "skip",
+) -> pd.DataFrame:
+    """The ends of the band of each group.
+
+    Args:
+        table: a cell table, the file of one, or several, which are taken as parts of one table. Of
+            files, a piece is in memory at a time; the limits are exact all the same.
+        by, column, lower, upper, multi: as for `clean`.
+
+    Returns:
+        A row a group, by ascending group: the group (a column named as `by`; none if that is
+        None), `group_size` (cells with a value), `lower_limit` and `upper_limit` (equal to
+        `numpy.quantile`, method "linear", to the last bit; infinite where that side is open).
+
+    Raises:
+        ValueError: a column is missing; a percentile outside 0 to 1.
+        OSError: a file can't be read.
+    """
+    rule = Rule(column, lower, upper, by)
+    tables = [table] if isinstance(table, pd.DataFrame | str | os.PathLike) else list(table)
+
+    def parts() -> Iterator[Part]:
+        for one in tables:
+            for piece in _pieces(one, _text_columns([rule])):
+                yield _part(piece, rule, multi)
+
+    return _limits(parts, rule)
+
+
+def clean(
+    table: pd.DataFrame,
+    by: str | None = "class_label",
+    column: str = "fraction",
+    lower: float | None = 0.001,
+    upper: float | None = 0.999,
+    multi: Multi = "skip",
+    *,
+    min_group: int = MIN_GROUP,
+    rules: Sequence[Rule] | None = None,
+    limits: Sequence[pd.DataFrame | None] | None = None,
+) -> pd.DataFrame:
+    """Marks the cells outside the band of their group; no row is dropped.
+
+    Args:
+        table: a cell table.
+        by: the column whose values are the groups; None takes all cells as one group. Whole numbers
+            and their text are the same group (3, 3.0 and "3"), so a trip through CSV changes
+            nothing.
+        column: the column that is judged.
+        lower, upper: quantiles of `column` over the group, by numpy's rule "linear"; a cell is kept
+            when lower limit <= value <= upper limit. None leaves that side open.
+        multi: what becomes of cells with several classes ("0|16"): "skip" marks them, and they
+            count in no group; "explode" gives a row for each class, judged in that class's group
+            (`image_class_label` keeps the original); "own" takes the combination as a group.
+        min_group: groups of fewer cells have no percentiles to speak of: their cells are marked.
+            Mind that a band of 0.1 % in a group of less than 1000 distinct values always cuts the
+            lowest and the highest.
+        rules: several rules at once in place of `by`, `column`, `lower` and `upper`; a cell must
+            pass all of them.
+        limits: for each rule, limits from `percentile_limits` in place of those of this table, as
+            for a table in parts.
+
+    Returns:
+        The same rows in the same order with
+
+        - `clean`: whether the cell is kept
+        - `reason`: empty where it is, else "no_label" (no group), "multi_label", "unmeasured" (the
+          value is NaN), "small_group", "low" or "high". With several rules, the reasons of all that
+          it failed, each after its column: "fraction low; area high"
+        - `lower_limit`, `upper_limit`, `group_size`: what decided it; NaN and 0 where nothing
+          could (a rule of values has no group). With several rules, each after its column, as
+          `area_lower_limit`
+
+        Columns of these names from an earlier cleaning are replaced.
+
+    Raises:
+        ValueError: a column is missing, or a rule is not one.
+
+    Example:
+        >>> import pandas as pd
+        >>> cells = pd.DataFrame({"class_label": "0", "fraction": [0.1, 0.5, 0.5, 0.6, 0.9]})
+        >>> clean(cells, lower=0.1, upper=0.9, min_group=5)[["fraction", "clean", "reason"]]
+           fraction  clean reason
+        0       0.1  False    low
+        1       0.5   True
+        2       0.5   True
+        3       0.6   True
+        4       0.9  False   high
+    """
+    if multi not in ("skip", "explode", "own"):
+        raise ValueError(f"multi: found {multi!r}; expected 'skip', 'explode' or 'own'")
+    rules = [Rule(column, lower, upper, by)] if rules is None else list(rules)
+    names = [rule.column for rule in rules]
+    if len(set(names)) < len(names):
+        raise ValueError(f"rules: several for one column, among {', '.join(names)}")
+    given: Sequence[pd.DataFrame | None] = limits or [None] * len(rules)
+    if len(given) != len(rules):
+        raise ValueError(f"limits: found {len(given)} tables for {len(rules)} rules")
+
+    if multi == "explode":
+        table = explode(table, next((rule.by for rule in rules if rule.by), "class_label"))
+    result = table.drop(columns=["clean", "reason"], errors="ignore").copy()
+    reasons = []
+    for rule, known in zip(rules, given, strict=True):
+        verdict = _judge(table, rule, multi, min_group, known)
+        several = len(rules) > 1
+        prefix = f"{rule.column}_" if several else ""
+        for name in ("lower_limit", "upper_limit", "group_size"):
+            result[prefix + name] = verdict[name].to_numpy()
+        reason = verdict["reason"]
+        reasons.append((rule.column + " " + reason).where(reason != "", "") if several else reason)
+    joined = ["; ".join(filter(None, row)) for row in zip(*reasons, strict=True)]
+    result["reason"] = pd.Series(joined, index=result.index, dtype="str")
+    result["clean"] = result["reason"] == ""
+    return result
+
+
+def explode(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """A row for each class of each cell; `image_class_label` keeps the classes together."""
+    text = class_text(_column(table, by))
+    parts = table.assign(**{"image_class_label": text, by: text.str.split(SEPARATOR)})
+    return parts.explode(by, ignore_index=True).astype({by: "str"})
+
+
+def _judge(
+    table: pd.DataFrame, rule: Rule, multi: Multi, min_group: int, limits: pd.DataFrame | None
+) -> pd.DataFrame:
+    """The reason and the limits of one rule for each row."""
+    groups, values = _part(table, rule, multi)
+    verdict = pd.DataFrame(index=table.index)
+    if rule.kind == "value":
+        verdict["lower_limit"] = float("-inf") if rule.lower is None else float(rule.lower)
+        verdict["upper_limit"] = float("inf") if rule.upper is None else float(rule.upper)
+        verdict["group_size"] = 0
+    else:
+        if limits is None:
+            limits = _limits(lambda: [(groups, values)], rule)
+        by_group = limits.set_index(rule.by or _EVERYTHING)
+        for name in ("lower_limit", "upper_limit", "group_size"):
+            verdict[name] = groups.map(by_group[name]).astype("float64")
+        verdict["group_size"] = verdict["group_size"].fillna(0).astype("int64")
+    number = values.astype("float64")
+    reason = pd.Series("", index=table.index, dtype="str")
+    reason[number < verdict["lower_limit"]] = "low"
+    reason[number > verdict["upper_limit"]] = "high"
+    if rule.kind == "percentile":
+        reason[verdict["group_size"] < min_group] = "small_group"
+    reason[number.isna()] = "unmeasured"
+    if rule.kind == "percentile":
+        reason[groups.isna()] = "multi_label"
+        if rule.by is not None:
+            reason[class_text(table[rule.by]).isna()] = "no_label"
+    verdict["reason"] = reason
+    return verdict
+
+
+_EVERYTHING = "group"
+
+
+def _part(table: pd.DataFrame, rule: Rule, multi: Multi) -> Part:
+    """The group and the value of each row; no group for those that belong to none."""
+    values = _column(table, rule.column)
+    if not pd.api.types.is_numeric_dtype(values):
+        raise ValueError(f"column {rule.column}: holds {values.dtype}; expected numbers")
+    if rule.kind == "value" or rule.by is None:
+        return pd.Series("all", index=table.index, dtype="str"), values
+    groups = class_text(_column(table, rule.by))
+    if multi == "skip":
+        groups = groups.mask(groups.str.contains(SEPARATOR, regex=False, na=False))
+    return groups, values
+
+
+def _limits(parts: Any, rule: Rule) -> pd.DataFrame:
+    ends = {"lower_limit": rule.lower, "upper_limit": rule.upper}
+    given = {name: end for name, end in ends.items() if end is not None}
+    found = group_quantiles(parts, list(given.values()))
+    limits = pd.DataFrame({"group_size": found["n"]})
+    limits["lower_limit"], limits["upper_limit"] = float("-inf"), float("inf")
+    for place, name in enumerate(given):
+        limits[name] = found[place]
+    limits.index.name = rule.by or _EVERYTHING
+    limits = limits.reset_index()
+    return limits.astype({limits.columns[0]: "str"})
+
+
+def _column(table: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    if name not in table.columns:
+        raise ValueError(
+            f"column {name}: not in the table, which has {', '.join(map(str, table.columns))}"
+        )
+    return table[name]
+
+
+def _pieces(table: Table, text: tuple[str, ...]) -> Iterator[pd.DataFrame]:
+    if isinstance(table, pd.DataFrame):
+        yield table
+    else:
+        yield from read_batches(table, text=text)
+
+
+def _text_columns(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """Columns to be read as text: ids and groups."""
+    return ("image_id", "class_label", *(rule.by for rule in rules if rule.by))
+
+
+def rule_limits(
+    tables: Sequence[Table], rules: Sequence[Rule], multi: Multi
+) -> list[pd.DataFrame | None]:
+    """The limits of each percentile rule over all parts; None for rules of values."""
+    return [
+        percentile_limits(tables, rule.by, rule.column, rule.lower, rule.upper, multi)
+        if rule.kind == "percentile"
+        else None
+        for rule in rules
+    ]
+
+
+def clean_to(
+    inputs: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    rules: Sequence[Rule],
+    multi: Multi = "skip",
+    *,
+    min_group: int = MIN_GROUP,
+    columns: Vocabulary = "cellsieve",
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Cleans tables on disk, a piece in memory at a time; the image table goes along.
+
+    Args:
+        inputs: one cell table, or several, which are judged as the parts of one.
+        output: the file of the cleaned table; of several inputs, the rows of all in their order.
+        rules, multi, min_group: as for `clean`.
+        columns: names of the output's columns; see `rename_columns`.
+        overwrite: replace an output that is there.
+
+    Returns:
+        How many cells there are of each class and reason: the columns `class_label`, `reason` and
+        `cells`.
+
+    Raises:
+        FileExistsError: the output is there, and `overwrite` is not asked for.
+        ValueError, OSError, ImportError: as `clean` and `read_table`; the output is an input.
+    """
+    target, images = Path(output), image_table_path(output)
+    if target.resolve() in [Path(path).resolve() for path in inputs]:
+        raise ValueError(f"{target}: is an input; choose another name for the output")
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} exists; overwrite (--overwrite) to replace it")
+    limits = _rule_limits(inputs, rules, multi)
+    counts = []
+    with table_writer(target) as write:
+        for path in inputs:
+            for piece in read_batches(path, text=_text_columns(rules)):
+                cleaned = clean(piece, multi=multi, min_group=min_group, rules=rules, limits=limits)
+                write(rename_columns(cleaned, columns, keep=("clean", "reason")))
+                keys = [key for key in ("class_label", "reason") if key in cleaned]
+                counts.append(cleaned.groupby(keys, dropna=False).size().rename("cells"))
+    tables = [image_table_path(path) for path in inputs]
+    if all(table.exists() for table in tables):
+        joined = pd.concat([read_table(table) for table in tables], ignore_index=True)
+        write_table(joined, images)
+    found = pd.concat([count.reset_index() for count in counts], ignore_index=True)
+    keys = [key for key in ("class_label", "reason") if key in found]
+    return found.groupby(keys, dropna=False)["cells"].sum().reset_index()
+
+
+def _rule_limits(
+    tables: Sequence[Table], rules: Sequence[Rule], multi: Multi
+) -> list[pd.DataFrame | None]:
+    """The limits of each percentile rule over all parts; None for rules of values."""
+    return [
+        percentile_limits(tables, rule.by, rule.column, rule.lower, rule.upper, multi)
+        if rule.kind == "percentile"
+        else None
+        for rule in rules
+    ]

@@ -1,0 +1,305 @@
+"""`cellsieve measure` and `cellsieve clean`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cellsieve.cleaning import MIN_GROUP, Rule, clean_to, read_rules
+from cellsieve.files import MAX_PIXELS
+from cellsieve.images import ImageSet
+from cellsieve.journal import image_table_path
+from cellsieve.measuring import MEASURED, measure_to
+from cellsieve.tables import FORMATS, table_format
+
+
+def add_commands(commands: Any) -> None:
+    """Adds both to the command line."""
+    _add_measure(commands)
+    _add_clean(commands)
+
+
+def table_path(text: str) -> Path:
+    """An argument that names a table."""
+    try:
+        table_format(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return Path(text)
+
+
+def add_image_arguments(command: argparse.ArgumentParser, *, masks_required: bool) -> None:
+    """The arguments that say which files belong together."""
+    command.add_argument(
+        "--masks", type=Path, required=masks_required, metavar="FOLDER", help="folder of the masks"
+    )
+    command.add_argument(
+        "--image-pattern",
+        default="{id}_{channel}.png",
+        metavar="PATTERN",
+        help="how image files are named (default: %(default)s); without {channel}, one file holds "
+        "all channels; * is anything",
+    )
+    command.add_argument(
+        "--mask-pattern",
+        default="{id}.npz",
+        metavar="PATTERN",
+        help="how mask files are named (default: %(default)s)",
+    )
+    command.add_argument(
+        "--channel", default="green", help="the channel to measure (default: %(default)s)"
+    )
+
+
+def images_of(options: argparse.Namespace) -> ImageSet:
+    """The images that these arguments name."""
+    return ImageSet.from_patterns(
+        f"{options.images}/{options.image_pattern}",
+        f"{options.masks}/{options.mask_pattern}",
+        getattr(options, "labels", None),
+    )
+
+
+def _add_measure(commands: Any) -> None:
+    command = commands.add_parser(
+        "measure",
+        help="box, area and fraction above background of every cell",
+        description="Measures every cell of a folder of images and writes a table with a row a "
+        "cell, and beside it the image table (cells.parquet: cells.images.csv) with a row an "
+        "image: its files, its threshold, and why it failed if it did.",
+        epilog="Exit code: 0 all images were measured, 1 some were not (the image table says "
+        "why), 2 nothing was done, 130 interrupted (--resume goes on).",
+    )
+    command.add_argument("images", metavar="IMAGES", type=Path, help="folder of the image files")
+    command.add_argument(
+        "--labels",
+        type=Path,
+        metavar="TABLE",
+        help="class labels: a table with the columns ID and Label, or image_id and class_label",
+    )
+    command.add_argument(
+        "-o",
+        "--output",
+        type=table_path,
+        required=True,
+        metavar="TABLE",
+        help=f"the cell table to write: {', '.join(FORMATS)}",
+    )
+    add_image_arguments(command, masks_required=True)
+    threshold = command.add_mutually_exclusive_group()
+    threshold.add_argument(
+        "--quantile",
+        type=float,
+        default=0.99,
+        metavar="Q",
+        help="the threshold is this quantile of the pixels outside cells (default: %(default)s)",
+    )
+    threshold.add_argument(
+        "--threshold", type=float, metavar="VALUE", help="one threshold for all images instead"
+    )
+    command.add_argument(
+        "--convention",
+        choices=("cellsieve", "notebook"),
+        default="cellsieve",
+        help="'notebook' gives the numbers of the notebook that this tool grew from",
+    )
+    command.add_argument(
+        "--columns",
+        choices=("cellsieve", "skimage", "cellprofiler", "notebook"),
+        default="cellsieve",
+        help="names of the output's columns; other commands read 'cellsieve' (the default)",
+    )
+    command.add_argument(
+        "--jobs", type=_positive, metavar="N", help="threads (default: as many as processors)"
+    )
+    command.add_argument(
+        "--max-pixels",
+        type=_positive,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="refuse files that declare more (default: %(default)s)",
+    )
+    again = command.add_mutually_exclusive_group()
+    again.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep what an earlier run has measured, and measure the rest and what failed",
+    )
+    again.add_argument(
+        "--overwrite", action="store_true", help="remove what an earlier run has written"
+    )
+    command.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    command.set_defaults(run=_measure)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+_positive.__name__ = "positive number"  # what argparse says was expected
+
+
+def _measure(options: argparse.Namespace) -> int:
+    images = images_of(options)
+    say = _silent if options.quiet else print
+    say(images)
+    table = measure_to(
+        images,
+        options.output,
+        options.channel,
+        quantile=options.quantile,
+        threshold=options.threshold,
+        convention=options.convention,
+        columns=options.columns,
+        jobs=options.jobs,
+        progress=False if options.quiet else None,
+        max_pixels=options.max_pixels,
+        resume=options.resume,
+        overwrite=options.overwrite,
+    )
+    say(f"{table['cells'].sum()} cells of {table['status'].isin(MEASURED).sum()} images")
+    say(f"cells:  {options.output}")
+    say(f"images: {image_table_path(options.output)}")
+    _print_problems(table)
+    # A mask alone is no image that failed; everything else that was not measured is.
+    return int((~table["status"].isin([*MEASURED, "no_image"])).any())
+
+
+def _silent(*_: object) -> None:
+    pass
+
+
+def _print_problems(table: pd.DataFrame, most: int = 5) -> None:
+    """What went wrong, the first few of each kind."""
+    for status, rows in table[~table["status"].isin(MEASURED)].groupby("status"):
+        print(f"{len(rows)} images {status}:", file=sys.stderr)
+        for row in rows.head(most).itertuples():
+            print(f"  {row.image_id}: {row.error}", file=sys.stderr)
+        if len(rows) > most:
+            print(f"  ... and {len(rows) - most} more in the image table", file=sys.stderr)
+    warned = table[table["warning"].notna()]
+    for row in warned.head(most).itertuples():
+        print(f"warning: {row.image_id}: {row.warning}", file=sys.stderr)
+    if len(warned) > most:
+        print(f"... and {len(warned) - most} more warnings in the image table", file=sys.stderr)
+
+
+def _add_clean(commands: Any) -> None:
+    command = commands.add_parser(
+        "clean",
+        help="mark the cells outside the percentile band of their class",
+        description="Marks the cells outside the percentile band of their group. No row is "
+        "dropped: each gets 'clean', 'reason' and the limits that decided it.",
+        epilog="Exit code: 0 done, 2 nothing was done.",
+    )
+    command.add_argument(
+        "cells",
+        metavar="CELLS",
+        type=table_path,
+        nargs="+",
+        help="cell table; several are judged as the parts of one",
+    )
+    command.add_argument(
+        "-o", "--output", type=table_path, required=True, metavar="TABLE", help="table to write"
+    )
+    command.add_argument(
+        "--by",
+        default="class_label",
+        metavar="COLUMN",
+        help="column of the groups (default: %(default)s); 'none' takes all cells as one group",
+    )
+    command.add_argument(
+        "--column",
+        default="fraction",
+        help="column that is judged (default: %(default)s)",
+    )
+    command.add_argument(
+        "--lower",
+        type=float,
+        default=0.001,
+        metavar="Q",
+        help="lower quantile, 0 to 1 (default: %(default)s)",
+    )
+    command.add_argument(
+        "--upper",
+        type=float,
+        default=0.999,
+        metavar="Q",
+        help="upper quantile, 0 to 1 (default: %(default)s)",
+    )
+    command.add_argument(
+        "--values",
+        action="store_true",
+        help="--lower and --upper are values of the column, not quantiles",
+    )
+    command.add_argument(
+        "--rules", type=Path, metavar="TOML", help="a file of rules in place of the four above"
+    )
+    command.add_argument(
+        "--multi",
+        choices=("skip", "explode", "own"),
+        default="skip",
+        help="cells with several classes, as '0|16': marked, a row for each class, or the "
+        "combination as a group of its own (default: %(default)s)",
+    )
+    command.add_argument(
+        "--min-group",
+        type=_positive,
+        default=MIN_GROUP,
+        metavar="N",
+        help="cells of smaller groups are marked small_group (default: %(default)s)",
+    )
+    command.add_argument(
+        "--columns",
+        choices=("cellsieve", "skimage", "cellprofiler", "notebook"),
+        default="cellsieve",
+        help="names of the output's columns; other commands read 'cellsieve' (the default)",
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace an existing output")
+    command.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    command.set_defaults(run=_clean)
+
+
+def _clean(options: argparse.Namespace) -> int:
+    by = None if options.by == "none" else options.by
+    if options.rules is not None:
+        rules = read_rules(options.rules)
+    else:
+        rules = [
+            Rule(
+                options.column,
+                options.lower,
+                options.upper,
+                by,
+                "value" if options.values else "percentile",
+            )
+        ]
+    counts = clean_to(
+        options.cells,
+        options.output,
+        rules,
+        options.multi,
+        min_group=options.min_group,
+        columns=options.columns,
+        overwrite=options.overwrite,
+    )
+    if not options.quiet:
+        counts["reason"] = counts["reason"].replace("", "kept")
+        if "class_label" in counts:
+            wide = counts.pivot_table(
+                index=counts["class_label"].fillna("(none)"),
+                columns="reason",
+                values="cells",
+                aggfunc="sum",
+                fill_value=0,
+            )
+            wide.columns.name = None
+            print(wide.to_string())
+        total, kept = counts["cells"].sum(), counts.loc[counts["reason"] == "kept", "cells"].sum()
+        print(f"{kept} of {total} cells kept: {options.output}")
+    return 0

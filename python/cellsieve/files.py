@@ -1,0 +1,161 @@
+"""Image and mask files: PNG, .npy and .npz by the kernels, TIFF through tifffile."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellsieve import _core
+from cellsieve._arrays import native
+from cellsieve._extras import require
+
+MAX_PIXELS = 2**28  # 16,384 x 16,384: above any microscope's field, below any machine's memory
+
+FilePath = str | os.PathLike[str]
+
+
+def is_tiff(path: FilePath) -> bool:
+    """Whether a file is read through tifffile, by its extension."""
+    return Path(path).suffix.lower() in (".tif", ".tiff")
+
+
+def read_image(
+    path: FilePath, channel: str | int | None = None, *, max_pixels: int = MAX_PIXELS
+) -> NDArray[Any]:
+    """Reads an image.
+
+    Args:
+        path: .png (8 or 16 bits; gray, RGB, either with alpha, palette, interlaced), .npy or .npz
+            (two dimensions; `arr_0` or the only array), .tif or .tiff (needs the extra `tiff`).
+        channel: "red", "green", "blue" or "alpha" of a colour image; the number of a channel of a
+            TIFF file that has a channel axis. A gray image gives its only channel under any name.
+        max_pixels: files that declare more are refused before memory is taken for them.
+
+    Returns:
+        uint8, uint16 or float32, as stored, of shape (rows, columns); without `channel`, colour
+        images are of shape (rows, columns, channels). Palettes and samples of fewer than 8 bits are
+        expanded to what they show.
+
+    Raises:
+        OSError: the file can't be opened.
+        ValueError: it is damaged, not what its extension says, of another type, too large, or has
+            no such channel.
+        ImportError: a TIFF file, and the extra `tiff` is not installed.
+    """
+    if is_tiff(path):
+        image = _select(_read_tiff(path, max_pixels), path, channel)
+        if image.dtype not in (np.uint8, np.uint16, np.float32):
+            raise ValueError(
+                f"{os.fspath(path)}: dtype {image.dtype} is not supported; "
+                "expected uint8, uint16 or float32"
+            )
+        return native(image)
+    if isinstance(channel, int):
+        raise ValueError(f"{os.fspath(path)}: channels go by name here, not by number ({channel})")
+    return _core.read_image(os.fspath(path), channel, _pixels(max_pixels))
+
+
+def read_mask(path: FilePath, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
+    """Reads a label image: 0 outside every cell, one id a cell.
+
+    Args:
+        path: as for `read_image`. PNG samples are taken as stored (of a palette image, the
+            indices are the ids); .npy and .npz may be uint8 to uint64 or int16 to int64.
+        max_pixels: files that declare more are refused before memory is taken for them.
+
+    Returns:
+        The ids, shape (rows, columns), in the narrowest of uint8, uint16, uint32 and uint64 that
+        holds them all; an int64 file of 30 cells becomes uint8 while it is read.
+
+    Raises:
+        OSError, ImportError: as `read_image`.
+        ValueError: the file is damaged, not what its extension says, not of an integer type, too
+            large, or holds a negative id.
+    """
+    if is_tiff(path):
+        return native(_integer_labels(_select(_read_tiff(path, max_pixels), path, None), path))
+    return _core.read_mask(os.fspath(path), _pixels(max_pixels))
+
+
+def write_png(path: FilePath, image: NDArray[Any]) -> None:
+    """Writes a PNG file.
+
+    Args:
+        path: the file.
+        image: uint8 or uint16, shape (rows, columns) or (rows, columns, channels) with 1 (gray), 2
+            (gray, alpha), 3 (RGB) or 4 (RGBA) channels.
+
+    Raises:
+        TypeError, ValueError: another dtype or shape, or no pixels.
+        OSError: the file can't be written.
+    """
+    _core.write_png(os.fspath(path), native(image))
+
+
+def _pixels(max_pixels: int) -> int:
+    """Within what the kernels count in."""
+    if max_pixels < 1:
+        raise ValueError(f"max_pixels: found {max_pixels}; expected at least 1")
+    return min(max_pixels, 2**32 - 1)
+
+
+def _read_tiff(path: FilePath, max_pixels: int) -> tuple[NDArray[Any], str]:
+    """The first series of a TIFF file with the letters of its axes, axes of length 1 dropped."""
+    tifffile = require("tifffile", "tiff", "reading .tif")
+    try:
+        with tifffile.TiffFile(path) as file:
+            if not file.series:
+                raise ValueError("it holds no image")
+            series = file.series[0]
+            shape, axes = series.shape, series.axes
+            if series.size > 4 * _pixels(max_pixels):
+                raise ValueError(
+                    f"{os.fspath(path)}: declares {' x '.join(map(str, shape))} pixels; at most "
+                    f"{max_pixels} pixels are read unless max_pixels is raised"
+                )
+            image = series.asarray()
+    except (OSError, ImportError):
+        raise
+    except Exception as error:  # tifffile and its codecs raise many kinds on damaged files
+        if str(error).startswith(os.fspath(path)):
+            raise
+        raise ValueError(f"{os.fspath(path)}: not a readable TIFF file: {error}") from error
+    keep = [place for place, length in enumerate(shape) if length != 1 or axes[place] in "YX"]
+    kept_axes = "".join(axes[place] for place in keep)
+    return image.reshape([shape[place] for place in keep]), kept_axes
+
+
+def _select(
+    series: tuple[NDArray[Any], str], path: FilePath, channel: str | int | None
+) -> NDArray[Any]:
+    """The plane of one channel: by the name of its colour, or by its number."""
+    image, axes = series
+    if image.ndim == 2:
+        return image
+    rest = axes.replace("Y", "").replace("X", "")
+    names = ["red", "green", "blue", "alpha"] if rest == "S" else []
+    if image.ndim != 3 or rest not in ("C", "S") or channel is None:
+        raise ValueError(
+            f"{os.fspath(path)}: has the axes {axes} and the shape {image.shape}; expected one "
+            "plane (rows, columns), or a channel axis and the channel's number"
+        )
+    count = image.shape[axes.index(rest)]
+    number = names.index(channel) if channel in names else channel
+    if not isinstance(number, int) or not 0 <= number < count:
+        raise ValueError(
+            f"{os.fspath(path)}: has {count} channels; found no channel {channel!r} among them"
+        )
+    plane: NDArray[Any] = image.take(number, axis=axes.index(rest))
+    return plane
+
+
+def _integer_labels(mask: NDArray[Any], path: FilePath) -> NDArray[Any]:
+    """Refuses masks that are not label images."""
+    if mask.dtype.kind not in "iu" or mask.dtype == np.int8:
+        raise ValueError(
+            f"{os.fspath(path)}: dtype {mask.dtype} is not supported; expected an integer label "
+            "image: uint8 to uint64, int16 to int64"
+        )
+    return mask

@@ -1,0 +1,227 @@
+"""Which image, mask and class label belong together."""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cellsieve.tables import read_table
+
+PATH = "path_"  # columns of files begin so: path_mask, path_green, ...
+MASK = PATH + "mask"
+
+LABEL_COLUMNS = [("image_id", "class_label"), ("ID", "Label")]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """The images of a data set, each with its mask, its channels and its class label.
+
+    Attributes:
+        table: a row an image, by ascending id: `image_id`, `class_label` (text; several joined by
+            "|"; missing where there is none), `path_mask`, a column `path_<channel>` for each
+            channel (missing where there is no such file), and `problem`: why the image can't be
+            used whatever the channel, missing where nothing is wrong.
+        labels_without_image: how many rows of the labels named no image.
+    """
+
+    table: pd.DataFrame
+    labels_without_image: int = 0
+
+    @classmethod
+    def hpa(
+        cls,
+        root: str | os.PathLike[str],
+        masks: str | os.PathLike[str],
+        labels: str | os.PathLike[str] | pd.DataFrame | None = None,
+    ) -> "ImageSet":
+        """The layout of the Human Protein Atlas.
+
+        Args:
+            root: folder of `<ID>_<colour>.png`.
+            masks: folder of `<ID>.npz`.
+            labels: see `from_patterns`.
+
+        Raises:
+            OSError, ValueError: as `from_patterns`.
+        """
+        return cls.from_patterns(
+            f"{os.fspath(root)}/{{id}}_{{channel}}.png", f"{os.fspath(masks)}/{{id}}.npz", labels
+        )
+
+    @classmethod
+    def from_patterns(
+        cls,
+        images: str,
+        masks: str,
+        labels: str | os.PathLike[str] | pd.DataFrame | None = None,
+    ) -> "ImageSet":
+        """Finds files by their names.
+
+        Args:
+            images: pattern of the image files, as "plate1/{id}_{channel}.tif". `{id}` is any text,
+                `{channel}` any text without "_" and ".", "*" anything. Without `{channel}`, one
+                file holds all channels of an image.
+            masks: pattern of the mask files, as "masks/{id}_cp_masks.png".
+            labels: a CSV or Parquet file, or a table, with the columns ID and Label, or image_id
+                and class_label. It never adds an image: ids in it are compared, not opened.
+
+        Raises:
+            OSError: a folder can't be read.
+            ValueError: a pattern that fits no file, or labels without the columns.
+        """
+        channels: dict[str, dict[str, list[str]]] = {}
+        for image_id, channel, path in _find(images, "image"):
+            channels.setdefault(channel, {}).setdefault(image_id, []).append(path)
+        found_masks: dict[str, list[str]] = {}
+        for image_id, _, path in _find(masks, "mask"):
+            found_masks.setdefault(image_id, []).append(path)
+
+        files = {MASK: found_masks, **{PATH + name: channels[name] for name in sorted(channels)}}
+        ids = sorted(set().union(*files.values()))
+        table = pd.DataFrame({"image_id": pd.Series(ids, dtype="str")})
+        table["class_label"] = pd.Series(pd.NA, index=table.index, dtype="str")
+        for column, paths in files.items():
+            first = [paths[image_id][0] if image_id in paths else None for image_id in ids]
+            table[column] = pd.Series(first, dtype="str")
+        table["problem"] = pd.Series(
+            [
+                next(
+                    (
+                        f"{len(paths[image_id])} files fit one pattern: "
+                        + ", ".join(sorted(paths[image_id])[:3])
+                        for paths in files.values()
+                        if len(paths.get(image_id, ())) > 1
+                    ),
+                    None,
+                )
+                for image_id in ids
+            ],
+            dtype="str",
+        )
+        return cls._with_labels(table, labels)
+
+    @classmethod
+    def from_table(cls, frame: pd.DataFrame) -> "ImageSet":
+        """A table made by hand or by another program, or the image table of an earlier run.
+
+        Args:
+            frame: the columns `image_id`, `path_mask` and at least one `path_<channel>`, and
+                `class_label` if there are labels. Paths are taken as they are.
+
+        Raises:
+            ValueError: a column is missing.
+        """
+        frame = frame.reset_index(drop=True)
+        paths = [name for name in frame.columns if str(name).startswith(PATH)]
+        missing = [name for name in ("image_id", MASK) if name not in frame.columns]
+        if missing or len(paths) < 2:
+            raise ValueError(
+                f"frame: has the columns {', '.join(map(str, frame.columns))}; expected image_id, "
+                f"{MASK} and a {PATH}<channel> for each channel, as {PATH}green"
+            )
+        if frame["image_id"].isna().any():
+            raise ValueError(f"frame: {frame['image_id'].isna().sum()} rows have no image_id")
+        table = pd.DataFrame({"image_id": frame["image_id"].astype("str")})
+        table["class_label"] = class_text(frame["class_label"]) if "class_label" in frame else pd.NA
+        table["class_label"] = table["class_label"].astype("str")
+        for name in paths:
+            table[name] = frame[name].map(os.fspath, na_action="ignore").astype("str")
+        table["problem"] = pd.Series(pd.NA, index=table.index, dtype="str")
+        counts = table["image_id"].map(table["image_id"].value_counts())
+        table.loc[counts > 1, "problem"] = counts.map("{} rows have this id".format)
+        return cls(table.sort_values("image_id", kind="stable", ignore_index=True))
+
+    @classmethod
+    def _with_labels(
+        cls, table: pd.DataFrame, labels: str | os.PathLike[str] | pd.DataFrame | None
+    ) -> "ImageSet":
+        """Joins class labels by id."""
+        if labels is None:
+            return cls(table)
+        if isinstance(labels, pd.DataFrame):
+            name, given = "labels", labels
+        else:
+            name = os.fspath(labels)
+            given = read_table(labels, text=("ID", "Label", "image_id", "class_label"))
+        columns = next((pair for pair in LABEL_COLUMNS if set(pair) <= set(given.columns)), None)
+        if columns is None:
+            raise ValueError(
+                f"{name}: has the columns {', '.join(map(str, given.columns))}; expected ID and "
+                "Label, or image_id and class_label"
+            )
+        pairs = pd.DataFrame(
+            {"image_id": given[columns[0]].astype("str"), "label": class_text(given[columns[1]])}
+        ).drop_duplicates()
+        by_id = pairs.groupby("image_id")["label"].agg(["first", "size"])
+        table["class_label"] = table["image_id"].map(by_id["first"]).astype("str")
+        torn = table["image_id"].map(by_id["size"]).fillna(0) > 1
+        table.loc[torn & table["problem"].isna(), "problem"] = f"{name} gives it several labels"
+        without = len(by_id.index.difference(pd.Index(table["image_id"])))
+        return cls(table, labels_without_image=without)
+
+    @property
+    def channels(self) -> list[str]:
+        """The names of the channels; ["image"] where a file holds all of them."""
+        paths = [name for name in self.table.columns if name.startswith(PATH) and name != MASK]
+        return [name.removeprefix(PATH) for name in paths]
+
+    def __len__(self) -> int:
+        """The number of images, whatever is wrong with them."""
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        """What is there and what is missing, in one line."""
+        table = self.table
+        paths = [PATH + channel for channel in self.channels]
+        counts = {
+            "without a mask": table[MASK].isna() & table[paths].notna().any(axis=1),
+            "without an image": table[paths].isna().all(axis=1),
+            "with a problem": table["problem"].notna(),
+            "without a class label": table["class_label"].isna(),
+        }
+        parts = [f"{count.sum()} {what}" for what, count in counts.items() if count.any()]
+        if self.labels_without_image:
+            parts.append(f"{self.labels_without_image} labels without an image")
+        listed = ", ".join([f"{len(table)} images", f"channels {'/'.join(self.channels)}", *parts])
+        return f"ImageSet({listed})"
+
+
+def class_text(labels: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Class labels as text, the same whether they come as 3, 3.0 or "3"; missing stays missing.
+
+    A column of ints with a gap becomes float on its way through a CSV file; a verdict must not
+    change by that.
+    """
+    if pd.api.types.is_numeric_dtype(labels) and not pd.api.types.is_bool_dtype(labels):
+        whole = labels.dropna()
+        if (whole == whole.round()).all():
+            labels = labels.astype("Int64")
+    text = labels.astype("str").str.strip()
+    return text.mask(labels.isna() | (text == ""))
+
+
+def _find(pattern: str, what: str) -> Iterable[tuple[str, str, str]]:
+    """The id, channel and path of every file that fits, in the order of their names."""
+    folder, name = os.path.split(pattern)
+    if "{id}" not in name or "{" in folder:
+        raise ValueError(
+            f"{what} pattern {pattern!r}: expected {{id}} in the file's name, as "
+            "'folder/{id}_{channel}.png'"
+        )
+    parts = {"{id}": "(?P<id>.+)", "{channel}": "(?P<channel>[^_.]+)", "*": ".*"}
+    pieces = re.split(r"(\{id\}|\{channel\}|\*)", name)
+    expression = re.compile("".join(parts.get(piece, re.escape(piece)) for piece in pieces))
+    names = sorted(entry.name for entry in os.scandir(folder or "."))
+    matches = [match for match in map(expression.fullmatch, names) if match]
+    if not matches:
+        examples = ", ".join(names[:3]) or "nothing"
+        raise ValueError(f"{folder or '.'}: no {what} fits {name!r}; the folder holds {examples}")
+    base = Path(folder).absolute()
+    for match in matches:
+        channel = match.groupdict().get("channel") or "image"
+        yield match["id"], channel, str(base / match.string)

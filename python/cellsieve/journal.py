@@ -1,0 +1,187 @@
+"""What a long run has finished so far, so that a killed one goes on where it stopped.
+
+Beside `cells.parquet` a run keeps the folder `cells.parquet.parts`: for each finished chunk a CSV
+of its cells, and, written last, one of its images. A part is there whole or not at all, so a kill
+at any moment costs the chunks in flight and nothing else. At the end the parts become the output
+and the image table, in the order of the images: how the work was cut leaves no trace.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+
+import pandas as pd
+
+from cellsieve.tables import (
+    FORMATS,
+    check_table,
+    read_batches,
+    read_table,
+    table_writer,
+    typed,
+    write_table,
+)
+from cellsieve.vocabulary import Vocabulary, rename_columns
+
+
+def image_table_path(output: str | os.PathLike[str]) -> Path:
+    """Where the image table of a cell table stands: `cells.images.csv` beside `cells.parquet`."""
+    path = Path(output)
+    extension = next((end for end in FORMATS if path.name.lower().endswith(end)), path.suffix)
+    return path.with_name(path.name[: len(path.name) - len(extension)] + ".images.csv")
+
+
+class Journal:
+    """The parts of one output.
+
+    Args:
+        output: the cell table to be.
+        cell_columns: names and types of its columns.
+        image_columns: names and types of those of the image table that have a fixed one; the rest
+            are text.
+        resume: keep what an earlier run has left.
+        overwrite: remove it.
+
+    Raises:
+        FileExistsError: an earlier run has left something, and neither is asked for.
+        OSError: the folder can't be made.
+    """
+
+    def __init__(
+        self,
+        output: str | os.PathLike[str],
+        cell_columns: Mapping[str, str],
+        image_columns: Mapping[str, str],
+        *,
+        resume: bool,
+        overwrite: bool,
+    ) -> None:
+        check_table(output)
+        self.output = Path(output)
+        self.image_table = image_table_path(output)
+        self.parts = self.output.with_name(self.output.name + ".parts")
+        self.cell_columns = cell_columns
+        self.image_columns = image_columns
+        left = [path for path in (self.output, self.image_table, self.parts) if path.exists()]
+        if resume and overwrite:
+            raise ValueError("resume and overwrite: one keeps what the other removes; choose one")
+        if left and not (resume or overwrite):
+            raise FileExistsError(
+                f"{left[0]} exists; resume (--resume) to keep what is measured and go on, or "
+                "overwrite (--overwrite) to begin anew"
+            )
+        if overwrite:
+            self.output.unlink(missing_ok=True)
+            self.image_table.unlink(missing_ok=True)
+            shutil.rmtree(self.parts, ignore_errors=True)
+        self.parts.mkdir(parents=True, exist_ok=True)
+        # The images of each part that is there. A later part replaces an earlier one's images.
+        self.images: dict[int, pd.DataFrame] = {}
+        for path in sorted(self.parts.glob("*.images.csv")):
+            self.images[int(path.name.split(".")[0])] = self._read_images(path)
+        if self.output.exists() and self.image_table.exists():
+            self._take_apart()
+
+    def __enter__(self) -> "Journal":
+        """The journal; a `with` block removes its folder where nothing was kept in it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leaves no empty folder behind."""
+        if self.parts.exists() and not any(self.parts.iterdir()):
+            self.parts.rmdir()
+
+    def finished(self) -> pd.DataFrame:
+        """The rows of the image table that are there, one an image, with the number of its part."""
+        rows = [table.assign(part=part) for part, table in sorted(self.images.items())]
+        if not rows:
+            return pd.DataFrame(columns=["image_id", "part"])
+        return pd.concat(rows, ignore_index=True).drop_duplicates("image_id", keep="last")
+
+    def add(self, cells: pd.DataFrame, images: pd.DataFrame) -> None:
+        """Keeps a finished chunk: the images last, since they vouch for the cells."""
+        part = max(self.images, default=-1) + 1
+        write_table(cells, self._cells(part))
+        write_table(images, self.parts / f"{part:06d}.images.csv")
+        self.images[part] = images
+
+    def publish(self, images: pd.DataFrame, columns: Vocabulary) -> None:
+        """Writes the output and the image table, in the order of `images`, and removes the parts.
+
+        Args:
+            images: the image table; its `part` says where the cells of an image are (missing where
+                there are none) and is not written.
+            columns: names of the output's columns.
+        """
+        empty = typed(pd.DataFrame(), self.cell_columns)
+        with table_writer(self.output) as write:
+            write(rename_columns(empty, columns))
+            for cells in self._cells_in_order(images):
+                write(rename_columns(cells, columns))
+        write_table(images.drop(columns="part"), self.image_table)
+        shutil.rmtree(self.parts)
+
+    def _cells_in_order(self, images: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        listed = images[images["part"].notna() & (images["cells"] > 0)]
+        pairs = zip(listed["part"].astype(int), listed["image_id"], strict=True)
+        for part, rows in groupby(pairs, key=lambda pair: pair[0]):
+            cells = typed(
+                read_table(self._cells(part), text=self._text(self.cell_columns)), self.cell_columns
+            )
+            yield cells[cells["image_id"].isin([image_id for _, image_id in rows])]
+
+    def _take_apart(self) -> None:
+        """A finished output as parts again, less the images that newer parts hold."""
+        images = self._read_images(self.image_table)
+        images = images[~images["image_id"].isin(self.finished()["image_id"])]
+        known: set[str] = set()
+        for cells in _whole_images(self._own_batches()):
+            ids = set(cells["image_id"]) & set(images["image_id"])
+            known |= ids
+            self.add(cells[cells["image_id"].isin(ids)], images[images["image_id"].isin(ids)])
+        without_cells = images[~images["image_id"].isin(known)]
+        self.add(typed(pd.DataFrame(), self.cell_columns), without_cells)
+
+    def _own_batches(self) -> Iterator[pd.DataFrame]:
+        for cells in read_batches(self.output, text=self._text(self.cell_columns)):
+            if list(cells.columns) != list(self.cell_columns):
+                raise ValueError(
+                    f"{self.output}: has the columns {', '.join(cells.columns)}; only a table with "
+                    "cellsieve's own column names can be resumed; overwrite it (--overwrite)"
+                )
+            yield typed(cells, self.cell_columns)
+
+    def _cells(self, part: int) -> Path:
+        return self.parts / f"{part:06d}.cells.csv"
+
+    def _read_images(self, path: Path) -> pd.DataFrame:
+        header = pd.read_csv(path, nrows=0).columns
+        columns = {name: self.image_columns.get(name, "str") for name in header}
+        return typed(read_table(path, text=self._text(columns)), columns)
+
+    @staticmethod
+    def _text(columns: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(name for name, kind in columns.items() if kind == "str")
+
+
+def _whole_images(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Batches of rows as batches of whole images: the last image of one may go on in the next."""
+    rest = pd.DataFrame()
+    for batch in batches:
+        rows = pd.concat([rest, batch], ignore_index=True) if len(rest) else batch
+        if rows.empty:
+            continue
+        last = rows["image_id"] == rows["image_id"].iloc[-1]
+        rest = rows[last]
+        if len(rows) > len(rest):
+            yield rows[~last]
+    if len(rest):
+        yield rest

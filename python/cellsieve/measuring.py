@@ -1,0 +1,285 @@
+"""Cells of a data set: every image measured, in parallel, in memory or to disk."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from cellsieve.cells import CELL_COLUMNS, Convention, Settings, cell_table, measured_file
+from cellsieve.files import MAX_PIXELS
+from cellsieve.images import MASK, PATH, ImageSet
+from cellsieve.journal import Journal
+from cellsieve.parallel import chunks, default_jobs, run
+from cellsieve.tables import concat
+from cellsieve.vocabulary import Vocabulary, rename_columns
+
+#: What became of an image; its image table has the columns of its `ImageSet` and the settings too.
+OUTCOME_COLUMNS = {
+    "image_id": "str",
+    "height": "Int64",
+    "width": "Int64",
+    "threshold": "float64",
+    "background_area": "Int64",
+    "cells": "Int64",
+    "status": "str",
+    "error": "str",
+    "warning": "str",
+}
+
+IMAGE_COLUMNS = {"quantile": "float64", **OUTCOME_COLUMNS}
+
+#: `status` of images whose cells are in the table; the rest are in the image table alone.
+MEASURED = ("measured", "no_background")
+
+
+def measure_images(
+    images: ImageSet,
+    channel: str = "green",
+    *,
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: Convention = "cellsieve",
+    columns: Vocabulary = "cellsieve",
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+    max_pixels: int = MAX_PIXELS,
+    return_images: bool = False,
+) -> Any:
+    """Measures every cell of a data set, in memory; `measure_to` writes to disk as it goes.
+
+    Args:
+        images: which image, mask and class label belong together.
+        channel: the channel to measure. Only its files are read.
+        quantile, threshold, convention, columns: as for `measure`.
+        jobs: number of threads; as many as processors if not given.
+        executor: any `concurrent.futures.Executor` in place of threads, as a Dask
+            `Client.get_executor()`.
+        progress: whether to show a progress bar; if not given, on a terminal only.
+        max_pixels: files that declare more are refused.
+        return_images: whether to return the image table as well.
+
+    Returns:
+        A row a cell as from `measure`, `image_id` and `class_label` in front, by ascending
+        `image_id` and `label`; with `return_images`, that and the image table: a row an image with
+        the columns of `images.table` and `channel`, `quantile` (NaN where the threshold was given),
+        `convention`, `height`, `width`, `threshold`, `background_area`, `cells`, and
+
+        - `status`: "measured"; "no_background": measured, but no pixel has label 0, so there is no
+          threshold; "no_mask", "no_image": there is no such file; "duplicate": its id is not its
+          own; "failed"
+        - `error`: why it was not measured
+        - `warning`: what looked wrong although it was
+
+    Raises:
+        ValueError: no such channel, or a setting out of range. What is wrong with one image stands
+            in the image table, and the others are measured.
+
+    Warns:
+        UserWarning: some images were not measured (unless `return_images`).
+    """
+    settings = Settings(channel, quantile, threshold, convention, max_pixels)
+    work = chunks(tasks(images, channel), jobs or default_jobs())
+    task = partial(measure_chunk, settings=settings)
+    results = dict(
+        run(task, work, jobs=jobs, executor=executor, progress=progress, description="measure")
+    )
+    ordered = [results[place] for place in range(len(work))]
+    cells = concat([result[0] for result in ordered], CELL_COLUMNS)
+    outcomes = concat([result[1] for result in ordered], OUTCOME_COLUMNS)
+    table = image_table(images, outcomes, settings)
+    if return_images:
+        return rename_columns(cells, columns), table
+    failed = table[~table["status"].isin(MEASURED)]
+    if len(failed):
+        first = failed.iloc[0]
+        warnings.warn(
+            f"{len(failed)} of {len(table)} images were not measured; the first is "
+            f"{first['image_id']}: {first['error']} (return_images=True lists all)",
+            stacklevel=2,
+        )
+    return rename_columns(cells, columns)
+
+
+def measure_to(
+    images: ImageSet,
+    output: str | os.PathLike[str],
+    channel: str = "green",
+    *,
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: Convention = "cellsieve",
+    columns: Vocabulary = "cellsieve",
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+    max_pixels: int = MAX_PIXELS,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Measures every cell of a data set into a file; memory does not grow with the data.
+
+    Beside the cells (`cells.parquet`) stands the image table (`cells.images.csv`). What is measured
+    is kept in `cells.parquet.parts` until all is; a run that was killed goes on from there.
+
+    Args:
+        images, channel, quantile, threshold, convention, jobs, executor, progress, max_pixels: as
+            for `measure_images`.
+        output: .csv, .csv.gz or .parquet (needs the extra `parquet`).
+        columns: names of the columns; see `rename_columns`. Other commands read "cellsieve".
+        resume: take over what an earlier run, finished or not, has measured of the same files with
+            the same settings, and measure the rest; failed images are tried again. The files end
+            the same, byte for byte, as those of an unbroken run.
+        overwrite: remove what an earlier run has written and begin anew.
+
+    Returns:
+        The image table; see `measure_images`.
+
+    Raises:
+        FileExistsError: there is an earlier run's output, and neither `resume` nor `overwrite`.
+        ValueError, OSError, ImportError: as `measure_images`, or the output can't be written.
+    """
+    settings = Settings(channel, quantile, threshold, convention, max_pixels)
+    todo = tasks(images, channel)
+    rename_columns(pd.DataFrame(columns=list(CELL_COLUMNS)), columns)
+    with Journal(
+        output, CELL_COLUMNS, IMAGE_COLUMNS, resume=resume, overwrite=overwrite
+    ) as journal:
+        done = _done(journal.finished(), images, settings)
+        work = chunks([task for task in todo if task.image_id not in done], jobs or default_jobs())
+        task = partial(measure_chunk, settings=settings)
+        for _, (cells, outcomes) in run(
+            task, work, jobs=jobs, executor=executor, progress=progress, description="measure"
+        ):
+            journal.add(cells, image_table(images, outcomes, settings, only=outcomes["image_id"]))
+        finished = journal.finished()
+        finished = finished[finished["image_id"].isin([task.image_id for task in todo])]
+        table = image_table(images, finished, settings)
+        journal.publish(table, columns)
+    return table.drop(columns="part")
+
+
+class Task(NamedTuple):
+    """One image to measure."""
+
+    image_id: str
+    class_label: str | None
+    mask: str
+    image: str
+
+
+def tasks(images: ImageSet, channel: str) -> list[Task]:
+    """What can be measured, in the order of the images.
+
+    Raises:
+        ValueError: the set has no such channel.
+    """
+    table = images.table[_unusable(images, channel)["status"].isna()]
+    table = table[["image_id", "class_label", MASK, _path_column(images, channel)]].astype(object)
+    return [Task(*row) for row in table.where(table.notna(), None).itertuples(index=False)]
+
+
+def _path_column(images: ImageSet, channel: str) -> str:
+    """Where the files of a channel stand; one file may hold all channels."""
+    name = channel if images.channels != ["image"] else "image"
+    if name not in images.channels:
+        raise ValueError(
+            f"channel: found {channel!r}; the images have the channels {', '.join(images.channels)}"
+        )
+    return PATH + name
+
+
+def _unusable(images: ImageSet, channel: str) -> pd.DataFrame:
+    """`status` and `error` of the images that need not be tried; missing for the others."""
+    table = images.table
+    found = pd.DataFrame({"status": None, "error": None}, index=table.index, dtype="str")
+    for rows, status, error in (
+        (table[_path_column(images, channel)].isna(), "no_image", f"no image of channel {channel}"),
+        (table[MASK].isna(), "no_mask", "no mask for this image"),
+        (table["problem"].notna(), "duplicate", table["problem"]),
+    ):
+        found.loc[rows, "status"] = status
+        found.loc[rows, "error"] = error
+    return found
+
+
+def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The cells of some images, and a row for each image with what became of it."""
+    cells, outcomes = [], []
+    for task in work:
+        outcome: dict[str, Any] = {"image_id": task.image_id}
+        outcomes.append(outcome)
+        try:
+            measured = measured_file(task.mask, task.image, settings)
+        except Exception as error:  # whatever is wrong with one image, the others go on
+            outcome.update(status="failed", error=_sentence(error))
+            continue
+        table = cell_table(measured)
+        table.insert(0, "image_id", task.image_id)
+        table.insert(1, "class_label", task.class_label)
+        cells.append(table)
+        outcome.update(
+            height=measured.shape[0],
+            width=measured.shape[1],
+            threshold=measured.threshold,
+            background_area=measured.background_area,
+            cells=len(table),
+            status="measured",
+            warning=measured.warning,
+        )
+        if measured.threshold != measured.threshold:
+            outcome.update(
+                status="no_background", warning="no pixel lies outside the cells: no background"
+            )
+    return concat(cells, CELL_COLUMNS), concat([pd.DataFrame(outcomes)], OUTCOME_COLUMNS)
+
+
+def _sentence(error: Exception) -> str:
+    """An error in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    text = " ".join(str(error).split())
+    known = isinstance(error, (ValueError, TypeError, ImportError, OSError))
+    return text if known else f"{type(error).__name__}: {text}"
+
+
+def image_table(
+    images: ImageSet,
+    outcomes: pd.DataFrame,
+    settings: Settings,
+    only: "pd.Series[str] | None" = None,
+) -> pd.DataFrame:
+    """A row an image (or for `only` these): its files, the settings, what became of it."""
+    table = images.table.drop(columns="problem")
+    table["channel"] = settings.channel
+    table["quantile"] = settings.quantile if settings.threshold is None else float("nan")
+    table["convention"] = settings.convention
+    known = [name for name in (*OUTCOME_COLUMNS, "part") if name in outcomes]
+    table = table.merge(outcomes[known], on="image_id", how="left", validate="many_to_one")
+    unusable = _unusable(images, settings.channel or "")
+    for name in ("status", "error"):
+        table[name] = unusable[name].fillna(table[name]).astype("str")
+    return table if only is None else table[table["image_id"].isin(only)]
+
+
+def _done(finished: pd.DataFrame, images: ImageSet, settings: Settings) -> set[str]:
+    """The images measured before with the same settings, from the same files, of the same class."""
+    if finished.empty:
+        return set()
+    same = finished["status"].isin(MEASURED) & (finished["convention"] == settings.convention)
+    same &= finished["channel"] == settings.channel
+    if settings.threshold is None:
+        same &= finished["quantile"] == settings.quantile
+    else:
+        same &= finished["quantile"].isna() & (finished["threshold"] == settings.threshold)
+    now = images.table.drop_duplicates("image_id").set_index("image_id")
+    now = now.reindex(finished["image_id"])
+    for column in ("class_label", MASK, _path_column(images, settings.channel or "")):
+        before = finished[column] if column in finished else pd.Series(index=finished.index)
+        left, right = before.fillna("").to_numpy(str), now[column].fillna("").to_numpy(str)
+        same &= left == right
+    return set(finished.loc[same, "image_id"])

@@ -1,0 +1,108 @@
+//! Channels of an image file.
+
+use super::{Format, npy, npz, png, read};
+use crate::{Error, Result};
+use std::path::Path;
+
+/// The values of an image, row by row, the channels of a pixel side by side.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pixels {
+    /// 8 bits.
+    U8(Vec<u8>),
+    /// 16 bits.
+    U16(Vec<u16>),
+    /// Floating point.
+    F32(Vec<f32>),
+}
+
+impl From<Vec<u8>> for Pixels {
+    fn from(values: Vec<u8>) -> Self {
+        Pixels::U8(values)
+    }
+}
+
+impl From<Vec<u16>> for Pixels {
+    fn from(values: Vec<u16>) -> Self {
+        Pixels::U16(values)
+    }
+}
+
+/// An image as read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub columns: usize,
+    /// Channels a pixel: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+    pub channels: usize,
+    /// `rows * columns * channels` values.
+    pub pixels: Pixels,
+}
+
+/// The names of the channels, by their number.
+const NAMES: [&[&str]; 4] =
+    [&["gray"], &["gray", "alpha"], &["red", "green", "blue"], &["red", "green", "blue", "alpha"]];
+
+impl Image {
+    /// One channel. A gray image has but one to give, whatever its name (`x_yellow.png` is gray);
+    /// of a colour image a channel must be named.
+    ///
+    /// # Errors
+    /// No such channel, or a colour image and no name.
+    pub fn channel(self, name: Option<&str>) -> Result<Image> {
+        let names = NAMES[self.channels - 1];
+        let index = match (names, name) {
+            (["gray"], _) => return Ok(self),
+            (["gray", "alpha"], name) => usize::from(name == Some("alpha")),
+            (_, None) => {
+                let names = names.join(", ");
+                return Err(Error::Value(format!("has {} channels ({names}); name one", self.channels)));
+            }
+            (_, Some(name)) => names.iter().position(|&known| known == name).ok_or_else(|| {
+                Error::Value(format!("has the channels {}; found no {name:?} among them", names.join(", ")))
+            })?,
+        };
+        let pick = Pick { index, step: self.channels };
+        let pixels = match self.pixels {
+            Pixels::U8(values) => Pixels::U8(pick.from(&values)),
+            Pixels::U16(values) => Pixels::U16(pick.from(&values)),
+            Pixels::F32(values) => Pixels::F32(pick.from(&values)),
+        };
+        Ok(Image { channels: 1, pixels, ..self })
+    }
+}
+
+/// Every `step`-th value from `index` on.
+struct Pick {
+    index: usize,
+    step: usize,
+}
+
+impl Pick {
+    fn from<T: Copy>(&self, values: &[T]) -> Vec<T> {
+        values.iter().skip(self.index).step_by(self.step).copied().collect()
+    }
+}
+
+/// Reads an image with all its channels.
+///
+/// # Errors
+/// A file that can't be read, is not what its extension says, is damaged, has a type other than
+/// u8, u16 or f32, or declares more than `max_pixels` pixels.
+pub fn read_image(path: &Path, max_pixels: u64) -> Result<Image> {
+    let format = Format::of(path).map_err(|error| error.in_file(path))?;
+    decode_image(&read(path, max_pixels)?, format, max_pixels).map_err(|error| error.in_file(path))
+}
+
+/// The same from the bytes of a file.
+///
+/// # Errors
+/// As [`read_image`].
+pub fn decode_image(bytes: &[u8], format: Format, max_pixels: u64) -> Result<Image> {
+    match format {
+        Format::Png => png::decode(bytes, png::Samples::Expanded, max_pixels),
+        Format::Npy => npy::Array::new(bytes, max_pixels)?.image(),
+        Format::Npz => npz::open(bytes, max_pixels)?.image(),
+    }
+}

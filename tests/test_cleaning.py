@@ -1,0 +1,284 @@
+"""Percentile bands by group: limits, verdicts and reasons."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cellsieve as cs
+from cellsieve.quantiles import group_quantiles
+
+
+def table(rng, n=400, classes=("0", "16", "7")):
+    return pd.DataFrame(
+        {
+            "image_id": "a",
+            "class_label": rng.choice(classes, n),
+            "label": np.arange(n),
+            "area": rng.integers(10, 99, n),
+            "fraction": rng.integers(0, 60, n) / 60,  # ties, as real fractions have
+        }
+    ).astype({"image_id": "str", "class_label": "str"})
+
+
+def test_limits_equal_numpy(rng):
+    cells = table(rng)
+    limits = cs.percentile_limits(cells, lower=0.05, upper=0.9)
+    assert limits["class_label"].tolist() == ["0", "16", "7"]
+    for row in limits.itertuples():
+        values = cells.loc[cells["class_label"] == row.class_label, "fraction"]
+        assert row.group_size == len(values)
+        assert row.lower_limit == np.quantile(values, 0.05)
+        assert row.upper_limit == np.quantile(values, 0.9)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    values=st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", None]),
+            st.floats(allow_nan=True, allow_infinity=False, width=64)
+            | st.sampled_from([0.0, -0.0, 1.0]),
+        ),
+        max_size=60,
+    ),
+    cuts=st.lists(st.integers(0, 60), max_size=4),
+    q=st.floats(0, 1),
+)
+def test_quantiles_of_parts_equal_numpy(values, cuts, q):
+    """However the table is cut, to the last bit."""
+    groups = pd.Series([group for group, _ in values], dtype="str")
+    numbers = pd.Series([number for _, number in values], dtype="float64")
+    edges = [0, *sorted(min(cut, len(values)) for cut in cuts), len(values)]
+
+    def parts():
+        return [(groups[start:end], numbers[start:end]) for start, end in itertools.pairwise(edges)]
+
+    found = group_quantiles(parts, [q])
+    for group in ("a", "b"):
+        own = numbers[(groups == group) & numbers.notna()].to_numpy()
+        if len(own) == 0:
+            assert group not in found.index
+        else:
+            with np.errstate(over="ignore", invalid="ignore"):
+                expected = np.quantile(own, q)
+            assert found.loc[group, "n"] == len(own)
+            np.testing.assert_array_equal(found.loc[group, 0], expected)
+
+
+@pytest.mark.parametrize("extension", [".csv", ".parquet"])
+def test_parts_on_disk_are_judged_as_one_table(rng, tmp_path, extension):
+    cells = table(rng)
+    paths = []
+    for number, rows in enumerate(np.array_split(np.arange(len(cells)), 3)):
+        paths.append(tmp_path / f"part{number}{extension}")
+        cs.write_table(cells.iloc[rows], paths[-1])
+    pd.testing.assert_frame_equal(cs.percentile_limits(paths), cs.percentile_limits(cells))
+    whole = cs.clean(cells, lower=0.1, upper=0.9)
+    counts = cs.clean_to(paths, tmp_path / f"clean{extension}", [cs.Rule(lower=0.1, upper=0.9)])
+    found = cs.read_table(tmp_path / f"clean{extension}").fillna({"reason": ""})
+    pd.testing.assert_frame_equal(found, whole, check_dtype=False)
+    assert counts["cells"].sum() == len(cells)
+
+
+def test_the_band_includes_its_ends(rng):
+    cells = pd.DataFrame({"class_label": "0", "fraction": [0.1, 0.2, 0.2, 0.2, 0.3] * 4})
+    found = cs.clean(cells, lower=0.25, upper=0.75)
+    assert (found["lower_limit"] == 0.2).all()
+    assert (found["upper_limit"] == 0.2).all()
+    assert found["clean"].tolist() == [False, True, True, True, False] * 4
+    assert found["reason"].tolist() == ["low", "", "", "", "high"] * 4
+
+
+def test_no_row_is_lost_or_changed(rng):
+    cells = table(rng).sample(frac=1, random_state=3)
+    found = cs.clean(cells)
+    pd.testing.assert_frame_equal(found[cells.columns], cells)
+
+
+def test_reasons():
+    cells = pd.DataFrame(
+        {
+            "class_label": ["0"] * 12 + ["0|16", None, "", "5", "0"],
+            "fraction": [*np.linspace(0.2, 0.8, 12), 0.5, 0.5, 0.5, 0.5, np.nan],
+        }
+    )
+    found = cs.clean(cells, lower=0.05, upper=0.95)
+    assert found["reason"].tolist() == [
+        "low",
+        *[""] * 10,
+        "high",
+        "multi_label",
+        "no_label",
+        "no_label",
+        "small_group",
+        "unmeasured",
+    ]
+    assert found["clean"].tolist() == [reason == "" for reason in found["reason"]]
+    assert found["group_size"].tolist() == [12] * 12 + [0, 0, 0, 1, 12]
+    assert found.loc[12, ["lower_limit", "upper_limit"]].isna().all()
+    assert np.isnan(found["fraction"].iloc[-1])
+
+
+def test_small_groups_can_be_allowed():
+    cells = pd.DataFrame({"class_label": ["5", "5", "6"], "fraction": [0.1, 0.9, 0.5]})
+    assert cs.clean(cells)["reason"].tolist() == ["small_group"] * 3
+    assert cs.clean(cells, min_group=1)["reason"].tolist() == ["low", "high", ""]
+    assert cs.clean(cells, min_group=2)["reason"].tolist() == ["low", "high", "small_group"]
+
+
+def test_several_classes_at_once(rng):
+    cells = table(rng, classes=("0", "16", "0|16"))
+    several = cells["class_label"] == "0|16"
+
+    skipped = cs.clean(cells)
+    assert (skipped.loc[several, "reason"] == "multi_label").all()
+    alone = cs.clean(cells[~several])
+    pd.testing.assert_frame_equal(skipped[~several], alone)
+
+    own = cs.clean(cells, multi="own")
+    assert (own.loc[several, "group_size"] == several.sum()).all()
+
+    exploded = cs.clean(cells, multi="explode")
+    assert len(exploded) == len(cells) + several.sum()
+    assert set(exploded["class_label"]) == {"0", "16"}
+    assert (exploded["image_class_label"] == "0|16").sum() == 2 * several.sum()
+    zeros = cells[cells["class_label"].isin(["0", "0|16"])]["fraction"]
+    limits = exploded.loc[exploded["class_label"] == "0", "lower_limit"]
+    assert (limits == np.quantile(zeros, 0.001)).all()
+
+
+@pytest.mark.parametrize("extension", [".csv", ".csv.gz", ".parquet"])
+@pytest.mark.parametrize("with_gap", [False, True])
+def test_a_trip_to_disk_changes_no_verdict(rng, tmp_path, extension, with_gap):
+    """Labels may come back as numbers, or as floating-point ones beside a gap."""
+    cells = table(rng)
+    if with_gap:
+        cells.loc[3, "class_label"] = None
+    expected = cs.clean(cells)
+    cs.write_table(cells, tmp_path / f"cells{extension}")
+    for again in (
+        cs.read_table(tmp_path / f"cells{extension}"),
+        cells.assign(class_label=pd.to_numeric(cells["class_label"])),
+        cells.assign(class_label=pd.to_numeric(cells["class_label"]).astype("Int64")),
+        cells.assign(class_label=cells["class_label"].astype(object)),
+        cells.assign(class_label=cells["class_label"].astype("category")),
+    ):
+        found = cs.clean(again)
+        for column in ("clean", "reason", "lower_limit", "upper_limit", "group_size"):
+            assert found[column].equals(expected[column])
+
+
+def test_the_notebooks_flaws_are_absent(rng):
+    """There, each label reset the flags of those before, and both ends met the lower limit."""
+    cells = table(rng)
+    found = cs.clean(cells, lower=0.05, upper=0.95)
+    for label in ("0", "16", "7"):
+        own = found[found["class_label"] == label]
+        assert {"low", "high", ""} == set(own["reason"])
+        assert 0.85 < own["clean"].mean() < 1
+
+
+def test_other_columns_groups_and_open_sides(rng):
+    cells = table(rng).assign(plate=lambda frame: frame["label"] % 3)
+    found = cs.clean(cells, by="plate", column="area", lower=None, upper=0.9)
+    assert set(found["reason"]) == {"", "high"}
+    assert (found["lower_limit"] == -np.inf).all()
+    for plate in range(3):
+        own = found[found["plate"] == plate]
+        assert (own["upper_limit"] == np.quantile(own["area"], 0.9)).all()
+    everything = cs.clean(cells, by=None)
+    assert (everything["group_size"] == len(cells)).all()
+    assert (everything["upper_limit"] == np.quantile(cells["fraction"], 0.999)).all()
+
+
+def test_several_rules(rng, tmp_path):
+    (tmp_path / "rules.toml").write_text(
+        """
+        [[rule]]
+        column = "fraction"
+        lower = 0.05
+        upper = 0.95
+
+        [[rule]]
+        column = "area"
+        kind = "value"
+        lower = 40
+        """
+    )
+    rules = cs.read_rules(tmp_path / "rules.toml")
+    assert rules == [cs.Rule("fraction", 0.05, 0.95), cs.Rule("area", 40, kind="value")]
+    cells = table(rng)
+    found = cs.clean(cells, rules=rules)
+    alone = cs.clean(cells, lower=0.05, upper=0.95)
+    small = cells["area"] < 40
+    assert found["clean"].equals(alone["clean"] & ~small)
+    assert (found["fraction_lower_limit"] == alone["lower_limit"]).all()
+    assert (found["area_lower_limit"] == 40).all()
+    both = small & (alone["reason"] == "low")
+    assert (found.loc[both, "reason"] == "fraction low; area low").all()
+    assert both.any()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[rule]]\ncolunm = 'area'\nlower = 1", "no colunm; expected"),
+        ("[[rule]]\ncolumn = 'area'", "neither lower nor upper"),
+        ("[[rule]]\nlower = 5", "percentiles are numbers from 0 to 1"),
+        ("[[rule]]\nlower = 0.9\nupper = 0.1", "expected lower <= upper"),
+        ("[[rule]]\nlower = 'much'", "rules.toml"),
+        ("[[rule]]\nkind = 'zscore'\nlower = 0.1", "'percentile' or 'value'"),
+        ("lower = 0.1", "found lower; expected tables"),
+        ("", "no rule"),
+        ("[[rule", "rules.toml"),
+    ],
+)
+def test_rules_that_are_none(text, said, tmp_path):
+    (tmp_path / "rules.toml").write_text(text)
+    with pytest.raises(ValueError, match=said):
+        cs.read_rules(tmp_path / "rules.toml")
+
+
+def test_refusals(rng, tmp_path):
+    cells = table(rng)
+    with pytest.raises(ValueError, match="column speed: not in the table, which has image_id"):
+        cs.clean(cells, column="speed")
+    with pytest.raises(ValueError, match="column plate: not in the table"):
+        cs.clean(cells, by="plate")
+    with pytest.raises(ValueError, match="column image_id: holds str; expected numbers"):
+        cs.clean(cells, column="image_id")
+    with pytest.raises(ValueError, match="multi"):
+        cs.clean(cells, multi="first")
+    cs.write_table(cells, tmp_path / "cells.csv")
+    with pytest.raises(ValueError, match="is an input"):
+        cs.clean_to([tmp_path / "cells.csv"], tmp_path / "cells.csv", [cs.Rule(lower=0.1)])
+    cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.1)])
+    with pytest.raises(FileExistsError, match="overwrite"):
+        cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.1)])
+
+
+def test_cleaning_again_replaces(rng):
+    cells = table(rng)
+    once = cs.clean(cells)
+    pd.testing.assert_frame_equal(cs.clean(cs.clean(cells, lower=0.3)), once, check_like=True)
+
+
+def test_empty():
+    cells = pd.DataFrame({"class_label": [], "fraction": []}).astype({"fraction": float})
+    found = cs.clean(cells)
+    assert found.empty
+    assert list(found) == [
+        *("class_label", "fraction"),
+        *("lower_limit", "upper_limit", "group_size", "reason", "clean"),
+    ]
+
+
+def test_the_image_table_goes_along(small_images, tmp_path):
+    cs.measure_to(small_images, tmp_path / "cells.csv")
+    cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.1)])
+    images = cs.read_table(tmp_path / "clean.images.csv")
+    pd.testing.assert_frame_equal(images, cs.read_table(tmp_path / "cells.images.csv"))

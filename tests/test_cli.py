@@ -1,0 +1,176 @@
+"""The command line as a user meets it: output, errors, exit codes."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import cellsieve as cs
+from cellsieve.cli import main
+
+
+@pytest.fixture
+def arguments(small_set):
+    return [
+        *("measure", str(small_set / "images"), "--masks", str(small_set / "masks")),
+        *("--labels", str(small_set / "train.csv"), "-o", str(small_set / "cells.csv")),
+    ]
+
+
+def test_measure_and_clean(arguments, small_set, capsys):
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    assert "6 images" in said.out
+    assert "cells of 6 images" in said.out
+    assert said.err == ""
+    cells = cs.read_table(small_set / "cells.csv")
+    assert len(cells) > 30
+    code = main(
+        [
+            "clean",
+            str(small_set / "cells.csv"),
+            "-o",
+            str(small_set / "clean.csv"),
+            "--lower",
+            "0.1",
+        ]
+    )
+    said = capsys.readouterr().out
+    assert code == 0
+    assert f"of {len(cells)} cells kept" in said
+    assert "multi_label" in said
+    expected = cs.clean(cells, lower=0.1)["clean"].tolist()
+    assert cs.read_table(small_set / "clean.csv")["clean"].tolist() == expected
+
+
+def test_failed_images_give_1(arguments, small_set, capsys):
+    (small_set / "images" / "im1_green.png").write_bytes(b"broken")
+    (small_set / "masks" / "im2.npz").unlink()
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert "im1_green.png: not a readable PNG" in said
+    assert "im2: no mask for this image" in said
+
+
+def test_a_mask_without_an_image_is_listed_but_no_failure(arguments, small_set, capsys):
+    np.savez(small_set / "masks" / "other.npz", np.zeros((3, 4), int))
+    assert main(arguments) == 0
+    assert "1 images no_image" in capsys.readouterr().err
+
+
+def test_an_existing_output_gives_2_and_stays(arguments, small_set, capsys):
+    main(arguments)
+    before = (small_set / "cells.csv").read_bytes()
+    assert main([*arguments, "--quantile", "0.5"]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (small_set / "cells.csv").read_bytes() == before
+    assert main([*arguments, "--quantile", "0.5", "--overwrite", "-q"]) == 0
+    assert (small_set / "cells.csv").read_bytes() != before
+    assert main([*arguments, "--resume", "-q"]) == 0
+    assert (small_set / "cells.csv").read_bytes() == before
+    assert capsys.readouterr().out.count("\n") <= 4  # quiet runs say nothing
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (["--channel", "blue"], "the images have the channels green, red"),
+        (["--mask-pattern", "{id}.tif"], "no mask fits '{id}.tif'; the folder holds im0.npz"),
+        (["--masks", "nowhere"], "nowhere: No such file or directory"),
+        (["--quantile", "99"], "quantile: found 99.0; expected a number from 0 to 1"),
+        (["--labels", "nowhere.csv"], "nowhere.csv: No such file or directory"),
+        (["-o", "nowhere/x/../y.csv.gz", "--jobs", "0"], None),
+        (["-o", "cells.txt"], None),
+        (["--resume", "--overwrite"], None),
+    ],
+)
+def test_mistakes_give_2_and_one_line(arguments, change, said, capsys):
+    try:
+        code = main([*arguments, *change])
+    except SystemExit as stop:  # argparse's own refusals, with the usage
+        code = stop.code
+        assert said is None
+    found = capsys.readouterr().err
+    assert code == 2
+    assert "Traceback" not in found
+    if said is not None:
+        assert found == f"cellsieve: error: {found.removeprefix('cellsieve: error: ')}"
+        assert said in found
+        assert found.count("\n") == 1
+
+
+def test_help_of_every_command(capsys):
+    for command in ([], ["measure"], ["clean"], ["demo"], ["bench"]):
+        with pytest.raises(SystemExit) as stop:
+            main([*command, "--help"])
+        assert stop.value.code == 0
+        assert "usage: cellsieve" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"cellsieve {cs.__version__}\n"
+
+
+def test_patterns(small_set, capsys):
+    """One file with all channels, masks named as Cellpose does."""
+    rng = np.random.default_rng(1)
+    (small_set / "rgb").mkdir()
+    for name in ("a", "b"):
+        mask = rng.integers(0, 4, (20, 30)).astype(np.uint8)
+        cs.write_png(
+            small_set / "rgb" / f"{name}.png", rng.integers(0, 9, (20, 30, 3)).astype(np.uint8)
+        )
+        cs.write_png(small_set / "masks" / f"{name}_cp_masks.png", mask)
+    folders = [str(small_set / "rgb"), "--masks", str(small_set / "masks")]
+    patterns = ["--image-pattern", "{id}.png", "--mask-pattern", "{id}_cp_masks.png"]
+    output = small_set / "rgb.csv"
+    assert main(["measure", *folders, *patterns, "-o", str(output), "--channel", "blue"]) == 0
+    cells = cs.read_table(output)
+    image = cs.read_image(small_set / "rgb" / "a.png", "blue")
+    mask = cs.read_mask(small_set / "masks" / "a_cp_masks.png")
+    first = cells[cells["image_id"] == "a"]
+    assert first["area_above"].tolist() == cs.measure(mask, image)["area_above"].tolist()
+
+
+def test_rules(arguments, small_set, capsys):
+    main(arguments)
+    (small_set / "rules.toml").write_text('[[rule]]\ncolumn = "area"\nkind = "value"\nlower = 20\n')
+    output = small_set / "clean.csv"
+    options = ["--rules", str(small_set / "rules.toml")]
+    assert main(["clean", str(small_set / "cells.csv"), "-o", str(output), *options]) == 0
+    found = cs.read_table(output)
+    assert found["clean"].equals(found["area"] >= 20)
+
+
+def test_demo_and_bench(tmp_path, capsys):
+    assert main(["demo", str(tmp_path / "demo")]) == 0
+    said = capsys.readouterr().out
+    assert "of 11 images" in said
+    assert "demo-11: no mask for this image" in said
+    for name in ("cells.csv", "cells.images.csv", "clean.csv", "train.csv"):
+        assert (tmp_path / "demo" / name).stat().st_size > 0
+    reasons = cs.read_table(tmp_path / "demo" / "clean.csv")["reason"].fillna("kept")
+    assert {"kept", "low", "high", "multi_label"} <= set(reasons)
+    assert main(["demo", str(tmp_path / "demo")]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+
+    images = ["--images", str(tmp_path / "demo/images"), "--masks", str(tmp_path / "demo/masks")]
+    for options in (["--size", "96"], images):
+        assert main(["bench", *options]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) > 5
+        assert all(line.endswith("yes") for line in lines[1:])
+
+
+def test_as_a_program(small_set):
+    found = subprocess.run(
+        [sys.executable, "-m", "cellsieve", "clean", "nowhere.csv", "-o", "x.csv"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 2
+    assert found.stderr == "cellsieve: error: nowhere.csv: No such file or directory\n"

@@ -1,0 +1,103 @@
+"""Which image, mask and label belong together."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cellsieve as cs
+
+
+def touch(folder, *names):
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(b"")
+
+
+@pytest.fixture
+def folders(tmp_path):
+    touch(tmp_path / "i", "a_1_green.png", "a_1_red.png", "b_green.png", "c_red.png", "notes.txt")
+    touch(tmp_path / "m", "a_1.npz", "c.npz", "d.npz")
+    return tmp_path
+
+
+def test_hpa(folders):
+    (folders / "train.csv").write_text("ID,Label\na_1,0|16\nb,7\nnowhere,3\n../../etc/passwd,1\n")
+    images = cs.ImageSet.hpa(folders / "i", folders / "m", folders / "train.csv")
+    table = images.table.set_index("image_id")
+    assert table.index.tolist() == ["a_1", "b", "c", "d"]
+    assert images.channels == ["green", "red"]
+    assert table.loc["a_1", "class_label"] == "0|16"
+    assert table.loc["a_1", "path_mask"] == str(folders / "m" / "a_1.npz")
+    assert pd.isna(table.loc["b", "path_mask"])
+    assert pd.isna(table.loc["c", "path_green"])
+    assert pd.isna(table.loc["d", "path_green"])
+    assert pd.isna(table.loc["c", "class_label"])
+    # Ids in a table of labels are compared with what is there, never opened.
+    assert images.labels_without_image == 2
+    assert "etc" not in table.to_csv()
+    said = repr(images)
+    for part in ("4 images", "1 without a mask", "1 without an image", "2 labels without an image"):
+        assert part in said
+
+
+def test_patterns(tmp_path):
+    touch(tmp_path / "p", "x_s1_w1.tif", "x_s1_w2.tif", "x_s2_w1.tif", "x_s1_w1_thumb.tif")
+    touch(tmp_path / "m", "x_s1_cp_masks.png", "x_s2_cp_masks.png")
+    images = cs.ImageSet.from_patterns(
+        f"{tmp_path}/p/{{id}}_w{{channel}}.tif", f"{tmp_path}/m/{{id}}_cp_masks.png"
+    )
+    assert images.channels == ["1", "2"]
+    assert images.table["image_id"].tolist() == ["x_s1", "x_s2"]
+    images = cs.ImageSet.from_patterns(f"{tmp_path}/p/{{id}}_w1*.tif", f"{tmp_path}/m/{{id}}_cp*")
+    assert images.channels == ["image"]
+    (x_s1,) = images.table[images.table["image_id"] == "x_s1"].to_dict("records")
+    assert "2 files fit one pattern" in x_s1["problem"]
+
+
+def test_patterns_that_fit_nothing(folders):
+    with pytest.raises(ValueError, match=r"no mask fits '\{id\}.tif'; the folder holds a_1.npz"):
+        cs.ImageSet.from_patterns(f"{folders}/i/{{id}}_{{channel}}.png", f"{folders}/m/{{id}}.tif")
+    with pytest.raises(ValueError, match=r"expected \{id\} in the file's name"):
+        cs.ImageSet.from_patterns(f"{folders}/i/image.png", f"{folders}/m/{{id}}.npz")
+    with pytest.raises(FileNotFoundError):
+        cs.ImageSet.hpa(folders / "nowhere", folders / "m")
+
+
+def test_labels_in_other_shapes(folders):
+    """Numbers, text and their trip through CSV are the same labels."""
+    for labels in (
+        pd.DataFrame({"ID": ["a_1", "b"], "Label": [3, 16]}),
+        pd.DataFrame({"ID": ["a_1", "b", "c"], "Label": [3.0, 16.0, np.nan]}),
+        pd.DataFrame({"image_id": ["a_1", "b"], "class_label": ["3", "16"]}),
+    ):
+        images = cs.ImageSet.hpa(folders / "i", folders / "m", labels)
+        assert images.table["class_label"].dropna().tolist() == ["3", "16"]
+    with pytest.raises(ValueError, match="has the columns id, y; expected ID and Label"):
+        cs.ImageSet.hpa(folders / "i", folders / "m", pd.DataFrame({"id": ["a"], "y": [1]}))
+
+
+def test_contradicting_labels(folders):
+    labels = pd.DataFrame({"ID": ["a_1", "a_1", "b", "b"], "Label": ["0", "3", "7", "7"]})
+    table = cs.ImageSet.hpa(folders / "i", folders / "m", labels).table.set_index("image_id")
+    assert "several labels" in table.loc["a_1", "problem"]
+    assert pd.isna(table.loc["b", "problem"])
+
+
+def test_from_table(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "image_id": [7, 5, 5],
+            "class_label": [1.0, np.nan, 2.0],
+            "path_mask": [tmp_path / "7.npz", "5.npz", "5.npz"],
+            "path_dna": ["7.tif", None, "5.tif"],
+        }
+    )
+    images = cs.ImageSet.from_table(frame)
+    assert images.table["image_id"].tolist() == ["5", "5", "7"]
+    assert images.table["class_label"].tolist()[1:] == ["2", "1"]
+    assert images.table["problem"].tolist()[:2] == ["2 rows have this id"] * 2
+    assert pd.isna(images.table["problem"][2])
+    with pytest.raises(ValueError, match="expected image_id, path_mask and a path_<channel>"):
+        cs.ImageSet.from_table(frame.drop(columns="path_dna"))
+    with pytest.raises(ValueError, match="1 rows have no image_id"):
+        cs.ImageSet.from_table(frame.assign(image_id=["a", None, "b"]))

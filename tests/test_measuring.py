@@ -1,0 +1,332 @@
+"""Data sets: in parallel, in memory and to disk, resumable, with a ledger of what failed."""
+
+import gzip
+import signal
+import subprocess
+import sys
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cellsieve as cs
+from cellsieve import measuring
+
+
+def test_equals_one_image_at_a_time(small_images):
+    cells, images = cs.measure_images(small_images, return_images=True)
+    expected = []
+    for row in small_images.table.itertuples():
+        one = cs.measure(cs.read_mask(row.path_mask), cs.read_image(row.path_green))
+        one.insert(0, "image_id", row.image_id)
+        one.insert(1, "class_label", row.class_label)
+        expected.append(one)
+    expected = pd.concat(expected, ignore_index=True).astype(
+        {"image_id": "str", "class_label": "str"}
+    )
+    pd.testing.assert_frame_equal(cells, expected, check_exact=True)
+    assert images["status"].tolist() == ["measured"] * 6
+    assert images["cells"].tolist() == cells.groupby("image_id").size().tolist()
+    assert images["height"].tolist() == [40] * 6
+    assert (images["quantile"] == 0.99).all()
+
+
+@pytest.mark.parametrize(
+    "options", [{"quantile": 0.5}, {"threshold": 7.5}, {"convention": "notebook"}]
+)
+def test_settings_reach_the_kernel(small_images, options):
+    cells = cs.measure_images(small_images, "red", **options)
+    row = small_images.table.iloc[2]
+    expected = cs.measure(cs.read_mask(row["path_mask"]), cs.read_image(row["path_red"]), **options)
+    found = cells[cells["image_id"] == row["image_id"]].reset_index(drop=True)
+    assert found[expected.columns].equals(expected)
+
+
+class Counting(Executor):
+    """Runs at once, and counts how much is waiting to be taken."""
+
+    def __init__(self):
+        self.tasks = 0
+
+    def submit(self, function, *arguments):
+        self.tasks += 1
+        future = Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+def test_any_executor(small_images):
+    expected = cs.measure_images(small_images, jobs=1)
+    with ProcessPoolExecutor(2) as pool:  # tasks and results must be picklable
+        assert cs.measure_images(small_images, executor=pool).equals(expected)
+    counting = Counting()
+    assert cs.measure_images(small_images, executor=counting).equals(expected)
+    assert counting.tasks > 1
+
+
+def break_some(folder):
+    """A mask that is missing, one of another size, one of fractions, a broken image, an orphan."""
+    (folder / "masks" / "im0.npz").unlink()
+    np.savez(folder / "masks" / "im1.npz", np.zeros((3, 4), int))
+    np.savez(folder / "masks" / "im2.npz", np.zeros((40, 50)))
+    (folder / "images" / "im3_green.png").write_bytes(b"broken")
+    np.savez(folder / "masks" / "orphan.npz", np.zeros((3, 4), int))
+    np.savez(folder / "masks" / "im5.npz", np.ones((40, 50), np.uint8))
+
+
+def test_what_is_wrong_stands_in_the_image_table_and_the_rest_goes_on(small_set):
+    break_some(small_set)
+    images = cs.ImageSet.hpa(small_set / "images", small_set / "masks", small_set / "train.csv")
+    cells, table = cs.measure_images(images, return_images=True)
+    table = table.set_index("image_id")
+    status = ["no_mask", "failed", "failed", "failed", "measured", "no_background", "no_image"]
+    assert table["status"].tolist() == status
+    assert "40 x 50 pixels, its mask 3 x 4" in table.loc["im1", "error"]
+    assert "im2.npz: dtype float64" in table.loc["im2", "error"]
+    assert "im3_green.png: not a readable PNG" in table.loc["im3", "error"]
+    assert "no background" in table.loc["im5", "warning"]
+    assert set(cells["image_id"]) == {"im4", "im5"}
+    assert cells.loc[cells["image_id"] == "im5", "fraction"].isna().all()
+    with pytest.warns(UserWarning, match="5 of 7 images were not measured; the first is im0"):
+        cs.measure_images(images)
+
+
+def test_duplicates_are_listed_and_not_measured(small_images):
+    frame = pd.concat([small_images.table, small_images.table.iloc[[1]]])
+    cells, table = cs.measure_images(cs.ImageSet.from_table(frame), return_images=True)
+    assert table["status"].value_counts().to_dict() == {"measured": 5, "duplicate": 2}
+    assert "im1" not in set(cells["image_id"])
+
+
+def test_no_such_channel(small_images):
+    with pytest.raises(ValueError, match="found 'blue'; the images have the channels green, red"):
+        cs.measure_images(small_images, "blue")
+
+
+def test_nothing_to_measure(small_images):
+    images = cs.ImageSet(small_images.table.iloc[:0])
+    cells, table = cs.measure_images(images, return_images=True)
+    assert cells.empty
+    assert table.empty
+    assert cells["fraction"].dtype == np.float64
+
+
+EXTENSIONS = [".csv", ".csv.gz", ".parquet"]
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_to_disk(small_images, tmp_path, extension):
+    output = tmp_path / f"cells{extension}"
+    images = cs.measure_to(small_images, output)
+    expected, table = cs.measure_images(small_images, return_images=True)
+    found = cs.read_table(output).astype({"area_above": "Int64"})
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    pd.testing.assert_frame_equal(images, table)
+    again = cs.read_table(tmp_path / "cells.images.csv")
+    assert again["image_id"].tolist() == table["image_id"].tolist()
+    assert again["threshold"].tolist() == table["threshold"].tolist()
+    assert sorted(path.name for path in tmp_path.glob("*cells*")) == sorted(
+        [output.name, "cells.images.csv"]
+    )
+
+
+def bytes_of(folder):
+    """What a run has left: every file beside the data set."""
+    return {path.name: path.read_bytes() for path in folder.glob("cells*")}
+
+
+class StopAfter(Counting):
+    """An executor that is interrupted after some tasks."""
+
+    def __init__(self, tasks):
+        super().__init__()
+        self.left = tasks
+
+    def submit(self, function, *arguments):
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return super().submit(function, *arguments)
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+@pytest.mark.parametrize("tasks", [0, 1, 4])
+def test_a_stopped_run_resumes_to_the_same_bytes(small_images, tmp_path, extension, tasks):
+    output = tmp_path / f"cells{extension}"
+    cs.measure_to(small_images, output)
+    unbroken = bytes_of(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        cs.measure_to(small_images, output, executor=StopAfter(tasks), jobs=1, overwrite=True)
+    assert not output.exists()
+    counting = Counting()
+    cs.measure_to(small_images, output, executor=counting, jobs=1, resume=True)
+    assert bytes_of(tmp_path) == unbroken
+    # What went through the first time is not done again. (A stop loses what is in flight.)
+    assert counting.tasks <= 6 - max(0, tasks - 2)
+
+
+KILLED = """
+import sys, time
+import cellsieve as cs
+from cellsieve import journal, parallel
+parallel.CHUNK = 1
+add = journal.Journal.add
+def slow(self, *rows):
+    add(self, *rows)
+    print("kept", flush=True)
+    sys.stdin.readline()
+journal.Journal.add = slow
+folder = sys.argv[1]
+cs.measure_to(cs.ImageSet.hpa(folder + "/images", folder + "/masks", folder + "/train.csv"),
+              folder + "/cells.csv", jobs=1)
+"""
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(small_set, small_images):
+    cs.measure_to(small_images, small_set / "cells.csv")
+    unbroken = bytes_of(small_set)
+    for name in unbroken:
+        (small_set / name).unlink()
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(small_set)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for _ in range(2):
+            assert process.stdout.readline() == "kept\n"
+            process.stdin.write("\n")
+            process.stdin.flush()
+        assert process.stdout.readline() == "kept\n"
+        process.send_signal(signal.SIGKILL)
+    assert not (small_set / "cells.csv").exists()
+    counting = Counting()
+    cs.measure_to(small_images, small_set / "cells.csv", executor=counting, jobs=1, resume=True)
+    assert bytes_of(small_set) == unbroken
+    assert counting.tasks == 3
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_resuming_a_finished_run_tries_the_failed_images_again(small_set, tmp_path, extension):
+    def images():
+        return cs.ImageSet.hpa(small_set / "images", small_set / "masks", small_set / "train.csv")
+
+    output = tmp_path / f"cells{extension}"
+    cs.measure_to(images(), output)
+    whole = bytes_of(tmp_path)
+    good = (small_set / "images" / "im3_green.png").read_bytes()
+    (small_set / "images" / "im3_green.png").write_bytes(good[:100])
+    table = cs.measure_to(images(), output, overwrite=True)
+    assert table["status"].tolist().count("failed") == 1
+    (small_set / "images" / "im3_green.png").write_bytes(good)
+    counting = Counting()
+    table = cs.measure_to(images(), output, resume=True, executor=counting, jobs=1)
+    assert counting.tasks == 1
+    assert bytes_of(tmp_path) == whole
+
+
+def test_resuming_with_other_settings_or_files_measures_anew(small_set, small_images, tmp_path):
+    output = tmp_path / "cells.csv"
+    for options in (
+        {"quantile": 0.9},
+        {"threshold": 3.0},
+        {"channel": "red"},
+        {"convention": "notebook"},
+    ):
+        cs.measure_to(small_images, output, overwrite=True)
+        cs.measure_to(small_images, output, resume=True, **options)
+        resumed = bytes_of(tmp_path)
+        cs.measure_to(small_images, output, overwrite=True, **options)
+        assert bytes_of(tmp_path) == resumed
+    cs.measure_to(small_images, output, overwrite=True)
+    (small_set / "train.csv").write_text("ID,Label\nim0,5\n")
+    images = cs.ImageSet.hpa(small_set / "images", small_set / "masks", small_set / "train.csv")
+    cs.measure_to(images, output, resume=True)
+    assert cs.read_table(output)["class_label"].dropna().unique().tolist() == ["5"]
+
+
+def test_resuming_with_more_and_fewer_images(small_images, tmp_path):
+    output = tmp_path / "cells.csv"
+    some = cs.ImageSet(small_images.table.iloc[1:4].reset_index(drop=True))
+    cs.measure_to(some, output)
+    few = bytes_of(tmp_path)
+    cs.measure_to(small_images, output, resume=True)
+    assert len(set(cs.read_table(output)["image_id"])) == 6
+    cs.measure_to(some, output, resume=True)
+    assert bytes_of(tmp_path) == few
+
+
+def test_an_output_is_not_replaced_unasked(small_images, tmp_path):
+    output = tmp_path / "cells.csv"
+    cs.measure_to(small_images, output)
+    before = bytes_of(tmp_path)
+    with pytest.raises(FileExistsError, match=r"cells\.csv exists; resume .* or overwrite"):
+        cs.measure_to(small_images, output)
+    with pytest.raises(ValueError, match="choose one"):
+        cs.measure_to(small_images, output, resume=True, overwrite=True)
+    assert bytes_of(tmp_path) == before
+
+
+def test_outputs_that_cannot_be(small_images, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"cells\.xlsx: expected a table"):
+        cs.measure_to(small_images, tmp_path / "cells.xlsx")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        cs.measure_to(small_images, tmp_path / "file" / "cells.csv")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ImportError, match=r"pip install 'cellsieve\[parquet\]'"):
+        cs.measure_to(small_images, tmp_path / "cells.parquet")
+    assert not list(tmp_path.glob("cells*")), "refused before anything was done"
+
+
+def test_columns_of_other_programs(small_images, tmp_path):
+    cs.measure_to(small_images, tmp_path / "cells.csv", columns="notebook", convention="notebook")
+    table = cs.read_table(tmp_path / "cells.csv")
+    assert table.columns.tolist() == ["cell_ID", "bbox", "fraction", "Label"]
+    assert table["cell_ID"][0] == "im0_1"
+    with pytest.raises(ValueError, match="own column names can be resumed"):
+        cs.measure_to(small_images, tmp_path / "cells.csv", resume=True)
+
+
+def test_memory_does_not_grow_with_the_number_of_images(small_images):
+    """At most twice as many chunks as workers are in flight."""
+    flying, most = set(), 0
+
+    class Watching(Executor):
+        def submit(self, function, *arguments):
+            nonlocal most
+            future = Future()
+            flying.add(future)
+            most = max(most, len(flying))
+            future.set_result(function(*arguments))
+            future.add_done_callback(flying.discard)
+            flying.add(future)
+            return future
+
+    frame = pd.concat(
+        [
+            small_images.table.assign(image_id=f"x{n}_" + small_images.table["image_id"])
+            for n in range(20)
+        ]
+    )
+    work = measuring.chunks(measuring.tasks(cs.ImageSet.from_table(frame), "green"), 2)
+    assert len(work) > 7
+    taken = measuring.run(lambda chunk: chunk, work, executor=Watching(), jobs=2)
+    next(taken)
+    assert most <= 4
+
+
+def test_gzip_has_no_time_in_it(small_images, tmp_path):
+    cs.measure_to(small_images, tmp_path / "cells.csv.gz")
+    whole = (tmp_path / "cells.csv.gz").read_bytes()
+    assert whole[4:8] == b"\0\0\0\0"
+    assert gzip.decompress(whole).startswith(b"image_id,class_label,label,")
+
+
+def test_the_progress_bar_is_for_terminals(small_images, capfd):
+    cs.measure_images(small_images)
+    assert capfd.readouterr().err == ""
+    cs.measure_images(small_images, progress=True)
+    assert "6/6" in capfd.readouterr().err
