@@ -46,7 +46,7 @@ impl<'a, T> Matrix<'a, T> {
     }
 
     fn row(&self, row: usize) -> &'a [T] {
-        let row = self.view.clone().index_axis_move(numpy::ndarray::Axis(0), self.place(row));
+        let row = self.view.index_axis_move(numpy::ndarray::Axis(0), self.place(row));
         row.to_slice().unwrap_or_default() // contiguous, as `matrix` has made sure
     }
 }
@@ -134,8 +134,8 @@ fn in_blocks<A: Send, B: Send>(
             })
             .collect();
         // The first block's error is the one that one thread would have met.
-        let results = running.into_iter().map(std::thread::ScopedJoinHandle::join);
-        results.map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        let mut results = running.into_iter().map(std::thread::ScopedJoinHandle::join);
+        results.try_for_each(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 

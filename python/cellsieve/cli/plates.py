@@ -77,7 +77,7 @@ def _add_source(command: Any) -> None:
     command.add_argument(
         "--average",
         choices=("probability", "log"),
-        help="how sites and files are averaged (default: probabilities for probabilities, else logs)",
+        help="how sites and files are averaged (default: as they are; see the docs)",
     )
 
 
@@ -155,8 +155,8 @@ def _add_check(steps: Any) -> None:
         "check",
         help="plates that were swapped, turned, mirrored, shifted, or used before",
         description="Compares the scores with known layouts: with the classes that TEST itself "
-        "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, shifted by a row "
-        "or column?), and with every earlier layout (is one used again?).",
+        "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, shifted by a "
+        "row or column?), and with every earlier layout (is one used again?).",
     )
     _add_source(check)
     check.add_argument("-o", "--output", metavar="TABLE", help="every plate (CSV, Parquet)")
@@ -316,7 +316,7 @@ def run_check(options: argparse.Namespace) -> int:
     columns = layout.columns
     twins = layout.shared_layouts()
     pairs = twins.groupby([columns.experiment, f"other_{columns.experiment}"], sort=False).size()
-    for (one, other), plates in pairs.items():
+    for (one, other), plates in zip(pairs.index.tolist(), pairs.tolist(), strict=True):
         print(f"{options.layout}: {one} and {other} share the layout of {plates} plates")
     quiet = found["verdict"].isin(["as claimed", "no known layout"])
     if not quiet.all():

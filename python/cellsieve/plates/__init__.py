@@ -1,4 +1,4 @@
-"""Plate structure: which classes share a plate, which group is on which plate, what each well is."""
+"""Plates: which classes share one, which group is on which, and what each well holds."""
 
 from cellsieve.plates.agreement import agreement as agreement
 from cellsieve.plates.decoding import ConvergenceWarning as ConvergenceWarning

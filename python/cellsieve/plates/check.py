@@ -20,7 +20,7 @@ UNSEEN = -1
 """The class of a well that a layout says nothing about."""
 WELL = re.compile(r"([A-Za-z]{1,2})0*(\d+)")
 CONVINCING = 1e-4
-"""The chance, below which a match counts, that the best of as many random layouts explains as much."""
+"""A match counts if the best of as many random layouts does as well with less than this chance."""
 TILTS = np.geomspace(0.05, 4.0, 16)
 """Values of t among which Chernoff's bound is minimised."""
 
@@ -159,8 +159,8 @@ def _chance(
 
     Inside the range of the null by counting. Above it by Chernoff's bound for wells that draw one
     of the layout's classes each, the least over t of exp(K(t) - t score), where K is the sum over
-    wells of the logarithm of the mean of exp(t evidence); drawing without replacement only makes the tail
-    thinner (Hoeffding 1963). It needs no guess at the shape of a tail made of rare, large terms.
+    wells of the logarithm of the mean of exp(t evidence); drawing without replacement only makes
+    the tail thinner (Hoeffding 1963). No guess is needed at a tail made of rare, large terms.
     """
     one = float((1 + (null >= score).sum()) / (1 + len(null)))
     if score > null.max():
@@ -352,7 +352,7 @@ def shared_layouts(layout: PlateLayout, at_least: float = 0.5) -> pd.DataFrame:
     places = _positions(layout.wells["well"].to_numpy(), "layout")
     shape = _plate_format(places)
     known = _known_layouts(layout, places, shape)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for number, one in enumerate(known):
         inside = one.grid != UNSEEN
         moved = {move: how(one.grid) for move, how in MOVES.items()}
@@ -363,8 +363,8 @@ def shared_layouts(layout: PlateLayout, at_least: float = 0.5) -> pd.DataFrame:
             for move, grid in moved.items():
                 share = int(((grid == other.grid) & (grid != UNSEEN)).sum()) / max(both, 1)
                 if share >= at_least:
-                    rows.append((one.experiment, one.plate, other.experiment, other.plate))
-                    rows[-1] += (move, share)
+                    pair = (one.experiment, one.plate, other.experiment, other.plate)
+                    rows.append((*pair, move, share))
     columns = layout.columns
     names = [columns.experiment, columns.plate]
     names += [f"other_{columns.experiment}", f"other_{columns.plate}", "move", "share"]

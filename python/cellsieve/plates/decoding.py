@@ -18,7 +18,7 @@ from cellsieve.plates.wells import Table, Wells, first, load, need, read_wells
 
 ROUNDS = 200
 """Rounds of belief propagation at most."""
-TOLERANCE = 1e-5
+TOLERANCE = 1e-4
 """The difference of beliefs at which it has converged."""
 NEGLIGIBLE = 1e-3
 """Assignments less probable than this are left out of a mixture of marginals."""
@@ -46,12 +46,17 @@ def decode(
     """The class of every well of a test file."""
     if method not in ("argmax", "assignment", "marginal"):
         raise ValueError(f"method: found {method!r}; expected 'argmax', 'assignment' or 'marginal'")
+    if temperature != "fit" and not (
+        isinstance(temperature, int | float) and 0 < temperature < np.inf
+    ):
+        raise ValueError(f"temperature: found {temperature!r}; expected a positive number or 'fit'")
     wells = read_wells(test, layout.columns, layout.plates)
     scores = join(layout, wells, predictions, kind, average, ids, classes)
     beliefs = _beliefs(layout, wells, scores, posterior, threads)
     if scores.votes is not None:
         scores = _spread(scores, len(layout.classes))
-    temperature = _temperature(temperature, layout, wells, scores, beliefs)
+    if temperature == "fit":
+        temperature = fit_temperature(layout, wells, scores, *beliefs)
     if method == "argmax":
         found = _argmax(layout, wells, scores, beliefs, temperature, threads)
     else:
@@ -122,20 +127,6 @@ def _spread(scores: WellScores, n_classes: int) -> WellScores:
     spread = np.full((len(scores.votes), n_classes), HARD_MISS / n_classes, np.float32)
     spread[np.arange(len(spread)), scores.votes] += 1 - HARD_MISS
     return WellScores(spread, None, "probability", scores.columns)
-
-
-def _temperature(
-    temperature: float | Literal["fit"],
-    layout: PlateLayout,
-    wells: Wells,
-    scores: WellScores,
-    beliefs: tuple[NDArray[np.int64], NDArray[np.float64]],
-) -> float:
-    if temperature == "fit":
-        return fit_temperature(layout, wells, scores, *beliefs)
-    if not (isinstance(temperature, int | float) and 0 < temperature < np.inf):
-        raise ValueError(f"temperature: found {temperature!r}; expected a positive number or 'fit'")
-    return float(temperature)
 
 
 def fit_temperature(
@@ -345,7 +336,7 @@ def assign(log_scores: NDArray[np.float64]) -> NDArray[np.int64]:
     `log_scores` is `(wells, classes)` with at least as many classes. Negative infinities are
     chosen only where nothing else is left. Among equal sums the choice is scipy's.
 
-    Jonker and Volgenant's method as modified by Crouse (2016): `scipy.optimize.linear_sum_assignment`.
+    `scipy.optimize.linear_sum_assignment`: Jonker and Volgenant as modified by Crouse (2016).
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -360,9 +351,10 @@ def assign(log_scores: NDArray[np.float64]) -> NDArray[np.int64]:
 def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     highest = logs.max(axis=1, keepdims=True)
     weights = np.exp(logs - np.where(np.isfinite(highest), highest, 0.0))
-    total = weights.sum(axis=1, keepdims=True)
-    result: NDArray[np.float64] = np.where(total > 0, weights / np.maximum(total, 1e-300), 1.0)
-    return result / result.sum(axis=1, keepdims=True)
+    # A row of nothing but negative infinities says that each class is as likely as the other.
+    weights = np.where(weights.sum(axis=1, keepdims=True) > 0, weights, 1.0)
+    result: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return result
 
 
 def _rows_of(

@@ -63,7 +63,7 @@ def run_plates_demo(folder: str | os.PathLike[str]) -> pd.DataFrame:
         rows.append((step, len(decoded), float((decoded["sirna"] == made.sirna).mean())))
     decoded[["id_code", "sirna"]].to_csv(folder / "submission.csv", index=False)
     steps = pd.DataFrame(rows, columns=["step", "wells", "accuracy"])
-    for step in steps.itertuples():
-        print(f"plates: {step.accuracy:6.1%} of wells right by {step.step}")
+    for name, _, accuracy in rows:
+        print(f"plates: {accuracy:6.1%} of wells right by {name}")
     print(f"plates: marginals claim {decoded['confidence'].mean():.1%} on average")
     return steps

@@ -1,6 +1,6 @@
 """Which assignment of groups to plates each experiment has, and how sure that is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from cellsieve import _core
 from cellsieve.plates.layout import Candidates, PlateLayout
 from cellsieve.plates.predictions import BLOCK, Average, Kind, Source, WellScores, join
 from cellsieve.plates.wells import Table, Wells, read_wells
+
+Floats = NDArray[np.float64]
 
 SHARPNESS = np.array([0.03, 0.06, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0])
 """Powers to which a model's group probabilities are raised; it is not known how far to trust it."""
@@ -60,7 +62,7 @@ def posterior(
     """As `infer`, of wells and scores that are joined already."""
     assignments = layout.candidates(candidates)
     n_experiments, n_plates = len(wells.experiments), len(layout.plates)
-    log_density, votes = densities(layout, scores, threads)
+    log_density, votes = densities(layout, wells, scores, threads)
     group_size = np.bincount(layout.group).astype(float)
     sharpness = HARD_SHARPNESS if scores.votes is not None else SHARPNESS
 
@@ -74,9 +76,12 @@ def posterior(
     normaliser = _sum_by(wells.experiment, normalisers, n_experiments)
 
     n_wells = np.bincount(place, minlength=n_experiments * n_plates).reshape(n_experiments, -1)
-    fits = (n_wells[:, None, :] <= group_size[assignments][None]).all(axis=2)
-    if not fits.all(axis=None) and not fits.any(axis=1).all():
-        unlucky = int((~fits.any(axis=1)).argmax())
+    room: NDArray[np.bool_] = n_wells[:, None, :] <= group_size[assignments][None]
+    fits = np.asarray(room.all(axis=2))
+    prior = log_prior(layout, assignments)
+    hopeless = np.flatnonzero(~fits.any(axis=1))
+    if len(hopeless):
+        unlucky = int(hopeless[0])
         raise ValueError(
             f"{wells.name}: experiment {wells.experiments[unlucky]} has plates of "
             f"{n_wells[unlucky].tolist()} wells, more than the groups of "
@@ -84,7 +89,6 @@ def posterior(
         )
     plates = np.arange(n_plates)
     total = support[:, plates[None, :], assignments].sum(axis=2)  # (experiments, candidates)
-    prior = log_prior(layout, assignments)
     by_sharpness = total[:, :, None] * sharpness - normaliser[:, None, :]
     by_sharpness[~fits] = -np.inf
     score = _log_mean(by_sharpness, axis=2)
@@ -124,8 +128,8 @@ def posterior(
 
 
 def densities(
-    layout: PlateLayout, scores: WellScores, threads: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    layout: PlateLayout, wells: Wells, scores: WellScores, threads: int
+) -> tuple[Floats, NDArray[np.int64]]:
     """The logarithm of the mean score in each group, and the vote, of each well.
 
     Relative to each well's best group, which is 0. Of hard predictions, the mean of the voted
@@ -148,7 +152,8 @@ def densities(
     if not np.isfinite(best).all():
         row = int((~np.isfinite(best[:, 0])).argmax())
         raise ValueError(
-            f"predictions: the scores of well {row} are zero throughout; expected {scores.kind}"
+            f"predictions: the scores of well {wells.at(row)} are zero throughout (or negative "
+            f"infinity); expected {scores.kind}"
         )
     density = sums - np.log(np.bincount(layout.group))
     density -= density.max(axis=1, keepdims=True)
@@ -182,22 +187,20 @@ def in_place(scores: WellScores, kernel: Any) -> tuple[NDArray[Any], NDArray[Any
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
-def log_prior(layout: PlateLayout, assignments: NDArray[np.int64]) -> NDArray[np.float64]:
+def log_prior(layout: PlateLayout, assignments: NDArray[np.int64]) -> Floats:
     """The logarithm of the prior: smoothed counts; a small share for all outside the closed set."""
     closed = len(layout.counts)
     others = len(assignments) - closed
     weight = (layout.counts + PSEUDOCOUNT) / (layout.counts + PSEUDOCOUNT).sum()
-    if not others:
-        return np.log(weight)
-    prior: NDArray[np.float64] = np.log(
-        np.concatenate([(1 - OTHERS) * weight, np.full(others, OTHERS / others)])
-    )
+    if others:
+        weight = np.concatenate([(1 - OTHERS) * weight, np.full(others, OTHERS / others)])
+    prior: Floats = np.log(weight)
     return prior
 
 
 def _free_energies(
     layout: PlateLayout, wells: Wells, scores: WellScores, experiment: int
-) -> NDArray[np.float64]:
+) -> Floats:
     """Sinkhorn's free energy of each plate with each group; of a plate without wells, 0."""
     energy = np.zeros((len(layout.plates), layout.n_groups))
     for plate in range(len(layout.plates)):
@@ -218,24 +221,25 @@ def _free_energies(
 
 def in_group(layout: PlateLayout, scores: WellScores, group: int) -> NDArray[np.bool_]:
     """Which columns are classes of the group."""
-    return (scores.columns >= 0) & (layout.group[scores.columns] == group)
+    inside: NDArray[np.bool_] = (scores.columns >= 0) & (layout.group[scores.columns] == group)
+    return inside
 
 
-def log_scores(scores: WellScores, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def log_scores(scores: WellScores, rows: NDArray[np.int64]) -> Floats:
     """The logarithms of a few wells' scores; zero probabilities are far below the rest."""
     taken = scores.take(rows).astype(np.float64)
     if scores.kind != "probability":
         return taken
     least = np.finfo(np.float64).tiny
-    logs: NDArray[np.float64] = np.log(np.maximum(taken, least))
+    logs: Floats = np.log(np.maximum(taken, least))
     return logs
 
 
-def _crowding(wells: Wells, votes: NDArray[np.int64]) -> NDArray[np.float64]:
+def _crowding(wells: Wells, votes: NDArray[np.int64]) -> Floats:
     """By how many wells of its experiment the vote of a well is shared, on average; at best 1."""
     count = np.zeros((len(wells.experiments), votes.max(initial=0) + 1))
     np.add.at(count, (wells.experiment, votes), 1)
-    crowding: NDArray[np.float64] = (count**2).sum(axis=1) / count.sum(axis=1)
+    crowding: Floats = (count**2).sum(axis=1) / count.sum(axis=1)
     return crowding
 
 
@@ -246,29 +250,29 @@ def _vote_table(layout: PlateLayout, wells: Wells, votes: NDArray[np.int64]) -> 
     return count
 
 
-def dispersion(
-    votes: NDArray[np.int64], assignment: NDArray[np.int64], rounds: int = 50
-) -> NDArray[np.float64]:
-    """By how much votes vary more from plate to plate than if wells erred independently; at least 1.
+def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64], rounds: int = 50) -> Floats:
+    """How many times more votes vary between plates than if wells erred independently; at least 1.
 
     A model's errors differ between plates (stain, position in the batch), so that wells of a plate
     are not independent witnesses, and evidence that took them for that is divided by this. `votes`
-    is `(experiments, plates, groups)`, `assignment` `(experiments, plates)`. Expected are votes that depend on
-    the plate's size, on the group's popularity in the experiment and on whether the assignment puts the
-    two together; the deviance of what was found, by degree of freedom, is the dispersion of
-    quasi-likelihood (McCullagh and Nelder 1989, ch. 9), here with 4 degrees of freedom of 1
-    added, since it is estimated from few.
+    is `(experiments, plates, groups)`, `assignment` `(experiments, plates)`. Expected are votes
+    that depend on the plate's size, on the group's popularity in the experiment and on whether the
+    assignment puts the two together; the deviance of what was found, by degree of freedom, is the
+    dispersion of quasi-likelihood (McCullagh and Nelder 1989, ch. 9), here with 4 degrees of
+    freedom of 1 added, since it is estimated from few.
     """
     found = votes.astype(np.float64)
     together = assignment[:, :, None] == np.arange(votes.shape[2])
-    margins = [
-        lambda x: x.sum(axis=1, keepdims=True),
-        lambda x: x.sum(axis=2, keepdims=True),
-        lambda x: np.where(
-            together,
-            np.where(together, x, 0).sum(axis=(1, 2), keepdims=True),
-            np.where(together, 0, x).sum(axis=(1, 2), keepdims=True),
-        ),
+
+    def by_match(table: Floats) -> Floats:
+        inside = np.where(together, table, 0.0).sum(axis=(1, 2), keepdims=True)
+        outside = table.sum(axis=(1, 2), keepdims=True) - inside
+        return np.asarray(np.where(together, inside, outside))
+
+    margins: list[Callable[[Floats], Floats]] = [
+        lambda table: np.asarray(table.sum(axis=1, keepdims=True)),
+        lambda table: np.asarray(table.sum(axis=2, keepdims=True)),
+        by_match,
     ]
     expected = np.ones_like(found)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -280,7 +284,7 @@ def dispersion(
     deviance = 2 * np.where(np.isfinite(terms), terms, 0.0).sum(axis=(1, 2))
     plates = (found.sum(axis=2) > 0).sum(axis=1)
     freedom = np.maximum((plates - 1) * (votes.shape[2] - 1) - 1, 0)
-    result: NDArray[np.float64] = np.maximum((deviance + 4) / (freedom + 4), 1.0)
+    result: Floats = np.maximum((deviance + 4) / (freedom + 4), 1.0)
     return np.where(freedom > 0, result, 1.0)
 
 
@@ -289,23 +293,23 @@ def _vote_shares(
     wells: Wells,
     votes: NDArray[np.int64],
     assignments: NDArray[np.int64],
-) -> NDArray[np.float64]:
+) -> Floats:
     """The share of wells whose vote is on the plate where each candidate wants it."""
     count = _vote_table(layout, wells, votes)
     right = count[:, np.arange(count.shape[1])[None, :], assignments].sum(axis=2)
-    shares: NDArray[np.float64] = right / count.sum(axis=(1, 2))[:, None]
+    shares: Floats = right / count.sum(axis=(1, 2))[:, None]
     return shares
 
 
-def _sum_by(key: NDArray[np.int64], values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+def _sum_by(key: NDArray[np.int64], values: Floats, size: int) -> Floats:
     """The sum of the rows with each key."""
     columns = [np.bincount(key, column, size) for column in values.T]
     return np.stack(columns, axis=1)
 
 
 def _summary(
-    log_joint: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    log_joint: Floats,
+) -> tuple[Floats, NDArray[np.int64], Floats]:
     """The posterior, its best candidate and how many nats the second is behind."""
     log_posterior = log_joint - _log_sum(log_joint, axis=1)[:, None]
     best = log_posterior.argmax(axis=1)
@@ -314,23 +318,25 @@ def _summary(
     return np.exp(log_posterior), best, margin
 
 
-def _log_sum(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+def _log_sum(values: Floats, axis: int) -> Floats:
     highest = values.max(axis=axis, keepdims=True)
     highest = np.where(np.isfinite(highest), highest, 0.0)
     with np.errstate(divide="ignore"):
-        total: NDArray[np.float64] = np.log(np.exp(values - highest).sum(axis=axis))
-    return total + np.squeeze(highest, axis=axis)
+        total: Floats = np.log(np.exp(values - highest).sum(axis=axis))
+    total += np.squeeze(highest, axis=axis)
+    return total
 
 
-def _log_mean(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    return _log_sum(values, axis) - np.log(values.shape[axis])
+def _log_mean(values: Floats, axis: int) -> Floats:
+    mean: Floats = _log_sum(values, axis) - np.log(values.shape[axis])
+    return mean
 
 
-def _log_softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_softmax(values: Floats) -> Floats:
     return values - _log_sum(values[None, :], axis=1)
 
 
-def _log_softmax_rows(values: NDArray[np.float64], fits: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _log_softmax_rows(values: Floats, fits: NDArray[np.bool_]) -> Floats:
     """Of each column, over the candidates that are possible."""
     values = np.where(fits[:, None], values, -np.inf)
     return values - _log_sum(values, axis=0)[None, :]

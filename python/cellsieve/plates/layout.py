@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -61,12 +62,14 @@ class PlateLayout:
         """Learns the groups and the assignments from experiments whose classes are known.
 
         Classes are in one group if they share a plate in any experiment. Missing wells are no
-        trouble as long as each class shares a plate with others of its group somewhere.
+        trouble as long as each class shares a plate with others of its group somewhere. An
+        experiment that lacks plates counts where only one assignment agrees with it.
 
-        Parameters:
+        Args:
             train: a DataFrame or a table file with a row a treated well; classes (integers or text)
                 in `class_column`. Leave control wells out: they are on every plate.
-            class_column, experiment, plate, well, id_column: what the columns are called.
+            class_column, experiment, plate, well, id_column: what the columns are called, here and
+                in the test files; `id_column` need not be there.
 
         Raises:
             ValueError: columns or fields are missing; a class stands twice in one experiment; a
@@ -97,7 +100,7 @@ class PlateLayout:
         return self.assignments if which == "closed" else permutations.every(self.assignments)
 
     def assignment_table(self) -> pd.DataFrame:
-        """The assignments to read: their number, how often each was seen, the group on each plate."""
+        """A row an assignment: its number, how often it was seen, the group on each plate."""
         table = pd.DataFrame({"assignment": range(len(self.counts)), "count": self.counts})
         for place, plate in enumerate(self.plates.tolist()):
             table[f"{self.columns.plate}_{plate}"] = self.assignments[:, place]
@@ -131,7 +134,50 @@ class PlateLayout:
         average: Average | None = None,
         threads: int = 1,
     ) -> pd.DataFrame:
-        """See `cellsieve.plates.inference.infer`."""
+        """Which assignment of groups to plates each test experiment has, and how sure that is.
+
+        The model is Bayes' rule. Prior: how often each assignment was seen, plus 1; with
+        `candidates="all"`, 1 % is shared by all orders outside the closed set. Evidence: the share
+        of each well's score that lies in the group that the assignment puts on its plate (the row
+        bound of the permanent), averaged over how far such shares can be trusted (powers 0.03 to
+        4), since models are over- or underconfident. Where the margin is below 10 nats, or the
+        votes crowd on few classes, Sinkhorn's free energy, which knows that each class is used
+        once, takes the place of the row bound. Wells of a plate are not independent witnesses:
+        the evidence is divided by the dispersion of the votes between plates.
+
+        Args:
+            test: a DataFrame or a table file with a row a well: experiment, plate, well, and an id
+                (without one, ids are `<experiment>_<plate>_<well>`).
+            predictions: see `cellsieve.read_predictions`; several are averaged. Rows are joined to
+                the wells by id; rows whose id is that of a well and `_s1`, `_s2`, ... are sites of
+                it and are averaged. Without ids, rows stand in the order of `test`. A matrix of
+                one row a well is read where it lies, in any order of rows, and never copied.
+            kind: what the scores are. "probability" (the default): at least 0, summing to 1 or
+                not. "log_probability", "logit": exponentiated. "similarity": cosines and the like,
+                as logits, whose scale is arbitrary (see `decode`'s temperature). "hard": one class
+                a row (the default if `predictions` is that).
+            candidates: "closed": assignments seen and what follows from them; "all": every order.
+            ids, classes: names of rows and columns that `predictions` itself lacks.
+            average: how sites and sources are averaged. "probability": the mean of probabilities
+                (the default for them); "log": the mean of logarithms (the default for others).
+            threads: rows are shared out among so many.
+
+        Returns:
+            A row an experiment, in order of appearance: the experiment; `wells`; `best`, the
+            number of the best candidate (the lowest of equals); its `posterior`; `margin`, nats of
+            log posterior to the second; `certain`, posterior at least 0.99; `evidence`, "row bound"
+            or "sinkhorn"; `dispersion`; and for each candidate k `share_k` (of wells whose top
+            class is on the plate where k wants it; the lowest class of equals), `score_k` (log
+            evidence in nats, the best is 0, before it is divided by the dispersion) and
+            `posterior_k`.
+
+        Raises:
+            OSError: a file can't be read.
+            ValueError: unknown plates; missing or repeated ids; ids that are not in `test`; a
+                wrong number of classes; NaN, infinite or negative scores; a plate with more wells
+                than any group has classes.
+            TypeError: scores of another dtype than float16, float32 or float64.
+        """
         from cellsieve.plates.inference import infer
 
         return infer(
@@ -161,7 +207,45 @@ class PlateLayout:
         one_to_one: bool = False,
         threads: int = 1,
     ) -> pd.DataFrame:
-        """See `cellsieve.plates.decoding.decode`."""
+        """The class of every test well among those of the group on its plate.
+
+        Methods:
+            "argmax": the best allowed class of the most probable assignment; the lowest of equal
+                scores. A class of another group never wins, whatever the signs of the scores.
+            "assignment": each class at most once a plate, such that the sum of log scores is
+                highest (`scipy.optimize.linear_sum_assignment`). The temperature does not matter.
+            "marginal": the class with the highest marginal probability, given that each class is
+                used at most once a plate (belief propagation on the Bethe free energy); where the
+                assignment of groups is uncertain, a mixture over those with posterior 0.001 or
+                more. With `one_to_one`, the assignment with the highest sum of log marginals.
+
+        Args:
+            test, predictions, kind, ids, classes, average, threads: as for `infer`. Hard
+                predictions count as 90 % on the class and 10 % spread over all classes.
+            posterior: the table that `infer` returned or its file; or a Series (or two columns
+                `experiment` and `best`) of assignment numbers to take as certain; or `None` to
+                infer it first.
+            method: see above.
+            temperature: log scores are divided by it before they are taken for probabilities. Or
+                "fit": the one at which the wells' own groups are most probable, which needs no
+                labels; recommended for similarities and for models of unknown sharpness.
+            one_to_one: see "marginal".
+
+        Returns:
+            A row a well in the order of `test`: the id; the class; `confidence`, the probability
+            that the class is right (for "argmax" and "assignment": of the softmax over the group,
+            times the posterior of the group; for "marginal" the marginal itself, calibrated if the
+            scores are); `runner_up`, the best other allowed class (missing if there is none);
+            `margin`, nats of log probability to it, below 0 where an assignment passed over the
+            better class.
+
+        Raises:
+            OSError, ValueError, TypeError: as for `infer`; also a posterior that does not fit the
+                layout or lacks an experiment, and plates with more wells than classes.
+
+        Warns:
+            ConvergenceWarning: belief propagation stopped early on the plates named.
+        """
         from cellsieve.plates.decoding import decode
 
         return decode(
@@ -192,7 +276,36 @@ class PlateLayout:
         permutations: int = 1000,
         seed: int = 0,
     ) -> pd.DataFrame:
-        """See `cellsieve.plates.check.check`."""
+        """What each test plate looks like among known layouts: swapped, turned, used before.
+
+        If `test` itself has the class column, each plate is compared with the claimed layouts of
+        all plates of its experiment; and always with every layout of the experiments that this
+        layout was fitted on: as they are, turned by 180 degrees, mirrored (two ways), shifted by
+        a row or a column (four ways). The support of a layout is the sum over wells of the log of
+        the score of the class it has there, relative to the mean over the plate, so that a
+        class that the model favours everywhere supports nothing. Wells that a layout says nothing
+        about count 0.
+
+        Args:
+            test, predictions, kind, ids, classes, average: as for `infer`.
+            temperature: as for `decode`; a number.
+            permutations: random layouts that the best match is compared with.
+            seed: of the generator of these.
+
+        Returns:
+            A row a plate: experiment; plate; `wells`; `verdict` ("as claimed", "plate 2",
+            "turned 180", "re-uses HUVEC-07 plate 3", ...; "unclear" or "no known layout" where
+            nothing does better than chance); the best match (`best_experiment`, `best_plate`,
+            `best_move`); `log_odds` in nats against a guess, `log_odds_to_claim` against the claim
+            (NaN without one) and `log_odds_to_next` against the second best; `z`, standard
+            deviations above random layouts of the same classes; `p`, the chance that the best of
+            as many random layouts does as well (a Chernoff bound beyond the permutations; counts
+            below 0.0001).
+
+        Raises:
+            OSError, ValueError, TypeError: as for `infer`; also wells whose names are not such as
+                B03.
+        """
         from cellsieve.plates.check import check
 
         return check(
@@ -231,11 +344,10 @@ class PlateLayout:
             OSError: the file can't be read.
             ValueError: it is not such a layout.
         """
-        with open(path, encoding="utf-8") as file:
-            try:
-                stored = json.load(file)
-            except ValueError as error:
-                raise ValueError(f"{os.fspath(path)}: not JSON: {error}") from error
+        try:
+            stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)}: not JSON: {error}") from error
         return _from_json(stored, os.fspath(path))
 
 
@@ -273,7 +385,6 @@ def _fit(table: pd.DataFrame, name: str, columns: Columns) -> PlateLayout:
     n_groups = int(group.max()) + 1
     on_plate = np.full((len(experiments), len(plates)), permutations.MISSING)
     on_plate[experiment_code, plate_code] = group[class_code]
-    present = on_plate >= 0
     repeated = np.sort(on_plate, axis=1)
     if ((repeated[:, 1:] == repeated[:, :-1]) & (repeated[:, 1:] >= 0)).any():
         _, wrong = grouping.majority(experiment_code, plate_code, class_code, len(classes))
@@ -283,14 +394,13 @@ def _fit(table: pd.DataFrame, name: str, columns: Columns) -> PlateLayout:
             if len(wrong)
             else f"{name}: classes share plates at random: there are no plate groups"
         )
-    del present
     observed = [tuple(row) for row in on_plate.tolist()]
     whole = permutations.complete(observed, n_groups)
     seen = [assignment for assignment in whole if assignment is not None]
     if not seen:
         raise ValueError(
-            f"{name}: no experiment has all {len(plates)} plates ({first([str(p) for p in plates])}), "
-            "so it is not known which group belongs on which plate"
+            f"{name}: no experiment has all {len(plates)} plates "
+            f"({first([str(p) for p in plates])}), so it is not known which group is on which"
         )
     counts = {assignment: seen.count(assignment) for assignment in set(seen)}
     closed = permutations.close(sorted(counts))
@@ -357,13 +467,14 @@ def _to_json(layout: PlateLayout) -> str:
         for count, assignment in zip(layout.counts, layout.assignments.tolist(), strict=True)
     ]
     names = layout.experiments.tolist()
+    by_plate: Any = layout.wells.groupby(["experiment", "plate"], sort=True)
     known = [
         {
             "experiment": names[experiment],
             "plate": plates[plate],
             "wells": {w: classes[c] for w, c in zip(part["well"], part["class"], strict=True)},
         }
-        for (experiment, plate), part in layout.wells.groupby(["experiment", "plate"], sort=True)
+        for (experiment, plate), part in by_plate
     ]
 
     def lines(values: list[Any]) -> str:

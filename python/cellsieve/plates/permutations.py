@@ -50,7 +50,7 @@ def close(observed: list[Assignment]) -> list[Assignment]:
 
     Two assignments of the same groups differ by a permutation of the plates. What these
     permutations generate (in RxRx1: rotations), applied to each observed assignment, gives the
-    closed set; so a rotation that was never seen is found if it is a combination of those that were.
+    closed set; so a rotation that was never seen is there if it combines those that were.
     Where the closed set would exceed `LIMIT`, only the observed ones are returned.
     """
     reference: dict[frozenset[int], Assignment] = {}

@@ -45,10 +45,10 @@ def plant(
     """Plants plate groups, rotations and classes, and scores that show them through noise.
 
     The evidence for class c in a well is normal with standard deviation 1, around `signal` for the
-    true class and 0 for the others, plus a bias of the class (`class_bias`, a standard deviation) and one of
-    the class on the plate (`plate_bias`). Without biases and at temperature 1, the logits are
-    calibrated. A share `missing` of the wells is left out. Rotations are drawn with the given
-    weights: by default, some test experiments have one that no train experiment has.
+    true class and 0 for the others, plus a bias of the class (`class_bias`, a standard deviation)
+    and one of the class on the plate (`plate_bias`). Without biases and at temperature 1, the
+    logits are calibrated. A share `missing` of the wells is left out. Rotations are drawn with the
+    given weights: by default, some test experiments have one that no train experiment has.
     """
     rng = np.random.default_rng(seed)
     classes = plates * group_size
@@ -83,10 +83,10 @@ def plant(
     evidence[np.arange(len(test)), sirna] += np.float32(signal)
     if class_bias:
         evidence += (class_bias * rng.standard_normal(classes)).astype(np.float32)
-    place = test.groupby(["experiment", "plate"], sort=False).ngroup().to_numpy()
+    bag = test.groupby(["experiment", "plate"], sort=False).ngroup().to_numpy()
     if plate_bias:
-        bias = plate_bias * rng.standard_normal((place.max() + 1, classes))
-        evidence += bias.astype(np.float32)[place]
+        bias = plate_bias * rng.standard_normal((bag.max() + 1, classes))
+        evidence += bias.astype(np.float32)[bag]
     evidence *= np.float32(signal / temperature)
     on_plate = test.drop_duplicates(["experiment", "plate"])["group"].to_numpy()
     return Planted(
@@ -101,7 +101,7 @@ def plant(
 
 def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """The softmax of each row."""
-    result = np.exp(logits - logits.max(axis=1, keepdims=True))
+    result: NDArray[np.float32] = np.exp(logits - logits.max(axis=1, keepdims=True))
     result /= result.sum(axis=1, keepdims=True)
     return result
 

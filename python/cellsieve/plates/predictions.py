@@ -56,7 +56,8 @@ class Predictions:
             )
         if self.classes is not None and self.scores.ndim == 2 and len(self.classes) != shape[1]:
             raise ValueError(
-                f"{self.name}: {len(self.classes)} class names for {shape[1]} columns; expected as many"
+                f"{self.name}: {len(self.classes)} class names for {shape[1]} columns; "
+                "expected as many"
             )
 
 
@@ -80,7 +81,7 @@ def read_predictions(
       either one class a row in `class_column`, or one column of scores for each class.
     * an array: as `.npy`.
 
-    Parameters:
+    Args:
         ids, classes: names of the rows and columns where the source has none: a sequence, or a
             text file with one a line, or a table's first column.
 
@@ -217,7 +218,7 @@ def join(
         raise ValueError(f"kind: found {kind!r}; expected one of {', '.join(KINDS)}")
     if average not in (None, "probability", "log"):
         raise ValueError(f"average: found {average!r}; expected 'probability' or 'log'")
-    many = list(sources) if isinstance(sources, list | tuple) else [sources]
+    many: list[Any] = list(sources) if isinstance(sources, list | tuple) else [sources]
     if not many:
         raise ValueError("predictions: none; expected at least one")
     columns = layout.columns
@@ -306,7 +307,8 @@ def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
 
 
 def _class_index(layout: "PlateLayout") -> pd.Index:
-    return pd.Index(layout.classes.map(str))
+    names: pd.Index = layout.classes.map(str)
+    return names
 
 
 def _columns(layout: "PlateLayout", found: Predictions) -> NDArray[np.int64]:
@@ -410,5 +412,6 @@ def _for_mean(block: NDArray[Any], kind: Kind, average: Average) -> NDArray[Any]
         return block
     if kind == "similarity":
         raise ValueError("average: similarities have no probabilities to average; expected 'log'")
-    block = np.exp(block - block.max(axis=1, keepdims=True))
-    return block / block.sum(axis=1, keepdims=True)
+    weights: NDArray[Any] = np.exp(block - block.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
