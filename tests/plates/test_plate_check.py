@@ -111,8 +111,9 @@ def test_reused_layouts_are_found_whatever_the_plates(made, layout):
     assert set(found["verdict"]) == {"no known layout"}
 
 
-def test_votes_will_do(made, layout):
-    found = layout.check(claimed(made), made.logits.argmax(axis=1), "hard")
+def test_votes_will_do(layout, made):
+    votes = np.where(np.arange(len(made.sirna)) % 3 == 0, made.sirna, made.sirna[::-1])
+    found = layout.check(claimed(made), votes, "hard")
     assert set(found["verdict"]) == {"as claimed"}
 
 

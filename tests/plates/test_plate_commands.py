@@ -102,7 +102,7 @@ def test_check_shows_what_is_wrong(made, folder, capsys):
     assert run("check", "layout.json", "plan.csv", "predictions.npy") == 0
     out = capsys.readouterr().out
     assert "10 plates: as claimed" in out
-    lines = [line.split() for line in out.splitlines() if line.startswith(experiment)]
+    lines = [line.split() for line in out.splitlines() if line.split()[0] == experiment]
     assert [line[3:5] for line in lines] == [["plate", "2"], ["plate", "1"]]
 
 

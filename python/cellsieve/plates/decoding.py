@@ -93,10 +93,14 @@ def _beliefs(
     columns = [c for c in table.columns if str(c).startswith("posterior_")]
     if not columns and "best" not in table.columns and "assignment" in table.columns:
         table = table.rename(columns={"assignment": "best"})
-    place = pd.Index(table[key]).get_indexer(wells.experiments)
-    if (place < 0).any():
-        missing = [str(e) for e in wells.experiments[place < 0]]
+    rows = pd.Index(table[key])
+    missing = wells.experiments[~wells.experiments.isin(rows)].map(str).tolist()
+    if missing:
         raise ValueError(f"{name}: no row for experiments {first(missing)}")
+    if not rows.is_unique:
+        twice = rows[rows.duplicated()].unique().map(str).tolist()
+        raise ValueError(f"{name}: experiments that stand twice: {first(twice)}; expected one row")
+    place = rows.get_indexer(wells.experiments)
     n_closed = len(layout.assignments)
     if not columns:
         need(table, name, [key, "best"])

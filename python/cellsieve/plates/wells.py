@@ -94,8 +94,8 @@ def read_wells(table: Table, columns: Columns, plates: pd.Index, argument: str =
     if (plate < 0).any():
         row = int((plate < 0).argmax())
         raise ValueError(
-            f"{name}: plate {frame[columns.plate].tolist()[row]!r} in row {row} is not in the layout, "
-            f"which has {first([repr(p) for p in plates.tolist()])}"
+            f"{name}: plate {frame[columns.plate].tolist()[row]!r} in row {row} is not in the "
+            f"layout, which has {first([repr(p) for p in plates.tolist()])}"
         )
     well = frame[columns.well].astype(str).to_numpy(dtype=object)
     if columns.id in frame.columns:
