@@ -6,6 +6,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__: list[str]
 __version__: str
 
 @final
@@ -34,6 +35,31 @@ class Measurement:
     def shape(self) -> tuple[int, int]: ...
     @property
     def warning(self) -> str | None: ...
+    @property
+    def rle(self) -> list[str] | None: ...
+
+@final
+class Outline:
+    """The cells of one mask: a column an attribute, a row a cell, by ascending label."""
+
+    @property
+    def label(self) -> NDArray[np.int64]: ...
+    @property
+    def min_row(self) -> NDArray[np.int64]: ...
+    @property
+    def min_col(self) -> NDArray[np.int64]: ...
+    @property
+    def max_row(self) -> NDArray[np.int64]: ...
+    @property
+    def max_col(self) -> NDArray[np.int64]: ...
+    @property
+    def area(self) -> NDArray[np.int64]: ...
+    @property
+    def rle(self) -> list[str] | None: ...
+    @property
+    def brightest(self) -> NDArray[np.float64] | None: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
 
 def measure(
     mask: NDArray[Any],
@@ -41,6 +67,7 @@ def measure(
     quantile: float,
     threshold: float | None,
     convention: str,
+    rle: bool = False,
 ) -> Measurement: ...
 def measure_file(
     mask_path: str | PathLike[str],
@@ -50,7 +77,26 @@ def measure_file(
     threshold: float | None,
     convention: str,
     max_pixels: int,
+    rle: bool = False,
 ) -> Measurement: ...
+def outline(mask: NDArray[Any], image: NDArray[Any] | None, rle: bool) -> Outline: ...
+def outline_file(
+    mask_path: str | PathLike[str],
+    image_path: str | PathLike[str] | None,
+    channel: str | None,
+    rle: bool,
+    max_pixels: int,
+) -> Outline: ...
+def rle_counts(text: str) -> list[int]: ...
+def rle_text(counts: list[int]) -> str: ...
+def paint(texts: list[str], labels: list[int], rows: int, columns: int) -> NDArray[Any]: ...
+def crops(
+    mask: NDArray[Any],
+    channels: list[NDArray[Any]],
+    labels: list[int],
+    windows: list[tuple[int, int, int, int]],
+    keep: str,
+) -> list[NDArray[Any]]: ...
 def read_image(path: str | PathLike[str], channel: str | None, max_pixels: int) -> NDArray[Any]: ...
 def read_mask(path: str | PathLike[str], max_pixels: int) -> NDArray[Any]: ...
 def write_png(path: str | PathLike[str], image: NDArray[Any]) -> None: ...
@@ -106,3 +152,5 @@ def free_energy(
     level: str | None = None,
 ) -> tuple[float, int, bool]:
     """Sinkhorn's free energy of one plate less that of equal scores, rounds, converged."""
+
+def encode_png(image: NDArray[Any]) -> bytes: ...

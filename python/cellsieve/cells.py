@@ -3,11 +3,11 @@
 import os
 import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cellsieve import _core
 from cellsieve._arrays import native
@@ -32,6 +32,9 @@ CELL_COLUMNS = {
     "background_area": "int64",
 }
 
+#: The column that `rle` adds: COCO's compressed run-length encoding.
+RLE_COLUMN = {"rle": "str"}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -42,6 +45,7 @@ class Settings:
     threshold: float | None = None
     convention: Convention = "cellsieve"
     max_pixels: int = MAX_PIXELS
+    rle: bool = False  # decides no number: whether cells are encoded in the same scan
 
     def __post_init__(self) -> None:
         """Refuses what no image could be measured with."""
@@ -54,6 +58,11 @@ class Settings:
                 f"convention: found {self.convention!r}; expected 'cellsieve' or 'notebook'"
             )
         _pixels(self.max_pixels)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of the cell table and their types."""
+        return CELL_COLUMNS | RLE_COLUMN if self.rle else CELL_COLUMNS
 
 
 def measure(
@@ -155,31 +164,45 @@ def measure_file(
     return _single(measured_file(mask_path, image_path, settings), columns)
 
 
-def cell_table(measured: _core.Measurement) -> pd.DataFrame:
-    """The cells of one image."""
-    area, above, threshold = measured.area, measured.area_above, measured.threshold
-    unknown = np.full(len(area), threshold != threshold)
+def cell_table(*measured: _core.Measurement) -> pd.DataFrame:
+    """The cells of some images, one image after the other."""
+
+    def column(name: str) -> NDArray[Any]:
+        return np.concatenate([np.zeros(0, np.int64), *(getattr(one, name) for one in measured)])
+
+    def of_image(values: list[Any], kind: type) -> NDArray[Any]:
+        return np.repeat(np.array(values, kind), [len(one.label) for one in measured])
+
+    area, above = column("area"), column("area_above")
+    threshold = of_image([one.threshold for one in measured], np.float64)
+    unknown = np.isnan(threshold)
     with np.errstate(invalid="ignore"):  # the notebook's counts of a cell one pixel wide are 0 / 0
         fraction = np.where(unknown, np.nan, above / area)
-    return pd.DataFrame(
+    boxes = ("label", "min_row", "min_col", "max_row", "max_col")
+    table = pd.DataFrame(
         {
-            "label": measured.label,
-            "min_row": measured.min_row,
-            "min_col": measured.min_col,
-            "max_row": measured.max_row,
-            "max_col": measured.max_col,
+            **{name: column(name) for name in boxes},
             "area": area,
             "area_above": pd.arrays.IntegerArray(above, unknown),
             "fraction": fraction,
-            "threshold": np.full(len(area), threshold),
-            "background_area": np.full(len(area), measured.background_area),
+            "threshold": threshold,
+            "background_area": of_image([one.background_area for one in measured], np.int64),
         }
     )
+    if measured and measured[0].rle is not None:
+        texts = [text for one in measured for text in one.rle or ()]
+        table["rle"] = pd.Series(texts, dtype="str")
+    return table
 
 
 def measured(mask: ArrayLike, image: ArrayLike, settings: Settings) -> _core.Measurement:
     return _core.measure(
-        native(mask), native(image), settings.quantile, settings.threshold, settings.convention
+        native(mask),
+        native(image),
+        settings.quantile,
+        settings.threshold,
+        settings.convention,
+        settings.rle,
     )
 
 
@@ -194,6 +217,7 @@ def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.
             settings.threshold,
             settings.convention,
             _pixels(settings.max_pixels),
+            settings.rle,
         )
     pixels = read_image(image, settings.channel, max_pixels=settings.max_pixels)
     labels = read_mask(mask, max_pixels=settings.max_pixels)

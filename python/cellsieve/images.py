@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,10 @@ class ImageSet:
     """The images of a data set, each with its mask, its channels and its class label.
 
     Attributes:
-        table: a row an image, by ascending id: `image_id`, `class_label` (text; several joined by
-            "|"; missing where there is none), `path_mask`, a column `path_<channel>` for each
-            channel (missing where there is no such file), and `problem`: why the image can't be
-            used whatever the channel, missing where nothing is wrong.
+        table: a row an image, numbered from 0, by ascending id: `image_id`, `class_label` (text;
+            several joined by "|"; missing where there is none), `path_mask`, a column
+            `path_<channel>` for each channel (missing where there is no such file), and `problem`:
+            why the image can't be used whatever the channel, missing where nothing is wrong.
         labels_without_image: how many rows of the labels named no image.
     """
 
@@ -169,6 +169,10 @@ class ImageSet:
         """The names of the channels; ["image"] where a file holds all of them."""
         paths = [name for name in self.table.columns if name.startswith(PATH) and name != MASK]
         return [name.removeprefix(PATH) for name in paths]
+
+    def take(self, rows: Sequence[int]) -> "ImageSet":
+        """Some of the images, by their rows in `table`."""
+        return ImageSet(self.table.iloc[list(rows)].reset_index(drop=True))
 
     def __len__(self) -> int:
         """The number of images, whatever is wrong with them."""

@@ -8,16 +8,18 @@ and the image table, in the order of the images: how the work was cut leaves no 
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pandas as pd
 
+from cellsieve.parallel import run
 from cellsieve.tables import (
     FORMATS,
-    check_table,
     read_batches,
     read_table,
     table_writer,
@@ -28,9 +30,13 @@ from cellsieve.vocabulary import Vocabulary, rename_columns
 
 
 def image_table_path(output: str | os.PathLike[str]) -> Path:
-    """Where the image table of a cell table stands: `cells.images.csv` beside `cells.parquet`."""
+    """Where the image table of an output stands.
+
+    `cells.images.csv` beside `cells.parquet`; beside an output that is no table, its whole name
+    comes first (`cells.json.images.csv`), so that the two never meet.
+    """
     path = Path(output)
-    extension = next((end for end in FORMATS if path.name.lower().endswith(end)), path.suffix)
+    extension = next((end for end in FORMATS if path.name.lower().endswith(end)), "")
     return path.with_name(path.name[: len(path.name) - len(extension)] + ".images.csv")
 
 
@@ -38,7 +44,7 @@ class Journal:
     """The parts of one output.
 
     Args:
-        output: the cell table to be.
+        output: the cell table to be, or another file that is made of such tables.
         cell_columns: names and types of its columns.
         image_columns: names and types of those of the image table that have a fixed one; the rest
             are text.
@@ -59,7 +65,6 @@ class Journal:
         resume: bool,
         overwrite: bool,
     ) -> None:
-        check_table(output)
         self.output = Path(output)
         self.image_table = image_table_path(output)
         self.parts = self.output.with_name(self.output.name + ".parts")
@@ -70,7 +75,7 @@ class Journal:
             raise ValueError("resume and overwrite: one keeps what the other removes; choose one")
         if left and not (resume or overwrite):
             raise FileExistsError(
-                f"{left[0]} exists; resume (--resume) to keep what is measured and go on, or "
+                f"{left[0]} exists; resume (--resume) to keep what is finished and go on, or "
                 "overwrite (--overwrite) to begin anew"
             )
         if overwrite:
@@ -81,8 +86,12 @@ class Journal:
         # The images of each part that is there. A later part replaces an earlier one's images.
         self.images: dict[int, pd.DataFrame] = {}
         for path in sorted(self.parts.glob("*.images.csv")):
-            self.images[int(path.name.split(".")[0])] = self._read_images(path)
-        if self.output.exists() and self.image_table.exists():
+            part = int(path.name.split(".")[0])
+            self._check_columns(
+                list(pd.read_csv(self._cells(part), nrows=0).columns), self._cells(part)
+            )
+            self.images[part] = self._read_images(path)
+        if self.output.exists() and self.image_table.exists() and self._is_table():
             self._take_apart()
 
     def __enter__(self) -> "Journal":
@@ -113,6 +122,32 @@ class Journal:
         write_table(images, self.parts / f"{part:06d}.images.csv")
         self.images[part] = images
 
+    def work_through(
+        self,
+        task: Callable[[Sequence[Any]], tuple[pd.DataFrame, pd.DataFrame]],
+        work: Sequence[Sequence[Any]],
+        *,
+        image_rows: Callable[[Sequence[Any], pd.DataFrame], pd.DataFrame] = lambda _, outcomes: (
+            outcomes
+        ),
+        jobs: int | None = None,
+        executor: Executor | None = None,
+        progress: bool | None = None,
+        description: str = "",
+    ) -> None:
+        """Runs `task` on every chunk, in parallel, and keeps each as soon as it is finished.
+
+        Args:
+            task: gives the cells of a chunk of images, and a row for each image.
+            work: the chunks that are not finished.
+            image_rows: makes rows of the image table of a chunk and those.
+            jobs, executor, progress, description: see `parallel.run`.
+        """
+        for place, (cells, outcomes) in run(
+            task, work, jobs=jobs, executor=executor, progress=progress, description=description
+        ):
+            self.add(cells, image_rows(work[place], outcomes))
+
     def publish(self, images: pd.DataFrame, columns: Vocabulary) -> None:
         """Writes the output and the image table, in the order of `images`, and removes the parts.
 
@@ -124,12 +159,17 @@ class Journal:
         empty = typed(pd.DataFrame(), self.cell_columns)
         with table_writer(self.output) as write:
             write(rename_columns(empty, columns))
-            for cells in self._cells_in_order(images):
+            for cells in self.cells_in_order(images):
                 write(rename_columns(cells, columns))
+        self.close(images)
+
+    def close(self, images: pd.DataFrame) -> None:
+        """Writes the image table and removes the parts; the output is there."""
         write_table(images.drop(columns="part"), self.image_table)
         shutil.rmtree(self.parts)
 
-    def _cells_in_order(self, images: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    def cells_in_order(self, images: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        """The cells of these images (see `publish`) in their order, some images at a time."""
         listed = images[images["part"].notna() & (images["cells"] > 0)]
         pairs = zip(listed["part"].astype(int), listed["image_id"], strict=True)
         for part, rows in groupby(pairs, key=lambda pair: pair[0]):
@@ -152,12 +192,20 @@ class Journal:
 
     def _own_batches(self) -> Iterator[pd.DataFrame]:
         for cells in read_batches(self.output, text=self._text(self.cell_columns)):
-            if list(cells.columns) != list(self.cell_columns):
-                raise ValueError(
-                    f"{self.output}: has the columns {', '.join(cells.columns)}; only a table with "
-                    "cellsieve's own column names can be resumed; overwrite it (--overwrite)"
-                )
+            self._check_columns(list(cells.columns), self.output)
             yield typed(cells, self.cell_columns)
+
+    def _is_table(self) -> bool:
+        return self.output.name.lower().endswith(FORMATS)
+
+    def _check_columns(self, found: list[str], path: Path) -> None:
+        """Refuses to go on with what another kind of run has left."""
+        if found != list(self.cell_columns):
+            raise ValueError(
+                f"{path}: has the columns {', '.join(found)}; this run writes "
+                f"{', '.join(self.cell_columns)}; only a table with cellsieve's own column names, "
+                "made with the same choices, can be resumed; overwrite it (--overwrite)"
+            )
 
     def _cells(self, part: int) -> Path:
         return self.parts / f"{part:06d}.cells.csv"

@@ -7,14 +7,16 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from cellsieve.cells import CELL_COLUMNS, Convention, Settings, cell_table, measured_file
+from cellsieve import _core
+from cellsieve.cells import Convention, Settings, cell_table, measured_file
 from cellsieve.files import MAX_PIXELS
 from cellsieve.images import MASK, PATH, ImageSet
 from cellsieve.journal import Journal
 from cellsieve.parallel import chunks, default_jobs, run
-from cellsieve.tables import concat
+from cellsieve.tables import check_table, concat, typed
 from cellsieve.vocabulary import Vocabulary, rename_columns
 
 #: What became of an image; its image table has the columns of its `ImageSet` and the settings too.
@@ -48,6 +50,7 @@ def measure_images(
     executor: Executor | None = None,
     progress: bool | None = None,
     max_pixels: int = MAX_PIXELS,
+    rle: bool = False,
     return_images: bool = False,
 ) -> Any:
     """Measures every cell of a data set, in memory; `measure_to` writes to disk as it goes.
@@ -61,6 +64,8 @@ def measure_images(
             `Client.get_executor()`.
         progress: whether to show a progress bar; if not given, on a terminal only.
         max_pixels: files that declare more are refused.
+        rle: whether to add a column `rle`: each cell's COCO compressed run-length encoding, made
+            in the same scan of the mask; `annotate` then needs no mask.
         return_images: whether to return the image table as well.
 
     Returns:
@@ -82,14 +87,14 @@ def measure_images(
     Warns:
         UserWarning: some images were not measured (unless `return_images`).
     """
-    settings = Settings(channel, quantile, threshold, convention, max_pixels)
+    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
     work = chunks(tasks(images, channel), jobs or default_jobs())
     task = partial(measure_chunk, settings=settings)
     results = dict(
         run(task, work, jobs=jobs, executor=executor, progress=progress, description="measure")
     )
     ordered = [results[place] for place in range(len(work))]
-    cells = concat([result[0] for result in ordered], CELL_COLUMNS)
+    cells = concat([result[0] for result in ordered], settings.columns)
     outcomes = concat([result[1] for result in ordered], OUTCOME_COLUMNS)
     table = image_table(images, outcomes, settings)
     if return_images:
@@ -118,6 +123,7 @@ def measure_to(
     executor: Executor | None = None,
     progress: bool | None = None,
     max_pixels: int = MAX_PIXELS,
+    rle: bool = False,
     resume: bool = False,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -127,8 +133,8 @@ def measure_to(
     is kept in `cells.parquet.parts` until all is; a run that was killed goes on from there.
 
     Args:
-        images, channel, quantile, threshold, convention, jobs, executor, progress, max_pixels: as
-            for `measure_images`.
+        images, channel, quantile, threshold, convention, jobs, executor, progress, max_pixels, rle:
+            as for `measure_images`.
         output: .csv, .csv.gz or .parquet (needs the extra `parquet`).
         columns: names of the columns; see `rename_columns`. Other commands read "cellsieve".
         resume: take over what an earlier run, finished or not, has measured of the same files with
@@ -143,19 +149,26 @@ def measure_to(
         FileExistsError: there is an earlier run's output, and neither `resume` nor `overwrite`.
         ValueError, OSError, ImportError: as `measure_images`, or the output can't be written.
     """
-    settings = Settings(channel, quantile, threshold, convention, max_pixels)
+    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
     todo = tasks(images, channel)
-    rename_columns(pd.DataFrame(columns=list(CELL_COLUMNS)), columns)
+    check_table(output)
+    rename_columns(pd.DataFrame(columns=list(settings.columns)), columns)
     with Journal(
-        output, CELL_COLUMNS, IMAGE_COLUMNS, resume=resume, overwrite=overwrite
+        output, settings.columns, IMAGE_COLUMNS, resume=resume, overwrite=overwrite
     ) as journal:
         done = _done(journal.finished(), images, settings)
         work = chunks([task for task in todo if task.image_id not in done], jobs or default_jobs())
-        task = partial(measure_chunk, settings=settings)
-        for _, (cells, outcomes) in run(
-            task, work, jobs=jobs, executor=executor, progress=progress, description="measure"
-        ):
-            journal.add(cells, image_table(images, outcomes, settings, only=outcomes["image_id"]))
+        journal.work_through(
+            partial(measure_chunk, settings=settings),
+            work,
+            image_rows=lambda chunk, outcomes: image_table(
+                images.take([task.row for task in chunk]), outcomes, settings
+            ),
+            jobs=jobs,
+            executor=executor,
+            progress=progress,
+            description="measure",
+        )
         finished = journal.finished()
         finished = finished[finished["image_id"].isin([task.image_id for task in todo])]
         table = image_table(images, finished, settings)
@@ -166,6 +179,7 @@ def measure_to(
 class Task(NamedTuple):
     """One image to measure."""
 
+    row: int
     image_id: str
     class_label: str | None
     mask: str
@@ -180,7 +194,7 @@ def tasks(images: ImageSet, channel: str) -> list[Task]:
     """
     table = images.table[_unusable(images, channel)["status"].isna()]
     table = table[["image_id", "class_label", MASK, _path_column(images, channel)]].astype(object)
-    return [Task(*row) for row in table.where(table.notna(), None).itertuples(index=False)]
+    return [Task(*row) for row in table.where(table.notna(), None).itertuples()]
 
 
 def _path_column(images: ImageSet, channel: str) -> str:
@@ -209,25 +223,23 @@ def _unusable(images: ImageSet, channel: str) -> pd.DataFrame:
 
 def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The cells of some images, and a row for each image with what became of it."""
-    cells, outcomes = [], []
+    outcomes: list[dict[str, Any]] = []
+    found: list[tuple[Task, _core.Measurement]] = []
     for task in work:
         outcome: dict[str, Any] = {"image_id": task.image_id}
         outcomes.append(outcome)
         try:
             measured = measured_file(task.mask, task.image, settings)
         except Exception as error:  # whatever is wrong with one image, the others go on
-            outcome.update(status="failed", error=_sentence(error))
+            outcome.update(status="failed", error=sentence(error))
             continue
-        table = cell_table(measured)
-        table.insert(0, "image_id", task.image_id)
-        table.insert(1, "class_label", task.class_label)
-        cells.append(table)
+        found.append((task, measured))
         outcome.update(
             height=measured.shape[0],
             width=measured.shape[1],
             threshold=measured.threshold,
             background_area=measured.background_area,
-            cells=len(table),
+            cells=len(measured.label),
             status="measured",
             warning=measured.warning,
         )
@@ -235,10 +247,16 @@ def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFram
             outcome.update(
                 status="no_background", warning="no pixel lies outside the cells: no background"
             )
-    return concat(cells, CELL_COLUMNS), concat([pd.DataFrame(outcomes)], OUTCOME_COLUMNS)
+    # One table for all: a table takes longer to make than a small image to measure.
+    cells = cell_table(*(measured for _, measured in found))
+    counts = [len(measured.label) for _, measured in found]
+    for place, name in enumerate(("image_id", "class_label")):
+        values = np.array([getattr(task, name) for task, _ in found], dtype=object)
+        cells.insert(place, name, pd.Series(np.repeat(values, counts), dtype="str"))
+    return typed(cells, settings.columns), typed(pd.DataFrame(outcomes), OUTCOME_COLUMNS)
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
     """An error in one line."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}"
@@ -247,13 +265,8 @@ def _sentence(error: Exception) -> str:
     return text if known else f"{type(error).__name__}: {text}"
 
 
-def image_table(
-    images: ImageSet,
-    outcomes: pd.DataFrame,
-    settings: Settings,
-    only: "pd.Series[str] | None" = None,
-) -> pd.DataFrame:
-    """A row an image (or for `only` these): its files, the settings, what became of it."""
+def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """A row an image: its files, the settings, what became of it."""
     table = images.table.drop(columns="problem")
     table["channel"] = settings.channel
     table["quantile"] = settings.quantile if settings.threshold is None else float("nan")
@@ -263,7 +276,7 @@ def image_table(
     unusable = _unusable(images, settings.channel or "")
     for name in ("status", "error"):
         table[name] = unusable[name].fillna(table[name]).astype("str")
-    return table if only is None else table[table["image_id"].isin(only)]
+    return table
 
 
 def _done(finished: pd.DataFrame, images: ImageSet, settings: Settings) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 Chunk = TypeVar("Chunk", bound=Sequence[Any])
 Result = TypeVar("Result")
 
-CHUNK = 16  # images a task: a fifth of a second's work, so neither scheduling nor a kill costs much
+CHUNK = 64  # images a task: about a second's work, so neither tables nor a kill cost much
 
 
 def default_jobs() -> int:

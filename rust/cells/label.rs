@@ -6,6 +6,8 @@ pub trait Label: Copy + PartialEq + Send + Sync + 'static {
     const OUTSIDE: Self;
     /// The id as an `i64`; `None` where it does not fit (a u64 above 2^63 - 1).
     fn id(self) -> Option<i64>;
+    /// The value that stands for an id; `None` where this type can't hold it.
+    fn of(id: i64) -> Option<Self>;
     /// The id as written in messages.
     fn text(self) -> String;
 }
@@ -18,6 +20,10 @@ macro_rules! label {
             #[allow(irrefutable_let_patterns, clippy::unnecessary_fallible_conversions)]
             fn id(self) -> Option<i64> {
                 i64::try_from(self).ok()
+            }
+            #[allow(irrefutable_let_patterns, clippy::unnecessary_fallible_conversions)]
+            fn of(id: i64) -> Option<Self> {
+                Self::try_from(id).ok()
             }
             fn text(self) -> String {
                 self.to_string()

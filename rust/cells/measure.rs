@@ -5,7 +5,7 @@ use super::components::{Pieces, pieces};
 use super::label::Label;
 use super::pixel::Pixel;
 use super::region::Region;
-use super::scan::{Scan, scan};
+use super::scan::{Outline, Scan, scan};
 use crate::{Error, Result};
 
 /// Where the threshold comes from.
@@ -40,6 +40,8 @@ pub struct Measurement {
     pub background_area: u64,
     /// A label that seems to stand for many cells: see [`measure`].
     pub suspect: Option<Pieces>,
+    /// What the cells are made of, so that nothing else has to read the mask again.
+    pub outline: Outline,
 }
 
 /// Measures every cell of `labels` in `image`, both row-major with `columns` columns.
@@ -73,7 +75,8 @@ pub fn measure<L: Label, P: Pixel>(
     {
         return measure(labels, &wrapped, columns, threshold, convention, clip);
     }
-    let Scan { mut regions, mut background, background_area, runs } = scan(labels, image, columns)?;
+    let Scan { outline, mut background, background_area } = scan(labels, image, columns)?;
+    let mut regions = outline.regions.clone();
     if P::any_nan(image) {
         return Err(Error::Value("image: found NaN pixels; they have no rank against a threshold".into()));
     }
@@ -86,13 +89,13 @@ pub fn measure<L: Label, P: Pixel>(
     };
 
     let suspect = suspect(&regions, clip)
-        .map(|region| Pieces { label: regions[region].label, pieces: pieces(&runs, region as u32) });
+        .map(|region| Pieces { label: regions[region].label, pieces: pieces(&outline.runs, region as u32) });
     let suspect = suspect.filter(|found| found.pieces > 1);
 
     if convention == Convention::Notebook {
         regions.iter_mut().for_each(make_inclusive);
     }
-    for run in &runs {
+    for run in &outline.runs {
         let region = &mut regions[run.region as usize];
         let mut end = run.end;
         if convention == Convention::Notebook {
@@ -109,7 +112,7 @@ pub fn measure<L: Label, P: Pixel>(
     if convention == Convention::Notebook && background_area == 0 && !regions.is_empty() {
         regions.remove(0);
     }
-    Ok(Measurement { regions, threshold, background_area, suspect })
+    Ok(Measurement { regions, threshold, background_area, suspect, outline })
 }
 
 /// The notebook's box, whose ends are the last row and column; its area is counted anew within.

@@ -6,11 +6,14 @@
 //! the kept runs say which pixels to compare with it.
 
 mod background;
+mod brightest;
 mod components;
+mod crop;
 mod label;
 mod measure;
 mod pixel;
 mod region;
+pub mod rle;
 mod runs;
 mod scan;
 
@@ -19,9 +22,11 @@ mod naive;
 #[cfg(test)]
 mod tests;
 
+pub use brightest::brightest;
 pub use components::Pieces;
+pub use crop::{Keep, Window, crop};
 pub use label::Label;
 pub use measure::{Convention, Measurement, Threshold, measure};
 pub use pixel::Pixel;
 pub use region::Region;
-pub use scan::{Scan, scan};
+pub use scan::{Outline, Scan, outline, scan};

@@ -27,18 +27,19 @@ pub trait Pixel: Copy + PartialOrd + Send + Sync + 'static {
 
 /// Counts in blocks short enough for byte counters, so that the compiler compares a whole vector
 /// at a time and never widens inside the loop.
-fn count<T: Copy>(pixels: &[T], above: impl Fn(T) -> bool) -> u64 {
+#[multiversion::multiversion(targets("x86_64+avx2", "x86_64+avx512f+avx512bw"))]
+fn count<T: Copy + PartialOrd>(pixels: &[T], limit: T) -> u64 {
     const LANES: usize = 32;
     let mut total = 0;
     for block in pixels.chunks(LANES * 255) {
         let mut counters = [0u8; LANES];
         let lanes = block.chunks_exact(LANES);
         for &pixel in lanes.remainder() {
-            total += u64::from(above(pixel));
+            total += u64::from(pixel > limit);
         }
         for lane in lanes {
             for (counter, &pixel) in counters.iter_mut().zip(lane) {
-                *counter += u8::from(above(pixel));
+                *counter += u8::from(pixel > limit);
             }
         }
         total += counters.iter().map(|&c| u64::from(c)).sum::<u64>();
@@ -60,7 +61,7 @@ macro_rules! integer_pixel {
                     pixels.len() as u64
                 } else {
                     let floor = floor as Self;
-                    count(pixels, |pixel| pixel > floor)
+                    count(pixels, floor)
                 }
             }
 
@@ -83,7 +84,9 @@ impl Pixel for f32 {
     const FLOATING: bool = true;
 
     fn count_above(pixels: &[Self], threshold: f64) -> u64 {
-        count(pixels, |pixel| f64::from(pixel) > threshold)
+        // The largest f32 that is not above the threshold draws the same line.
+        let limit = threshold as f32;
+        count(pixels, if f64::from(limit) > threshold { limit.next_down() } else { limit })
     }
 
     fn any_nan(pixels: &[Self]) -> bool {

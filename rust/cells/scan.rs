@@ -8,6 +8,7 @@ use super::runs::run_end;
 use crate::{Error, Result};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Equal labels side by side in a row, and the region they belong to.
 #[derive(Clone, Copy, Debug)]
@@ -18,25 +19,21 @@ pub(super) struct Run {
     pub region: u32,
 }
 
-/// What the pass leaves: every region, the runs they are made of, and the background.
+/// What the pass leaves.
 pub struct Scan<P: Pixel> {
-    /// The regions in the order of their first pixel; `area_above` is still 0.
-    pub regions: Vec<Region>,
+    /// The regions and the runs they are made of.
+    pub outline: Outline,
     /// The pixels with label 0.
     pub background: P::Background,
     /// Their number.
     pub background_area: u64,
-    pub(super) runs: Vec<Run>,
 }
 
 /// Finds every region of `labels` and gathers the background of `image`, both row-major with
 /// `columns` columns.
 ///
-/// Time grows with the pixels and the number of runs, never with the size of the ids. Memory
-/// beyond the arrays is 16 bytes a run: a small share of the mask, unless every pixel is a cell.
-///
 /// # Errors
-/// A negative label, or one above 2^63 - 1; arrays of different length; 2^32 pixels or more.
+/// As [`outline`]; arrays of different length.
 pub fn scan<L: Label, P: Pixel>(labels: &[L], image: &[P], columns: usize) -> Result<Scan<P>> {
     if labels.len() != image.len() {
         return Err(Error::Value(format!(
@@ -45,38 +42,62 @@ pub fn scan<L: Label, P: Pixel>(labels: &[L], image: &[P], columns: usize) -> Re
             labels.len()
         )));
     }
+    let mut background = P::Background::default();
+    let mut background_area = 0;
+    let outline = outline(labels, columns, |outside| {
+        background_area += outside.len() as u64;
+        background.add(&image[outside]);
+    })?;
+    Ok(Scan { outline, background, background_area })
+}
+
+/// Every region of a label image and the runs it is made of, row by row.
+#[derive(Debug)]
+pub struct Outline {
+    /// The regions in the order of their first pixel; `area_above` is 0.
+    pub regions: Vec<Region>,
+    pub(super) runs: Vec<Run>,
+}
+
+/// Finds every region of `labels`, row-major with `columns` columns; `outside` is told every run of
+/// pixels with label 0.
+///
+/// Time grows with the pixels and the number of runs, never with the size of the ids. Memory
+/// beyond the array is 16 bytes a run: a small share of the mask, unless every pixel is a cell.
+///
+/// # Errors
+/// A negative label, or one above 2^63 - 1; 2^32 pixels or more.
+pub fn outline<L: Label>(
+    labels: &[L],
+    columns: usize,
+    mut outside: impl FnMut(Range<usize>),
+) -> Result<Outline> {
     if u32::try_from(labels.len()).is_err() {
         return Err(Error::Value(format!("mask: {} pixels; at most 2^32 - 1 are supported", labels.len())));
     }
-    let mut scan = Scan {
-        regions: Vec::new(),
-        background: P::Background::default(),
-        background_area: 0,
-        runs: Vec::new(),
-    };
+    let mut found = Outline { regions: Vec::new(), runs: Vec::new() };
     let mut slots = Slots::new(labels.len());
     if columns == 0 {
-        return Ok(scan);
+        return Ok(found);
     }
-    for (row, (labels, pixels)) in labels.chunks_exact(columns).zip(image.chunks_exact(columns)).enumerate() {
+    for (row, labels) in labels.chunks_exact(columns).enumerate() {
         let mut start = 0;
         while start < columns {
             let label = labels[start];
             let end = run_end(labels, start);
             if label == L::OUTSIDE {
-                scan.background.add(&pixels[start..end]);
-                scan.background_area += (end - start) as u64;
+                outside(row * columns + start..row * columns + end);
             } else {
                 let id = label.id().filter(|&id| id > 0).ok_or_else(|| bad_label(label))?;
-                let region = slots.get(id, &mut scan.regions);
+                let region = slots.get(id, &mut found.regions);
                 let run = Run { row: row as u32, start: start as u32, end: end as u32, region };
-                scan.regions[region as usize].add(run.row, run.start, run.end);
-                scan.runs.push(run);
+                found.regions[region as usize].add(run.row, run.start, run.end);
+                found.runs.push(run);
             }
             start = end;
         }
     }
-    Ok(scan)
+    Ok(found)
 }
 
 fn bad_label<L: Label>(label: L) -> Error {

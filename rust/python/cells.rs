@@ -1,6 +1,7 @@
 //! Cells: label images and channels in, a table's columns out.
 
 use super::arrays::{shape2, with_labels, with_pixels};
+use super::outlines::encodings;
 use crate::cells::{self, Convention, Label, Threshold};
 use crate::{Error, Result};
 use numpy::{PyArray1, PyUntypedArray};
@@ -20,11 +21,19 @@ pub struct Measurement {
     background_area: u64,
     shape: (usize, usize),
     warning: Option<String>,
+    rle: Option<Vec<String>>,
 }
 
 impl Measurement {
-    pub(super) fn new(py: Python<'_>, measured: cells::Measurement, shape: (usize, usize)) -> Self {
+    /// `encodings` are those of the measured outline: the notebook's convention may leave out a cell.
+    pub(super) fn new(
+        py: Python<'_>,
+        measured: cells::Measurement,
+        encodings: Option<Vec<(i64, String)>>,
+        shape: (usize, usize),
+    ) -> Self {
         let regions = &measured.regions;
+        let measured_too = |label: &i64| regions.binary_search_by_key(label, |region| region.label).is_ok();
         let column =
             |value: fn(&cells::Region) -> i64| PyArray1::from_iter(py, regions.iter().map(value)).unbind();
         Measurement {
@@ -38,6 +47,10 @@ impl Measurement {
             threshold: measured.threshold,
             background_area: measured.background_area,
             shape,
+            rle: encodings.map(|encodings| {
+                let kept = encodings.into_iter().filter(|(label, _)| measured_too(label));
+                kept.map(|(_, text)| text).collect()
+            }),
             warning: measured.suspect.map(|found| {
                 format!(
                     "mask: label {} lies in {} separate pieces: ids may have been clipped to it, \
@@ -85,7 +98,7 @@ fn capacity<L: Label>(_labels: &[L]) -> u64 {
 
 /// Measures every cell of one image.
 #[pyfunction]
-#[pyo3(signature = (mask, image, quantile, threshold, convention))]
+#[pyo3(signature = (mask, image, quantile, threshold, convention, rle=false))]
 pub fn measure(
     py: Python<'_>,
     mask: &Bound<'_, PyUntypedArray>,
@@ -93,13 +106,18 @@ pub fn measure(
     quantile: f64,
     threshold: Option<f64>,
     convention: &str,
+    rle: bool,
 ) -> PyResult<Measurement> {
     let (threshold, convention) = rule(quantile, threshold, convention)?;
     let shape = shape2("mask", mask)?;
     same_shape(shape2("image", image)?, shape)?;
     with_labels!("mask", mask, |labels| with_pixels!("image", image, |pixels| {
         let clip = capacity(labels);
-        let measured = py.detach(|| cells::measure(labels, pixels, shape.1, threshold, convention, clip))?;
-        Ok(Measurement::new(py, measured, shape))
+        let (measured, encodings) = py.detach(|| {
+            let measured = cells::measure(labels, pixels, shape.1, threshold, convention, clip)?;
+            let encodings = rle.then(|| encodings(&measured.outline, shape));
+            Ok::<_, Error>((measured, encodings))
+        })?;
+        Ok(Measurement::new(py, measured, encodings, shape))
     }))
 }

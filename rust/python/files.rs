@@ -3,16 +3,43 @@
 
 use super::arrays::with_dtypes;
 use super::cells::{Measurement, rule, same_shape};
+use super::outlines::encodings;
 use crate::cells;
 use crate::files::{self, Image, Labels, Mask, Pixels};
 use crate::{Error, Result};
 use numpy::{IntoPyArray, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use std::path::PathBuf;
 
-/// Measures every cell of one image on disk.
+/// Runs the body on a decoded mask's slice.
+macro_rules! with_file_labels {
+    ($labels:expr, |$slice:ident| $body:expr) => {
+        match $labels {
+            Labels::U8($slice) => $body,
+            Labels::U16($slice) => $body,
+            Labels::U32($slice) => $body,
+            Labels::U64($slice) => $body,
+        }
+    };
+}
+
+/// Runs the body on a decoded channel's slice.
+macro_rules! with_file_pixels {
+    ($pixels:expr, |$slice:ident| $body:expr) => {
+        match $pixels {
+            Pixels::U8($slice) => $body,
+            Pixels::U16($slice) => $body,
+            Pixels::F32($slice) => $body,
+        }
+    };
+}
+
+pub(super) use {with_file_labels, with_file_pixels};
+
+/// Measures every cell of one image on disk; with `rle`, encodes it too.
 #[pyfunction]
-#[pyo3(signature = (mask_path, image_path, channel, quantile, threshold, convention, max_pixels))]
+#[pyo3(signature = (mask_path, image_path, channel, quantile, threshold, convention, max_pixels, rle=false))]
 #[allow(clippy::too_many_arguments)]
 pub fn measure_file(
     py: Python<'_>,
@@ -23,39 +50,24 @@ pub fn measure_file(
     threshold: Option<f64>,
     convention: &str,
     max_pixels: u32,
+    rle: bool,
 ) -> PyResult<Measurement> {
     let (threshold, convention) = rule(quantile, threshold, convention)?;
-    let (measured, shape) = py.detach(|| {
+    let (measured, encodings, shape) = py.detach(|| {
         let Image { rows, columns, pixels, .. } = read_channel(&image_path, channel, max_pixels)?;
         let mask = files::read_mask(&mask_path, max_pixels.into())?;
         let shape = (mask.rows, mask.columns);
         same_shape((rows, columns), shape)?;
-        macro_rules! measure {
-            ($labels:expr, $pixels:expr) => {
-                cells::measure($labels, $pixels, columns, threshold, convention, mask.capacity)
-            };
-        }
-        macro_rules! with_labels {
-            ($pixels:expr) => {
-                match &mask.labels {
-                    Labels::U8(labels) => measure!(labels, $pixels),
-                    Labels::U16(labels) => measure!(labels, $pixels),
-                    Labels::U32(labels) => measure!(labels, $pixels),
-                    Labels::U64(labels) => measure!(labels, $pixels),
-                }
-            };
-        }
-        let measured = match &pixels {
-            Pixels::U8(pixels) => with_labels!(pixels),
-            Pixels::U16(pixels) => with_labels!(pixels),
-            Pixels::F32(pixels) => with_labels!(pixels),
-        };
-        Ok::<_, Error>((measured?, shape))
+        let measured = with_file_labels!(&mask.labels, |labels| with_file_pixels!(&pixels, |pixels| {
+            cells::measure(labels, pixels, columns, threshold, convention, mask.capacity)
+        }))?;
+        let encodings = rle.then(|| encodings(&measured.outline, shape));
+        Ok::<_, Error>((measured, encodings, shape))
     })?;
-    Ok(Measurement::new(py, measured, shape))
+    Ok(Measurement::new(py, measured, encodings, shape))
 }
 
-fn read_channel(path: &std::path::Path, channel: Option<&str>, max_pixels: u32) -> Result<Image> {
+pub(super) fn read_channel(path: &std::path::Path, channel: Option<&str>, max_pixels: u32) -> Result<Image> {
     let image = files::read_image(path, max_pixels.into())?;
     image.channel(channel).map_err(|error| error.in_file(path))
 }
@@ -108,6 +120,24 @@ pub fn read_mask(py: Python<'_>, path: PathBuf, max_pixels: u32) -> PyResult<Bou
 #[pyfunction]
 #[pyo3(signature = (path, image))]
 pub fn write_png(py: Python<'_>, path: PathBuf, image: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
+    let image = to_encode(image)?;
+    py.detach(|| {
+        let file = files::encode_png(&image)?;
+        std::fs::write(&path, file).map_err(|source| Error::Io { path, source })
+    })?;
+    Ok(())
+}
+
+/// The bytes of the same file.
+#[pyfunction]
+#[pyo3(signature = (image))]
+pub fn encode_png<'py>(py: Python<'py>, image: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyBytes>> {
+    let image = to_encode(image)?;
+    let file = py.detach(|| files::encode_png(&image))?;
+    Ok(PyBytes::new(py, &file))
+}
+
+fn to_encode(image: &Bound<'_, PyUntypedArray>) -> PyResult<Image> {
     let (rows, columns, channels) = match *image.shape() {
         [rows, columns] => (rows, columns, 1),
         [rows, columns, channels] => (rows, columns, channels),
@@ -123,9 +153,5 @@ pub fn write_png(py: Python<'_>, path: PathBuf, image: &Bound<'_, PyUntypedArray
     let pixels = with_dtypes!("image", flat, "uint8 or uint16", [u8, u16], |values| {
         Ok::<_, PyErr>(Pixels::from(values.to_vec()))
     })?;
-    py.detach(|| {
-        let file = files::encode_png(&Image { rows, columns, channels, pixels })?;
-        std::fs::write(&path, file).map_err(|source| Error::Io { path, source })
-    })?;
-    Ok(())
+    Ok(Image { rows, columns, channels, pixels })
 }

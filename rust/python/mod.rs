@@ -5,8 +5,10 @@
 
 mod arrays;
 mod cells;
+mod crops;
 mod errors;
 mod files;
+mod outlines;
 mod plates;
 
 use pyo3::prelude::*;
@@ -16,7 +18,11 @@ mod _core {
     #[pymodule_export]
     use super::cells::{Measurement, measure};
     #[pymodule_export]
-    use super::files::{measure_file, read_image, read_mask, write_png};
+    use super::crops::crops;
+    #[pymodule_export]
+    use super::files::{encode_png, measure_file, read_image, read_mask, write_png};
+    #[pymodule_export]
+    use super::outlines::{Outline, outline, outline_file, paint, rle_counts, rle_text};
 
     #[pymodule_export]
     use super::plates::{free_energy, instruction_sets, log_sums, marginals, masked_argmax};

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from cellsieve import __version__
-from cellsieve.cli import cells, plates, trial
+from cellsieve.cli import cells, leave, plates, trial
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     cells.add_commands(commands)
     plates.add_commands(commands)
+    leave.add_commands(commands)
     trial.add_commands(commands)
     return top
 

@@ -112,14 +112,19 @@ def _add_measure(commands: Any) -> None:
         help="names of the output's columns; other commands read 'cellsieve' (the default)",
     )
     command.add_argument(
-        "--jobs", type=_positive, metavar="N", help="threads (default: as many as processors)"
+        "--jobs", type=positive, metavar="N", help="threads (default: as many as processors)"
     )
     command.add_argument(
         "--max-pixels",
-        type=_positive,
+        type=positive,
         default=MAX_PIXELS,
         metavar="N",
         help="refuse files that declare more (default: %(default)s)",
+    )
+    command.add_argument(
+        "--rle",
+        action="store_true",
+        help="add each cell's run-length encoding, so that 'annotate' needs no mask",
     )
     again = command.add_mutually_exclusive_group()
     again.add_argument(
@@ -134,14 +139,14 @@ def _add_measure(commands: Any) -> None:
     command.set_defaults(run=_measure)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise ValueError
     return number
 
 
-_positive.__name__ = "positive number"  # what argparse says was expected
+positive.__name__ = "positive number"  # what argparse says was expected
 
 
 def _measure(options: argparse.Namespace) -> int:
@@ -161,6 +166,7 @@ def _measure(options: argparse.Namespace) -> int:
         max_pixels=options.max_pixels,
         resume=options.resume,
         overwrite=options.overwrite,
+        rle=options.rle,
     )
     say(f"{table['cells'].sum()} cells of {table['status'].isin(MEASURED).sum()} images")
     say(f"cells:  {options.output}")
@@ -249,7 +255,7 @@ def _add_clean(commands: Any) -> None:
     )
     command.add_argument(
         "--min-group",
-        type=_positive,
+        type=positive,
         default=MIN_GROUP,
         metavar="N",
         help="cells of smaller groups are marked small_group (default: %(default)s)",

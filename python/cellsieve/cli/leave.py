@@ -1,0 +1,315 @@
+"""`cellsieve annotate`, `cellsieve masks` and `cellsieve crops`: clean cells leave."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cellsieve.annotating import annotate
+from cellsieve.cli.cells import positive, table_path
+from cellsieve.composites import COLOURS
+from cellsieve.cropping import SHARD_CELLS, crops
+from cellsieve.files import MAX_PIXELS
+from cellsieve.masking import masks
+
+EPILOG = (
+    "Exit code: 0 all images were done, 1 some failed (the image table says why), 2 nothing was "
+    "done, 130 interrupted (--resume goes on)."
+)
+
+
+def add_commands(commands: Any) -> None:
+    """Adds them to the command line."""
+    _add_annotate(commands)
+    _add_masks(commands)
+    _add_crops(commands)
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    """What all three take."""
+    command.add_argument(
+        "--image-table",
+        type=Path,
+        metavar="CSV",
+        help="where masks and images are (default: CLEAN's own, as clean.images.csv)",
+    )
+    command.add_argument(
+        "--all-cells", action="store_true", help="take every cell, whatever the column clean says"
+    )
+    command.add_argument(
+        "--jobs", type=positive, metavar="N", help="threads (default: as many as processors)"
+    )
+    command.add_argument(
+        "--max-pixels",
+        type=positive,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="refuse files that declare more (default: %(default)s)",
+    )
+    again = command.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
+    again.add_argument(
+        "--overwrite", action="store_true", help="remove what an earlier run has written"
+    )
+    command.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+
+
+def _common(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "images": options.image_table,
+        "all_cells": options.all_cells,
+        "jobs": options.jobs,
+        "progress": False if options.quiet else None,
+        "max_pixels": options.max_pixels,
+        "resume": options.resume,
+        "overwrite": options.overwrite,
+    }
+
+
+def _add_clean_argument(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "clean", metavar="CLEAN", type=table_path, help="the table that 'clean' wrote"
+    )
+
+
+def pairs(text: str) -> dict[str, str]:
+    """An argument like green=green,yellow=red."""
+    found = dict(part.partition("=")[::2] for part in text.split(","))
+    if not all(found) or not all(found.values()):
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected channel=colour,...")
+    return found
+
+
+def names(text: str) -> list[str]:
+    """An argument like red,green,blue."""
+    return text.split(",")
+
+
+def _add_annotate(commands: Any) -> None:
+    command = commands.add_parser(
+        "annotate",
+        help="clean cells as COCO or mmdetection annotations",
+        description="Writes the clean cells as annotations with run-length encodings: COCO JSON, "
+        "or the middle format of mmdetection 2.",
+        epilog=EPILOG,
+    )
+    _add_clean_argument(command)
+    command.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=".json, or .pkl for --format mmdet",
+    )
+    command.add_argument(
+        "--format",
+        choices=("coco", "mmdet"),
+        help="default: mmdet for .pkl, else coco",
+    )
+    command.add_argument(
+        "--multi",
+        choices=("each", "one"),
+        default="each",
+        help="images of several classes, as '0|16': an annotation for each class, or one category "
+        "'cell' for all cells whatever their class (default: %(default)s)",
+    )
+    command.add_argument(
+        "--categories",
+        type=Path,
+        metavar="FILE",
+        help="class labels in the order of the categories, or with their names: JSON, or a table "
+        "with the columns class_label and name (default: the class labels of CLEAN)",
+    )
+    command.add_argument(
+        "--min-intensity",
+        type=float,
+        metavar="VALUE",
+        help="drop cells whose brightest pixel in the channel is below this value",
+    )
+    command.add_argument(
+        "--channel", help="the channel of --min-intensity (default: the measured one)"
+    )
+    command.add_argument(
+        "--except-class",
+        type=str,
+        nargs="+",
+        default=[],
+        metavar="CLASS",
+        help="classes whose cells --min-intensity never drops",
+    )
+    command.add_argument(
+        "--composites",
+        type=Path,
+        metavar="FOLDER",
+        help="also write an RGB picture of each image, which the annotations then name",
+    )
+    command.add_argument(
+        "--picture",
+        choices=("png", "jpg"),
+        default="png",
+        help="kind of these pictures (default: %(default)s)",
+    )
+    command.add_argument(
+        "--colours",
+        type=pairs,
+        metavar="CHANNEL=COLOUR,...",
+        help="which channel is seen in which colour, as green=green,yellow=yellow; colours: "
+        f"{', '.join(COLOURS)} (default: the channels red, green and blue)",
+    )
+    _add_common(command)
+    command.set_defaults(run=_annotate)
+
+
+def _annotate(options: argparse.Namespace) -> int:
+    listed = annotate(
+        options.clean,
+        options.output,
+        format=options.format,
+        multi=options.multi,
+        categories=options.categories,
+        min_intensity=options.min_intensity,
+        channel=options.channel,
+        except_class=options.except_class,
+        composites=options.composites,
+        picture=options.picture,
+        colours=options.colours,
+        **_common(options),
+    )
+    return _report(listed, "cells", "annotated", options.output, options.quiet)
+
+
+def _add_masks(commands: Any) -> None:
+    command = commands.add_parser(
+        "masks",
+        help="masks with only the clean cells",
+        description="Writes the masks again with only the clean cells; ids, format, name and dtype "
+        "stay.",
+        epilog=EPILOG,
+    )
+    _add_clean_argument(command)
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write"
+    )
+    _add_common(command)
+    command.set_defaults(run=_masks)
+
+
+def _masks(options: argparse.Namespace) -> int:
+    listed = masks(options.clean, options.output, **_common(options))
+    return _report(listed, "masks", "written", options.output, options.quiet)
+
+
+def _add_crops(commands: Any) -> None:
+    command = commands.add_parser(
+        "crops",
+        help="one picture a clean cell",
+        description="Cuts every clean cell out of its image, one file a cell, with an index "
+        "(index.csv): path, class label, box and scale of each.",
+        epilog=EPILOG,
+    )
+    _add_clean_argument(command)
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write"
+    )
+    command.add_argument(
+        "--channels",
+        type=names,
+        metavar="NAME,...",
+        help="which, in this order (default: red,green,blue where there are these, else the "
+        "measured one)",
+    )
+    command.add_argument(
+        "--size",
+        type=size,
+        metavar="N or ROWSxCOLS",
+        help="size of every crop; the cell is in its middle (default: the cell's box)",
+    )
+    command.add_argument(
+        "--fit",
+        choices=("cut", "shrink", "stretch"),
+        default="cut",
+        help="cells larger than --size lose their margins, or are scaled down; 'stretch' makes "
+        "every cell fill the crop (default: %(default)s)",
+    )
+    command.add_argument(
+        "--keep",
+        choices=("cell", "cell_and_outside", "all"),
+        default="cell",
+        help="which pixels stay: the cell's own, also those outside every cell (neighbours are "
+        "blanked), or all (default: %(default)s)",
+    )
+    command.add_argument(
+        "--kind",
+        choices=("png", "npz", "tar"),
+        default="png",
+        help="a PNG (1, 3 or 4 channels) or .npz (any) each, or WebDataset shards (default: "
+        "%(default)s)",
+    )
+    command.add_argument("--folders", action="store_true", help="a folder for each class label")
+    command.add_argument(
+        "--per-class", type=positive, metavar="N", help="at most N cells of each class label"
+    )
+    command.add_argument(
+        "--balance",
+        action="store_true",
+        help="of each class label as many cells as there are of the rarest",
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, help="of the choice of cells (default: %(default)s)"
+    )
+    command.add_argument(
+        "--shard-cells",
+        type=positive,
+        default=SHARD_CELLS,
+        metavar="N",
+        help="cells a shard (default: %(default)s)",
+    )
+    _add_common(command)
+    command.set_defaults(run=_crops)
+
+
+def size(text: str) -> int | tuple[int, int]:
+    """An argument like 512 or 512x384."""
+    sides = [int(side) for side in text.lower().split("x")]
+    if len(sides) not in (1, 2):
+        raise ValueError
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+
+
+def _crops(options: argparse.Namespace) -> int:
+    listed = crops(
+        options.clean,
+        options.output,
+        channels=options.channels,
+        size=options.size,
+        fit=options.fit,
+        keep=options.keep,
+        kind=options.kind,
+        folders=options.folders,
+        per_class=options.per_class,
+        balance=options.balance,
+        seed=options.seed,
+        shard_cells=options.shard_cells,
+        **_common(options),
+    )
+    return _report(listed, "cells", "cut out", options.output, options.quiet)
+
+
+def _report(
+    listed: pd.DataFrame, what: str, done: str, output: Path, quiet: bool, most: int = 5
+) -> int:
+    """What was done and what was not, and the exit code of that."""
+    failed = listed[listed["status"] != "done"]
+    if not quiet:
+        images = len(listed) - len(failed)
+        print(f"{listed['cells'].sum()} {what} of {images} images {done}: {output}")
+    if len(failed):
+        print(f"{len(failed)} images failed:", file=sys.stderr)
+        for row in failed.head(most).itertuples():
+            print(f"  {row.image_id}: {row.error}", file=sys.stderr)
+        if len(failed) > most:
+            print(f"  ... and {len(failed) - most} more in the image table", file=sys.stderr)
+    return int(len(failed) > 0)

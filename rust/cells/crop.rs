@@ -1,0 +1,123 @@
+//! A window of an image around one cell.
+
+use super::label::Label;
+
+/// A rectangle of an image; it may reach beyond the image on any side.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// First row.
+    pub row: i64,
+    /// First column.
+    pub column: i64,
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub columns: usize,
+}
+
+/// Which pixels of a window are kept; the others become 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Those of the cell.
+    Cell,
+    /// Those of the cell and those outside every cell.
+    CellAndOutside,
+    /// All.
+    All,
+}
+
+/// Cuts the window out of every channel; the values of a pixel lie side by side.
+///
+/// A label that is not there has no pixels. `labels` and every one of `channels` are row-major with `columns` columns. Pixels beyond the image are 0.
+#[must_use]
+pub fn crop<L: Label, P: Copy + Default>(
+    labels: &[L],
+    channels: &[&[P]],
+    columns: usize,
+    window: Window,
+    label: i64,
+    keep: Keep,
+) -> Vec<P> {
+    let label = L::of(label);
+    let depth = channels.len();
+    let mut cut = vec![P::default(); window.rows * window.columns * depth];
+    let rows = labels.len().checked_div(columns).unwrap_or(0);
+    // What of the window lies on the image.
+    let (top, bottom) = overlap(window.row, window.rows, rows);
+    let (left, right) = overlap(window.column, window.columns, columns);
+    if left >= right {
+        return cut;
+    }
+    for row in top..bottom {
+        let place = row * columns;
+        let labels = &labels[place + left..place + right];
+        let to = ((row as i64 - window.row) as usize * window.columns
+            + (left as i64 - window.column) as usize)
+            * depth;
+        let to = &mut cut[to..to + labels.len() * depth];
+        for (channel, pixels) in channels.iter().enumerate() {
+            let pixels = &pixels[place + left..place + right];
+            let to = to.iter_mut().skip(channel).step_by(depth);
+            for ((to, &id), &pixel) in to.zip(labels).zip(pixels) {
+                let kept = match keep {
+                    Keep::Cell => Some(id) == label,
+                    Keep::CellAndOutside => Some(id) == label || id == L::OUTSIDE,
+                    Keep::All => true,
+                };
+                if kept {
+                    *to = pixel;
+                }
+            }
+        }
+    }
+    cut
+}
+
+/// The part of `start..start + length` within `0..size`.
+fn overlap(start: i64, length: usize, size: usize) -> (usize, usize) {
+    let within = |place: i64| place.clamp(0, size as i64) as usize;
+    (within(start), within(start.saturating_add(length as i64)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Pixel by pixel.
+    fn naive(labels: &[u8], pixels: &[u16], columns: usize, window: Window, keep: Keep) -> Vec<u16> {
+        let rows = labels.len() / columns;
+        let mut cut = Vec::new();
+        for row in window.row..window.row + window.rows as i64 {
+            for column in window.column..window.column + window.columns as i64 {
+                let within = (0..rows as i64).contains(&row) && (0..columns as i64).contains(&column);
+                let place = row.wrapping_mul(columns as i64).wrapping_add(column) as usize;
+                cut.push(match (within, keep) {
+                    (false, _) => 0,
+                    (true, Keep::Cell) if labels[place] != 1 => 0,
+                    (true, Keep::CellAndOutside) if labels[place] > 1 => 0,
+                    _ => pixels[place],
+                });
+            }
+        }
+        cut
+    }
+
+    proptest! {
+        #[test]
+        fn every_pixel_is_where_it_belongs(
+            (row, column, rows, columns) in (-9..9_i64, -9..9_i64, 0..9_usize, 0..9_usize),
+            keep in prop::sample::select(vec![Keep::Cell, Keep::CellAndOutside, Keep::All]),
+            labels in prop::collection::vec(0..3_u8, 35),
+        ) {
+            let window = Window { row, column, rows, columns };
+            let first: Vec<u16> = (1..36).collect();
+            let second: Vec<u16> = (101..136).collect();
+            let cut = crop(&labels, &[&first[..], &second[..]], 7, window, 1, keep);
+            let one: Vec<u16> = cut.iter().copied().step_by(2).collect();
+            let other: Vec<u16> = cut.iter().copied().skip(1).step_by(2).collect();
+            prop_assert_eq!(one, naive(&labels, &first, 7, window, keep));
+            prop_assert_eq!(other, naive(&labels, &second, 7, window, keep));
+        }
+    }
+}
