@@ -20,6 +20,10 @@ from cellsieve.masking import masks as masks
 from cellsieve.measuring import measure_images as measure_images
 from cellsieve.measuring import measure_to as measure_to
 from cellsieve.overrides import apply_overrides as apply_overrides
+from cellsieve.plates import PlateLayout as PlateLayout
+from cellsieve.plates import Predictions as Predictions
+from cellsieve.plates import agreement as agreement
+from cellsieve.plates import read_predictions as read_predictions
 from cellsieve.plots import plot_assignment as plot_assignment
 from cellsieve.plots import plot_distribution as plot_distribution
 from cellsieve.plots import plot_gallery as plot_gallery

@@ -116,4 +116,57 @@ def crops(
 def read_image(path: str | PathLike[str], channel: str | None, max_pixels: int) -> NDArray[Any]: ...
 def read_mask(path: str | PathLike[str], max_pixels: int) -> NDArray[Any]: ...
 def write_png(path: str | PathLike[str], image: NDArray[Any]) -> None: ...
+def instruction_sets() -> list[str]: ...
+def masked_argmax(
+    scores: NDArray[Any],
+    row_group: NDArray[np.int64],
+    allowed: NDArray[np.bool_],
+    rows: NDArray[np.int64] | None = None,
+    k: int = 1,
+    threads: int = 1,
+    level: str | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The best `k` classes of each row among those allowed to its group, and their scores.
+
+    `scores` is `(m, classes)` of float16, float32 or float64 with any row stride, `row_group`
+    `(n,)` a row of `allowed` `(groups, classes)`, `rows` `(n,)` the row of `scores` of each (all in
+    order if `None`). Returns `(n, k)` classes and scores, the best first; -1 and NaN where fewer
+    are allowed. Equal scores go to the lowest class; negative infinity may win. A NaN among
+    allowed scores, or a row with no allowed class, is a ValueError.
+    """
+
+def log_sums(
+    scores: NDArray[Any],
+    column_group: NDArray[np.int64],
+    groups: int,
+    sharpness: float | None = None,
+    rows: NDArray[np.int64] | None = None,
+    row_group: NDArray[np.int64] | None = None,
+    threads: int = 1,
+    level: str | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The logarithm of the sum of each row's scores in each group of columns, and its argmax.
+
+    Sums the scores, or `exp(sharpness * score)` if that is given. Returns `(n, groups)` and `(n,)`;
+    with `row_group` only that group's sum a row: `(n, 1)`, and the argmax is within it. Columns
+    whose group is -1 are not looked at.
+    """
+
+def marginals(
+    log_scores: NDArray[np.float64],
+    iterations: int,
+    tolerance: float,
+    damping: float = 0.0,
+    level: str | None = None,
+) -> tuple[NDArray[np.float64], float, int, float, bool]:
+    """Belief propagation on one plate: marginals, log permanent, rounds, residual, converged."""
+
+def free_energy(
+    log_scores: NDArray[np.float64],
+    iterations: int,
+    tolerance: float,
+    level: str | None = None,
+) -> tuple[float, int, bool]:
+    """Sinkhorn's free energy of one plate less that of equal scores, rounds, converged."""
+
 def encode_png(image: NDArray[Any]) -> bytes: ...

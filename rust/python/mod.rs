@@ -9,6 +9,7 @@ mod crops;
 mod errors;
 mod files;
 mod outlines;
+mod plates;
 
 use pyo3::prelude::*;
 
@@ -22,6 +23,9 @@ mod _core {
     use super::files::{encode_png, measure_file, read_image, read_mask, write_png};
     #[pymodule_export]
     use super::outlines::{Outline, outline, outline_file, paint, rle_counts, rle_text};
+
+    #[pymodule_export]
+    use super::plates::{free_energy, instruction_sets, log_sums, marginals, masked_argmax};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

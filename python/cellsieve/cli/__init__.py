@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from cellsieve import __version__
-from cellsieve.cli import cells, leave, report, trial
+from cellsieve.cli import cells, leave, plates, report, trial
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"cellsieve {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     cells.add_commands(commands)
+    plates.add_commands(commands)
     leave.add_commands(commands)
     report.add_commands(commands)
     trial.add_commands(commands)

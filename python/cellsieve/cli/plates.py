@@ -1,0 +1,339 @@
+"""`cellsieve plates fit | infer | decode | check`."""
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cellsieve.tables import atomic, table_format, write_table
+
+KIND_HELP = (
+    "what the scores are: probability (default for scores), log_probability, logit, similarity "
+    "(cosine and the like), hard (one class a row; default for a submission)"
+)
+
+
+def add_commands(commands: Any) -> None:
+    """Adds `plates` and its own commands."""
+    plates = commands.add_parser(
+        "plates",
+        help="learn plate groups, infer which plate holds which, decode the wells",
+        description="Learns which classes share a plate (fit), infers which group is on which "
+        "plate of new experiments (infer), decodes each well among the classes that its plate can "
+        "hold (decode), and looks for plates that were swapped, turned or used again (check).",
+    )
+    steps = plates.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_fit(steps)
+    _add_infer(steps)
+    _add_decode(steps)
+    _add_check(steps)
+
+
+def _add_fit(steps: Any) -> None:
+    fit = steps.add_parser(
+        "fit",
+        help="learn the plate groups from experiments with known classes",
+        description="Learns the groups of classes that share a plate, and on which plates they "
+        "were. Writes a layout (JSON) for the other commands.",
+    )
+    fit.add_argument(
+        "train", metavar="TRAIN", help="table with a row a treated well (CSV, Parquet)"
+    )
+    fit.add_argument("-o", "--output", metavar="LAYOUT.json", required=True, help="the layout")
+    fit.add_argument("--class-column", default="sirna", metavar="NAME", help="default: sirna")
+    fit.add_argument("--experiment", default="experiment", metavar="NAME", help="column name")
+    fit.add_argument("--plate", default="plate", metavar="NAME", help="column name")
+    fit.add_argument("--well", default="well", metavar="NAME", help="column name")
+    fit.add_argument("--id-column", default="id_code", metavar="NAME", help="default: id_code")
+    fit.add_argument(
+        "--groups",
+        metavar="train_plate_groups.csv",
+        help="also write each experiment's assignment number, in the notebook's form",
+    )
+    fit.set_defaults(run=run_fit)
+
+
+def _add_source(command: Any) -> None:
+    command.add_argument("layout", metavar="LAYOUT.json", help="as written by `plates fit`")
+    command.add_argument("test", metavar="TEST", help="table with a row a well (CSV, Parquet)")
+    command.add_argument(
+        "predictions",
+        metavar="PREDICTIONS",
+        nargs="+",
+        help="scores as .npy, .npz, CSV or Parquet, or a submission; several are averaged",
+    )
+    command.add_argument(
+        "--kind",
+        choices=("probability", "log_probability", "logit", "similarity", "hard"),
+        help=KIND_HELP,
+    )
+    command.add_argument("--ids", metavar="FILE", help="ids of the rows, one a line, for .npy")
+    command.add_argument(
+        "--classes", metavar="FILE", help="classes of the columns, one a line, for .npy"
+    )
+    command.add_argument(
+        "--average",
+        choices=("probability", "log"),
+        help="how sites and files are averaged (default: as they are; see the docs)",
+    )
+
+
+def _add_infer(steps: Any) -> None:
+    infer = steps.add_parser(
+        "infer",
+        help="which group is on which plate of each experiment, and how sure that is",
+        description="Infers the assignment of groups to plates of every experiment of TEST.",
+    )
+    _add_source(infer)
+    infer.add_argument("-o", "--output", metavar="TABLE", help="the whole posterior (CSV, Parquet)")
+    infer.add_argument(
+        "--groups",
+        metavar="test_plate_groups.csv",
+        help="also write each experiment's assignment number, in the notebook's form",
+    )
+    infer.add_argument(
+        "--candidates",
+        choices=("closed", "all"),
+        default="closed",
+        help="closed: assignments seen, and what follows from them (default); all: every order",
+    )
+    infer.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    infer.set_defaults(run=run_infer)
+
+
+def _add_decode(steps: Any) -> None:
+    decode = steps.add_parser(
+        "decode",
+        help="the class of every well among those that its plate can hold",
+        description="Decodes every well of TEST. Without --posterior, it is inferred first.",
+    )
+    _add_source(decode)
+    decode.add_argument(
+        "-o",
+        "--output",
+        metavar="submission.csv",
+        required=True,
+        help="id and class of every well, in the order of TEST",
+    )
+    decode.add_argument(
+        "--details",
+        metavar="TABLE",
+        help="also write confidence, runner-up and margin of every well (CSV, Parquet)",
+    )
+    decode.add_argument(
+        "--posterior", metavar="TABLE", help="as written by `plates infer -o` or `--groups`"
+    )
+    decode.add_argument(
+        "--method",
+        choices=("argmax", "assignment", "marginal"),
+        default="argmax",
+        help="argmax: best allowed class (default); assignment: each class once a plate; "
+        "marginal: most probable class given that each is used once, with calibrated confidence",
+    )
+    decode.add_argument(
+        "--temperature",
+        default=1.0,
+        type=_temperature,
+        metavar="T",
+        help="scores are divided by it before they are exponentiated; a number, or 'fit' "
+        "(default: 1)",
+    )
+    decode.add_argument(
+        "--one-to-one",
+        action="store_true",
+        help="with --method marginal: each class at most once a plate",
+    )
+    decode.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    decode.set_defaults(run=run_decode)
+
+
+def _add_check(steps: Any) -> None:
+    check = steps.add_parser(
+        "check",
+        help="plates that were swapped, turned, mirrored, shifted, or used before",
+        description="Compares the scores with known layouts: with the classes that TEST itself "
+        "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, shifted by a "
+        "row or column?), and with every earlier layout (is one used again?).",
+    )
+    _add_source(check)
+    check.add_argument("-o", "--output", metavar="TABLE", help="every plate (CSV, Parquet)")
+    check.add_argument(
+        "--permutations",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="random layouts that a match is compared with (default: 1000)",
+    )
+    check.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    check.set_defaults(run=run_check)
+
+
+def _temperature(text: str) -> float | str:
+    if text == "fit":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number or 'fit'") from None
+
+
+def _out(path: str | None) -> str | None:
+    """Refuses an output of no known format before any work is done."""
+    if path is not None:
+        table_format(path)
+    return path
+
+
+def _source(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments that infer, decode and check share."""
+    return {
+        "kind": options.kind,
+        "ids": options.ids,
+        "classes": options.classes,
+        "average": options.average,
+    }
+
+
+def write_groups(groups: pd.Series, path: str) -> None:
+    """Each experiment's assignment number without a header, as the notebook's pandas wrote it."""
+    with atomic(path) as temporary:
+        groups.to_csv(temporary, header=False)
+
+
+def run_fit(options: argparse.Namespace) -> int:
+    """`plates fit`."""
+    from cellsieve.plates import PlateLayout
+
+    layout = PlateLayout.fit(
+        options.train,
+        options.class_column,
+        options.experiment,
+        options.plate,
+        options.well,
+        options.id_column,
+    )
+    layout.save(options.output)
+    sizes = pd.Series(layout.group).value_counts(sort=False).sort_index().tolist()
+    print(
+        f"{len(layout.classes)} classes in {layout.n_groups} groups "
+        f"({', '.join(map(str, sizes))} classes), {len(layout.experiments)} experiments"
+    )
+    print("Which group is on which plate, and in how many experiments:")
+    print(layout.assignment_table().to_string(index=False))
+    if options.groups:
+        write_groups(layout.experiment_groups(), options.groups)
+    print(f"layout: {options.output}")
+    return 0
+
+
+def run_infer(options: argparse.Namespace) -> int:
+    """`plates infer`."""
+    from cellsieve.plates import PlateLayout
+
+    _out(options.output)
+    layout = PlateLayout.load(options.layout)
+    table = layout.infer(
+        options.test,
+        options.predictions,
+        candidates=options.candidates,
+        threads=options.threads,
+        **_source(options),
+    )
+    shares = [f"share_{k}" for k in range(len(layout.counts))]
+    show = table[
+        [layout.columns.experiment, "wells", "best", "posterior", "margin", *shares]
+    ].copy()
+    show["posterior"] = show["posterior"].map("{:.4f}".format)
+    show["margin"] = show["margin"].map("{:.1f}".format)
+    show[shares] = show[shares].map("{:.3f}".format)
+    show["sure"] = table["certain"].map({True: "", False: "UNCERTAIN"})
+    print(show.to_string(index=False))
+    doubtful = int((~table["certain"]).sum())
+    print(
+        f"{len(table)} experiments, {doubtful} uncertain (posterior below 0.99). "
+        "share_k: wells whose top class is where assignment k wants it; margin in nats."
+    )
+    if options.output:
+        write_table(table, options.output)
+        print(f"posterior: {options.output}")
+    if options.groups:
+        write_groups(table.set_index(layout.columns.experiment)["best"], options.groups)
+        print(f"assignments: {options.groups}")
+    return 0
+
+
+def run_decode(options: argparse.Namespace) -> int:
+    """`plates decode`; 1 where belief propagation did not converge on some plates."""
+    from cellsieve.plates import ConvergenceWarning, PlateLayout
+
+    _out(options.output)
+    _out(options.details)
+    layout = PlateLayout.load(options.layout)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", ConvergenceWarning)
+        decoded = layout.decode(
+            options.test,
+            options.predictions,
+            options.posterior,
+            options.method,
+            temperature=options.temperature,
+            one_to_one=options.one_to_one,
+            threads=options.threads,
+            **_source(options),
+        )
+    for warning in caught:
+        print(f"cellsieve: warning: {warning.message}", file=sys.stderr)
+    write_table(decoded[[layout.columns.id, layout.columns.class_column]], options.output)
+    if options.details:
+        write_table(decoded, options.details)
+    print(
+        f"{len(decoded)} wells, {decoded[layout.columns.class_column].nunique()} classes, "
+        f"mean confidence {decoded['confidence'].mean():.3f}"
+    )
+    print(f"submission: {options.output}")
+    if options.details:
+        print(f"details: {Path(options.details)}")
+    return 1 if caught else 0
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """`plates check`."""
+    from cellsieve.plates import PlateLayout
+
+    _out(options.output)
+    layout = PlateLayout.load(options.layout)
+    found = layout.check(
+        options.test,
+        options.predictions,
+        permutations=options.permutations,
+        seed=options.seed,
+        **_source(options),
+    )
+    columns = layout.columns
+    twins = layout.shared_layouts()
+    pairs = twins.groupby([columns.experiment, f"other_{columns.experiment}"], sort=False).size()
+    for (one, other), plates in zip(pairs.index.tolist(), pairs.tolist(), strict=True):
+        print(f"{options.layout}: {one} and {other} share the layout of {plates} plates")
+    quiet = found["verdict"].isin(["as claimed", "no known layout"])
+    if not quiet.all():
+        show = found.loc[~quiet, [columns.experiment, columns.plate, "wells", "verdict"]].copy()
+        show["log_odds"] = found["log_odds_to_claim"].fillna(found["log_odds"]).map("{:.0f}".format)
+        show["z"] = found["z"].map("{:.1f}".format)
+        show["p"] = found["p"].map("{:.1g}".format)
+        print(show.to_string(index=False))
+    counts = found["verdict"].value_counts()
+    for verdict in ("as claimed", "no known layout"):
+        if verdict in counts:
+            print(f"{counts[verdict]} plates: {verdict}")
+    print(
+        f"{len(found)} plates checked. log_odds: nats against the claimed layout, or against a "
+        "guess where none is claimed; p: chance that a random layout among as many does as well."
+    )
+    if options.output:
+        write_table(found, options.output)
+        print(f"table: {options.output}")
+    return 0

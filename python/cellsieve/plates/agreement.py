@@ -1,0 +1,46 @@
+"""How far two submissions agree."""
+
+import pandas as pd
+
+from cellsieve.plates.wells import Table, first, load, need
+
+
+def agreement(
+    a: Table,
+    b: Table,
+    *,
+    id_column: str = "id_code",
+    class_column: str = "sirna",
+    experiment: str = "experiment",
+) -> pd.DataFrame:
+    """The share of wells on which two submissions agree, overall and for each experiment.
+
+    Rows are joined by `id_column`. The experiment is the column of that name if `a` has it, else
+    what stands before the first `_` of the id, as in RxRx1. The first row, `all`, is overall.
+
+    Returns: `experiment`, `wells`, `agree` (the share, 0 to 1).
+
+    Raises:
+        ValueError: missing columns or fields; ids that stand twice, or in one of the two only.
+    """
+    tables = [load(table, argument) for table, argument in ((a, "a"), (b, "b"))]
+    for table, name in tables:
+        need(table, name, [id_column, class_column])
+        twice = table[id_column][table[id_column].duplicated()].astype(str).tolist()
+        if twice:
+            raise ValueError(f"{name}: ids that stand twice: {first(twice)}")
+    (one, one_name), (other, other_name) = tables
+    right = other.set_index(other[id_column].astype(str))[class_column]
+    ids = pd.Index(one[id_column].astype(str))
+    for lacking, name in (
+        (ids.difference(right.index), other_name),
+        (right.index.difference(ids), one_name),
+    ):
+        if len(lacking):
+            raise ValueError(f"{name}: no rows for {first(lacking.tolist())}")
+    same = one[class_column].astype(str).to_numpy() == right.loc[ids].astype(str).to_numpy()
+    named = one[experiment] if experiment in one.columns else ids.str.split("_", n=1).str[0]
+    by = pd.Series(same).groupby(pd.Index(named), sort=False)
+    rows = [("all", len(same), float(same.mean()) if len(same) else float("nan"))]
+    rows += [(key, len(part), float(part.mean())) for key, part in by]
+    return pd.DataFrame(rows, columns=[experiment, "wells", "agree"])

@@ -1,0 +1,371 @@
+"""Plates that are not what they are said to be, and layouts that are used again."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve.plates.inference import log_scores
+from cellsieve.plates.layout import PlateLayout
+from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Source, WellScores, join
+from cellsieve.plates.wells import Table, Wells, first, read_wells
+
+FORMATS = ((8, 12), (16, 24), (32, 48))
+"""Rows and columns of plates with 96, 384 and 1536 wells."""
+UNSEEN = -1
+"""The class of a well that a layout says nothing about."""
+WELL = re.compile(r"([A-Za-z]{1,2})0*(\d+)")
+CONVINCING = 1e-4
+"""A match counts if the best of as many random layouts does as well with less than this chance."""
+TILTS = np.geomspace(0.05, 4.0, 16)
+"""Values of t among which Chernoff's bound is minimised."""
+
+Grid = NDArray[np.int64]
+"""The class of each well of a plate by row and column; `UNSEEN` where nothing is known."""
+
+
+def _shift(rows: int, columns: int) -> Callable[[Grid], Grid]:
+    def move(grid: Grid) -> Grid:
+        moved = np.full_like(grid, UNSEEN)
+        height, width = grid.shape
+        target = (
+            slice(max(rows, 0), height + min(rows, 0)),
+            slice(max(columns, 0), width + min(columns, 0)),
+        )
+        source = (
+            slice(max(-rows, 0), height + min(-rows, 0)),
+            slice(max(-columns, 0), width + min(-columns, 0)),
+        )
+        moved[target] = grid[source]
+        return moved
+
+    return move
+
+
+MOVES: dict[str, Callable[[Grid], Grid]] = {
+    "as is": lambda grid: grid,
+    "turned 180": lambda grid: grid[::-1, ::-1],
+    "mirrored left-right": lambda grid: grid[:, ::-1],
+    "mirrored top-bottom": lambda grid: grid[::-1, :],
+    "one row down": _shift(1, 0),
+    "one row up": _shift(-1, 0),
+    "one column right": _shift(0, 1),
+    "one column left": _shift(0, -1),
+}
+"""What can have happened to a plate: each turns a layout into the one that would be seen."""
+
+
+def check(
+    layout: PlateLayout,
+    test: Table,
+    predictions: Source | Sequence[Source],
+    kind: Kind | None = None,
+    *,
+    ids: Any = None,
+    classes: Any = None,
+    average: Average | None = None,
+    temperature: float = 1.0,
+    permutations: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What each plate of a test file looks like, among known layouts."""
+    if permutations < 1:
+        raise ValueError(f"permutations: found {permutations}; expected at least 1")
+    wells = read_wells(test, layout.columns, layout.plates)
+    scores = join(layout, wells, predictions, kind, average, ids, classes)
+    places = _positions(wells.well, wells.name)
+    earlier_places = _positions(layout.wells["well"].to_numpy(), "layout")
+    shape = _plate_format(np.concatenate([places, earlier_places]))
+    known = _hypotheses(_known_layouts(layout, earlier_places, shape))
+    claimed = _hypotheses(_claimed_layouts(layout, wells, places, shape))
+    rng = np.random.default_rng(seed)
+    n_plates = len(layout.plates)
+    rows = []
+    for key, these in _split(wells.experiment * n_plates + wells.plate):
+        experiment, plate = divmod(key, n_plates)
+        name = wells.experiments[experiment]
+        evidence = _evidence(layout, scores, these, temperature)
+        here = places[these]
+        chosen = claimed.of(name) + known.not_of(name)
+        if not chosen:
+            continue
+        seen = np.concatenate([found.grids[:, here[:, 0], here[:, 1]] for found in chosen])
+        hypotheses = [one for found in chosen for one in found.each]
+        score = _support(evidence, seen)
+        best = int(score.argmax())
+        null = _null(evidence, seen[best], permutations, rng)
+        chance = _chance(evidence, seen[best], null, float(score[best]), len(score))
+        row = {layout.columns.experiment: name, layout.columns.plate: layout.plates[plate]}
+        row["wells"] = len(these)
+        rows.append(row | _described(hypotheses, score, null, chance, layout.plates[plate]))
+    if not rows:
+        raise ValueError(f"{wells.name}: no plates to check")
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class Known:
+    """One plate whose classes are known, or claimed by the test file."""
+
+    experiment: Any
+    plate: Any
+    grid: Grid
+    claimed: bool
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """Every known plate with everything that can have happened to it."""
+
+    each: list[tuple[Known, str]]
+    grids: NDArray[np.int64]
+    """`(hypotheses, rows, columns)`."""
+
+    def of(self, experiment: Any) -> list["Hypotheses"]:
+        """Those of one experiment."""
+        return self._where([one.experiment == experiment for one, _ in self.each])
+
+    def not_of(self, experiment: Any) -> list["Hypotheses"]:
+        """Those of the other experiments."""
+        return self._where([one.experiment != experiment for one, _ in self.each])
+
+    def _where(self, wanted: list[bool]) -> list["Hypotheses"]:
+        if not any(wanted):
+            return []
+        if all(wanted):
+            return [self]
+        each = [one for one, yes in zip(self.each, wanted, strict=True) if yes]
+        return [Hypotheses(each, self.grids[np.array(wanted, bool)])]
+
+
+def _hypotheses(plates: list[Known]) -> Hypotheses:
+    each = [(one, move) for one in plates for move in MOVES]
+    grids = [MOVES[move](one.grid) for one, move in each]
+    return Hypotheses(each, np.stack(grids) if grids else np.empty((0, 0, 0), np.int64))
+
+
+def _chance(
+    evidence: NDArray[np.float64],
+    seen: NDArray[np.int64],
+    null: NDArray[np.float64],
+    score: float,
+    tries: int,
+) -> float:
+    """How probable it is that the best of so many random layouts reaches the score.
+
+    Inside the range of the null by counting. Above it by Chernoff's bound for wells that draw one
+    of the layout's classes each, the least over t of exp(K(t) - t score), where K is the sum over
+    wells of the logarithm of the mean of exp(t evidence); drawing without replacement only makes
+    the tail thinner (Hoeffding 1963). No guess is needed at a tail made of rare, large terms.
+    """
+    one = float((1 + (null >= score).sum()) / (1 + len(null)))
+    if score > null.max():
+        drawn = evidence[:, seen]
+        highest = drawn.max(axis=1, keepdims=True)
+        bounds = [
+            np.log(np.exp(t * (drawn - highest)).mean(axis=1)).sum() + t * (highest.sum() - score)
+            for t in TILTS
+        ]
+        one = min(one, float(np.exp(min(bounds))))
+    return float(-np.expm1(tries * np.log1p(-min(one, 1 - 1e-12))))
+
+
+def _described(
+    hypotheses: list[tuple[Known, str]],
+    score: NDArray[np.float64],
+    null: NDArray[np.float64],
+    chance: float,
+    plate: Any,
+) -> dict[str, Any]:
+    """One row of the table: the best explanation against the claim and against chance."""
+    best = int(score.argmax())
+    found, move = hypotheses[best]
+    twins = [
+        f"{one.experiment} plate {one.plate}"
+        for number, (one, how) in enumerate(hypotheses)
+        if number != best and how == move and not one.claimed and score[number] == score[best]
+    ]
+    expected = [
+        number
+        for number, (one, how) in enumerate(hypotheses)
+        if one.claimed and one.plate == plate and how == "as is"
+    ]
+    claim = score[expected[0]] if expected else np.nan
+    second = np.delete(score, best).max() if len(score) > 1 else -np.inf
+    spread = null.std()
+    if chance >= CONVINCING:
+        verdict = "unclear" if expected else "no known layout"
+    else:
+        moved = "" if move == "as is" else move
+        if not found.claimed:
+            source = f"re-uses {found.experiment} plate {found.plate}"
+            source += f" (as does {first(twins, 3)})" if twins else ""
+        elif found.plate != plate:
+            source = f"plate {found.plate}"
+        else:
+            source = "" if moved else "as claimed"
+        verdict = ", ".join(part for part in (source, moved) if part)
+    return {
+        "verdict": verdict,
+        "best_experiment": found.experiment,
+        "best_plate": found.plate,
+        "best_move": move,
+        "log_odds": score[best],
+        "log_odds_to_claim": score[best] - claim,
+        "log_odds_to_next": score[best] - second,
+        "z": (score[best] - null.mean()) / spread if spread > 0 else 0.0,
+        "p": chance,
+    }
+
+
+def _positions(wells: NDArray[Any], name: str) -> NDArray[np.int64]:
+    """Row and column, from 0, of wells named as `B03` or `AA7`."""
+    codes, names = pd.factorize(wells)
+    places = np.empty((len(names), 2), np.int64)
+    strange = []
+    for number, text in enumerate(names):
+        match = WELL.fullmatch(str(text).strip())
+        if not match or int(match[2]) < 1:
+            strange.append(str(text))
+            continue
+        row = 0
+        for letter in match[1].upper():
+            row = row * 26 + ord(letter) - ord("A") + 1
+        places[number] = row - 1, int(match[2]) - 1
+    if strange:
+        raise ValueError(f"{name}: wells {first(strange)}; expected names such as B03")
+    return places[codes]
+
+
+def _plate_format(places: NDArray[np.int64]) -> tuple[int, int]:
+    """The smallest usual plate that has these wells; mirroring depends on it."""
+    height, width = (places.max(axis=0) + 1).tolist()
+    for rows, columns in FORMATS:
+        if height <= rows and width <= columns:
+            return rows, columns
+    return height, width
+
+
+def _known_layouts(
+    layout: PlateLayout, places: NDArray[np.int64], shape: tuple[int, int]
+) -> list[Known]:
+    wells = layout.wells
+    key = wells["experiment"].to_numpy() * len(layout.plates) + wells["plate"].to_numpy()
+    held = wells["class"].to_numpy()
+    return [
+        Known(
+            layout.experiments[int(one) // len(layout.plates)],
+            layout.plates[int(one) % len(layout.plates)],
+            _grid(places[rows], held[rows], shape),
+            claimed=False,
+        )
+        for one, rows in _split(key)
+    ]
+
+
+def _claimed_layouts(
+    layout: PlateLayout, wells: Wells, places: NDArray[np.int64], shape: tuple[int, int]
+) -> list[Known]:
+    """The layouts that the test file itself gives, if it has a column of classes."""
+    column = layout.columns.class_column
+    if column not in wells.table.columns:
+        return []
+    held = layout.classes.get_indexer(pd.Index(wells.table[column]))  # others, too, are UNSEEN
+    key = wells.experiment * len(layout.plates) + wells.plate
+    return [
+        Known(
+            wells.experiments[int(one) // len(layout.plates)],
+            layout.plates[int(one) % len(layout.plates)],
+            _grid(places[rows], held[rows], shape),
+            claimed=True,
+        )
+        for one, rows in _split(key)
+    ]
+
+
+def _split(key: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:
+    order = np.argsort(key, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
+    return [(int(key[part[0]]), part) for part in parts if len(part)]
+
+
+def _grid(places: NDArray[np.int64], held: NDArray[np.int64], shape: tuple[int, int]) -> Grid:
+    grid = np.full(shape, UNSEEN, np.int64)
+    grid[places[:, 0], places[:, 1]] = held
+    return grid
+
+
+def _evidence(
+    layout: PlateLayout, scores: WellScores, rows: NDArray[np.int64], temperature: float
+) -> NDArray[np.float64]:
+    """How many nats each class explains each well better than a guess; 0 where nothing is known.
+
+    `(wells, classes + 1)`: the last column is for `UNSEEN`. A class that the model favours all over
+    the plate explains none of its wells: the mean of each class over the plate is taken out.
+    """
+    n_classes = len(layout.classes)
+    if scores.votes is not None:
+        logs = np.full((len(rows), n_classes), np.log(HARD_MISS / n_classes))
+        logs[np.arange(len(rows)), scores.votes[rows]] = np.log1p(-HARD_MISS)
+    else:
+        logs = np.empty((len(rows), n_classes))
+        named = scores.columns >= 0
+        taken = log_scores(scores, rows)[:, named] / temperature
+        if not np.isfinite(taken).any(axis=1).all() or np.isnan(taken).any():
+            raise ValueError("predictions: NaN, or rows without any finite score; expected numbers")
+        logs[:, scores.columns[named]] = taken
+    logs -= logs.max(axis=1, keepdims=True)
+    share = np.exp(logs)
+    share /= share.sum(axis=1, keepdims=True)
+    # A prediction is never quite sure, so that one wrong well cannot outweigh the plate.
+    share = (1 - HARD_MISS) * share + HARD_MISS / n_classes
+    evidence = np.log(share) - np.log(share.mean(axis=0))
+    return np.concatenate([evidence, np.zeros((len(rows), 1))], axis=1)
+
+
+def _support(evidence: NDArray[np.float64], seen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The evidence for each layout, summed over wells: the log-odds against a guess."""
+    flat = evidence.ravel()
+    start = np.arange(evidence.shape[0]) * evidence.shape[1]
+    width = evidence.shape[1]
+    result: NDArray[np.float64] = flat[start + seen % width].sum(axis=1)
+    return result
+
+
+def _null(
+    evidence: NDArray[np.float64],
+    seen: NDArray[np.int64],
+    permutations: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """The support for layouts of the same classes in random wells."""
+    shuffled = rng.permuted(np.broadcast_to(seen, (permutations, len(seen))), axis=1)
+    return _support(evidence, shuffled)
+
+
+def shared_layouts(layout: PlateLayout, at_least: float = 0.5) -> pd.DataFrame:
+    """Plates of different experiments whose layouts agree."""
+    places = _positions(layout.wells["well"].to_numpy(), "layout")
+    shape = _plate_format(places)
+    known = _known_layouts(layout, places, shape)
+    rows: list[tuple[Any, ...]] = []
+    for number, one in enumerate(known):
+        inside = one.grid != UNSEEN
+        moved = {move: how(one.grid) for move, how in MOVES.items()}
+        for other in known[number + 1 :]:
+            if other.experiment == one.experiment:
+                continue
+            both = min(int(inside.sum()), int((other.grid != UNSEEN).sum()))
+            for move, grid in moved.items():
+                share = int(((grid == other.grid) & (grid != UNSEEN)).sum()) / max(both, 1)
+                if share >= at_least:
+                    pair = (one.experiment, one.plate, other.experiment, other.plate)
+                    rows.append((*pair, move, share))
+    columns = layout.columns
+    names = [columns.experiment, columns.plate]
+    names += [f"other_{columns.experiment}", f"other_{columns.plate}", "move", "share"]
+    return pd.DataFrame(rows, columns=names)

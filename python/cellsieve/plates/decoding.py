@@ -1,0 +1,403 @@
+"""Which class each well holds, given which group is on its plate."""
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve import _core
+from cellsieve.plates.inference import in_group, in_place, log_scores
+from cellsieve.plates.inference import posterior as infer_posterior
+from cellsieve.plates.layout import Method, PlateLayout
+from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Source, WellScores, join
+from cellsieve.plates.wells import Table, Wells, first, load, need, read_wells
+
+ROUNDS = 200
+"""Rounds of belief propagation at most."""
+TOLERANCE = 1e-4
+"""The difference of beliefs at which it has converged."""
+NEGLIGIBLE = 1e-3
+"""Assignments less probable than this are left out of a mixture of marginals."""
+
+
+class ConvergenceWarning(UserWarning):
+    """Belief propagation stopped before rows and columns agreed."""
+
+
+def decode(
+    layout: PlateLayout,
+    test: Table,
+    predictions: Source | Sequence[Source],
+    posterior: Any = None,
+    method: Method = "argmax",
+    kind: Kind | None = None,
+    *,
+    ids: Any = None,
+    classes: Any = None,
+    average: Average | None = None,
+    temperature: float | Literal["fit"] = 1.0,
+    one_to_one: bool = False,
+    threads: int = 1,
+) -> pd.DataFrame:
+    """The class of every well of a test file."""
+    if method not in ("argmax", "assignment", "marginal"):
+        raise ValueError(f"method: found {method!r}; expected 'argmax', 'assignment' or 'marginal'")
+    if temperature != "fit" and not (
+        isinstance(temperature, int | float) and 0 < temperature < np.inf
+    ):
+        raise ValueError(f"temperature: found {temperature!r}; expected a positive number or 'fit'")
+    wells = read_wells(test, layout.columns, layout.plates)
+    scores = join(layout, wells, predictions, kind, average, ids, classes)
+    beliefs = _beliefs(layout, wells, scores, posterior, threads)
+    if scores.votes is not None:
+        scores = _spread(scores, len(layout.classes))
+    if temperature == "fit":
+        temperature = fit_temperature(layout, wells, scores, *beliefs)
+    if method == "argmax":
+        found = _argmax(layout, wells, scores, beliefs, temperature, threads)
+    else:
+        found = _by_plate(layout, wells, scores, beliefs, temperature, method, one_to_one)
+    names = layout.classes
+    result = pd.DataFrame({layout.columns.id: wells.ids})
+    result[layout.columns.class_column] = names.take(found["class"])
+    result["confidence"] = found["confidence"]
+    runner_up = found["runner_up"]
+    if (runner_up >= 0).all():
+        result["runner_up"] = names.take(runner_up)
+    else:
+        result["runner_up"] = names.take(np.maximum(runner_up, 0)).where(runner_up >= 0)
+    result["margin"] = found["margin"]
+    return result
+
+
+def _beliefs(
+    layout: PlateLayout, wells: Wells, scores: WellScores, given: Any, threads: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The candidates and, a row an experiment of `wells`, their probabilities."""
+    if given is None:
+        given = infer_posterior(layout, wells, scores, threads=threads)
+    elif isinstance(given, pd.Series):
+        given = given.rename("best").rename_axis(layout.columns.experiment).reset_index()
+    table, name = load(given, "posterior")
+    key = layout.columns.experiment
+    if key not in table.columns and table.shape[1] == 2 and isinstance(given, str | os.PathLike):
+        # The notebook's form: experiment and assignment, with no header or with a bare one.
+        table = pd.read_csv(given, header=None, names=[key, "best"], dtype={key: str})
+        table = table[table[key].notna()]
+        table[key] = table[key].astype(wells.experiments.dtype)
+    need(table, name, [key])
+    columns = [c for c in table.columns if str(c).startswith("posterior_")]
+    if not columns and "best" not in table.columns and "assignment" in table.columns:
+        table = table.rename(columns={"assignment": "best"})
+    rows = pd.Index(table[key])
+    missing = wells.experiments[~wells.experiments.isin(rows)].map(str).tolist()
+    if missing:
+        raise ValueError(f"{name}: no row for experiments {first(missing)}")
+    if not rows.is_unique:
+        twice = rows[rows.duplicated()].unique().map(str).tolist()
+        raise ValueError(f"{name}: experiments that stand twice: {first(twice)}; expected one row")
+    place = rows.get_indexer(wells.experiments)
+    n_closed = len(layout.assignments)
+    if not columns:
+        need(table, name, [key, "best"])
+        best = table["best"].to_numpy()[place]
+        if not np.isin(best, np.arange(n_closed)).all():
+            raise ValueError(
+                f"{name}: column 'best' holds {sorted(set(best.tolist()))}; "
+                f"expected assignments 0 to {n_closed - 1}"
+            )
+        return layout.assignments, np.eye(n_closed)[best.astype(np.int64)]
+    assignments = layout.candidates("closed" if len(columns) == n_closed else "all")
+    if len(columns) != len(assignments):
+        raise ValueError(
+            f"{name}: {len(columns)} posterior columns, but the layout has {n_closed} assignments "
+            "in its closed set; was it inferred with another layout?"
+        )
+    columns = [f"posterior_{k}" for k in range(len(columns))]
+    need(table, name, columns)
+    probabilities = table[columns].to_numpy(np.float64)[place]
+    if (probabilities < 0).any() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-6):
+        raise ValueError(f"{name}: posterior columns that are not probabilities summing to 1")
+    return assignments, probabilities
+
+
+def _spread(scores: WellScores, n_classes: int) -> WellScores:
+    """Votes as probabilities: most on the vote, the rest on all classes alike."""
+    assert scores.votes is not None
+    spread = np.full((len(scores.votes), n_classes), HARD_MISS / n_classes, np.float32)
+    spread[np.arange(len(spread)), scores.votes] += 1 - HARD_MISS
+    return WellScores(spread, None, "probability", scores.columns)
+
+
+def fit_temperature(
+    layout: PlateLayout,
+    wells: Wells,
+    scores: WellScores,
+    assignments: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    sample: int = 2000,
+) -> float:
+    """The temperature at which the wells' own groups are most probable; needs no labels.
+
+    The group on each well's plate is known from the posterior, so the share of a well's probability
+    inside it is a proper score of how sharp the scores should be.
+    """
+    best = assignments[probabilities.argmax(axis=1)]
+    group = best[wells.experiment, wells.plate]
+    rows = np.linspace(0, len(wells) - 1, min(sample, len(wells))).astype(np.int64)
+    logs = log_scores(scores, rows)[:, scores.columns >= 0]
+    logs -= logs.max(axis=1, keepdims=True)
+    of_column = layout.group[scores.columns[scores.columns >= 0]]
+    inside = of_column[None, :] == group[rows][:, None]
+
+    def loss(log_temperature: float) -> float:
+        weights = np.exp(logs / np.exp(log_temperature))
+        share = np.where(inside, weights, 0.0).sum(axis=1) / weights.sum(axis=1)
+        return -float(np.log(np.maximum(share, 1e-12)).mean())
+
+    from scipy.optimize import minimize_scalar
+
+    grid = np.linspace(np.log(1e-3), np.log(1e2), 24)
+    start = grid[int(np.argmin([loss(value) for value in grid]))]
+    step = grid[1] - grid[0]
+    found = minimize_scalar(
+        loss, bounds=(start - step, start + step), method="bounded", options={"xatol": 0.01}
+    )
+    return float(np.exp(found.x))
+
+
+def _argmax(
+    layout: PlateLayout,
+    wells: Wells,
+    scores: WellScores,
+    beliefs: tuple[NDArray[np.int64], NDArray[np.float64]],
+    temperature: float,
+    threads: int,
+) -> dict[str, NDArray[Any]]:
+    """The best class of each well in the group that is most probably on its plate."""
+    assignments, probabilities = beliefs
+    best = assignments[probabilities.argmax(axis=1)]
+    group = best[wells.experiment, wells.plate]
+    # How probable it is that this group is on this plate, whatever is on the others.
+    agrees = assignments[None, :, :] == best[:, None, :]
+    certain = (probabilities[:, :, None] * agrees).sum(axis=1)[wells.experiment, wells.plate]
+    allowed = np.stack([in_group(layout, scores, number) for number in range(layout.n_groups)])
+    of_column = np.where(scores.columns >= 0, layout.group[scores.columns], -1)
+    column, value = in_place(
+        scores,
+        lambda matrix, rows, part: _core.masked_argmax(
+            matrix, group[part], allowed, rows, 2, threads
+        ),
+    )
+    linear = scores.kind == "probability" and temperature == 1.0
+    if scores.kind == "probability" and not linear:
+        value = np.log(np.maximum(value, np.finfo(np.float64).tiny))
+    sharpness = None if linear else 1 / temperature
+    if scores.kind == "probability" and not linear:
+        total = _log_totals(layout, scores, group, temperature)
+    else:
+        sums, _ = in_place(
+            scores,
+            lambda matrix, rows, part: _core.log_sums(
+                matrix, of_column, layout.n_groups, sharpness, rows, group[part], threads
+            ),
+        )
+        total = sums[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(value) if linear else value / temperature
+        confidence = np.exp(logs[:, 0] - total)
+        margin = logs[:, 0] - logs[:, 1]
+    size = np.bincount(layout.group)[group]
+    # Nothing but zeros, or negative infinities, says that each class is as likely as the other.
+    confidence = np.where(np.isnan(confidence), 1 / size, np.minimum(confidence, 1.0))
+    margin = np.where(np.isneginf(logs[:, 0]), 0.0, margin)
+    margin = np.where(column[:, 1] < 0, np.inf, margin)
+    return {
+        "class": scores.columns[column[:, 0]],
+        "confidence": confidence * certain,
+        "runner_up": np.where(column[:, 1] >= 0, scores.columns[column[:, 1]], -1),
+        "margin": margin,
+    }
+
+
+def _log_totals(
+    layout: PlateLayout, scores: WellScores, group: NDArray[np.int64], temperature: float
+) -> NDArray[np.float64]:
+    """The logarithm of what a group's tempered probabilities sum to, a block of wells at a time."""
+    total = np.empty(len(group))
+    for start in range(0, len(group), 1024):
+        rows = np.arange(start, min(start + 1024, len(group)))
+        logs = log_scores(scores, rows) / temperature
+        for number in np.unique(group[rows]):
+            these = group[rows] == number
+            part = logs[np.ix_(these, in_group(layout, scores, number))]
+            highest = part.max(axis=1)
+            total[rows[these]] = highest + np.log(np.exp(part - highest[:, None]).sum(axis=1))
+    return total
+
+
+def _by_plate(
+    layout: PlateLayout,
+    wells: Wells,
+    scores: WellScores,
+    beliefs: tuple[NDArray[np.int64], NDArray[np.float64]],
+    temperature: float,
+    method: Method,
+    one_to_one: bool,
+) -> dict[str, NDArray[Any]]:
+    """Plate by plate: assignment or marginals."""
+    assignments, probabilities = beliefs
+    n = len(wells)
+    found: dict[str, NDArray[Any]] = {
+        "class": np.full(n, -1),
+        "confidence": np.zeros(n),
+        "runner_up": np.full(n, -1),
+        "margin": np.zeros(n),
+    }
+    columns = [np.flatnonzero(in_group(layout, scores, g)) for g in range(layout.n_groups)]
+    unconverged = []
+    for experiment, plate, rows in _plates(wells):
+        logs = log_scores(scores, rows) / temperature
+        _refuse_bad(logs, scores, wells, rows)
+        groups: dict[int, float] = {}
+        for number in np.flatnonzero(
+            (probabilities[experiment] >= NEGLIGIBLE)
+            | (probabilities[experiment] == probabilities[experiment].max())
+        ):
+            group = int(assignments[number, plate])
+            groups[group] = groups.get(group, 0.0) + float(probabilities[experiment, number])
+        likely = int(assignments[probabilities[experiment].argmax(), plate])
+        name = f"{wells.experiments[experiment]} plate {layout.plates[plate]}"
+        for group in [likely] if method == "assignment" else list(groups):
+            if len(columns[group]) < len(rows):
+                raise ValueError(
+                    f"{wells.name}: {name} has {len(rows)} wells, but the group on it has "
+                    f"{len(columns[group])} classes; expected a class of its own for each well"
+                )
+        if method == "assignment":
+            block = np.ascontiguousarray(logs[:, columns[likely]])
+            chosen = assign(block)
+            result = _rows_of(_softmax(block), chosen, np.log)
+            result["confidence"] *= groups[likely]
+            _write(found, rows, result, columns[likely], scores)
+            continue
+        share = sum(groups.values())
+        mixed = np.zeros((len(rows), logs.shape[1]))
+        for group, probability in groups.items():
+            block = np.ascontiguousarray(logs[:, columns[group]])
+            values, _, _, residual, converged = _core.marginals(block, ROUNDS, TOLERANCE)
+            if not converged:
+                unconverged.append(f"{name} (beliefs differ by {residual:.2g})")
+            mixed[:, columns[group]] += probability / share * values
+        used = np.concatenate([columns[group] for group in groups])
+        used.sort()
+        mixed = mixed[:, used]
+        chosen = assign(np.log(np.maximum(mixed, 1e-300))) if one_to_one else mixed.argmax(axis=1)
+        _write(found, rows, _rows_of(mixed, chosen, np.log), used, scores)
+    if unconverged:
+        warnings.warn(
+            f"belief propagation did not converge in {ROUNDS} rounds on {first(unconverged)}; "
+            "the confidences there are rough",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    return found
+
+
+def _plates(wells: Wells) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    """Every plate of every experiment with its wells, in order."""
+    n_plates = int(wells.plate.max(initial=0)) + 1
+    place = wells.experiment * n_plates + wells.plate
+    order = np.argsort(place, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
+        if len(rows):
+            yield int(place[rows[0]] // n_plates), int(place[rows[0]] % n_plates), rows
+
+
+def _refuse_bad(
+    logs: NDArray[np.float64], scores: WellScores, wells: Wells, rows: NDArray[np.int64]
+) -> None:
+    bad = np.isnan(logs) | np.isposinf(logs)
+    if scores.kind == "probability":
+        bad |= scores.take(rows) < 0
+    bad[:, scores.columns < 0] = False
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        value = scores.take(rows[row : row + 1])[0, column]
+        raise ValueError(
+            f"predictions: well {wells.at(int(rows[row]))}, column {column} is {value}; "
+            f"expected {scores.kind} scores below infinity"
+        )
+
+
+def assign(log_scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The column of each row that together have the highest sum, each column at most once.
+
+    `log_scores` is `(wells, classes)` with at least as many classes. Negative infinities are
+    chosen only where nothing else is left. Among equal sums the choice is scipy's.
+
+    `scipy.optimize.linear_sum_assignment`: Jonker and Volgenant as modified by Crouse (2016).
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    finite = np.isfinite(log_scores)
+    if not finite.all():
+        inside = log_scores[finite]
+        low, high = (inside.min(), inside.max()) if len(inside) else (0.0, 0.0)
+        log_scores = np.where(finite, log_scores, low - (high - low + 1) * len(log_scores))
+    return np.asarray(linear_sum_assignment(log_scores, maximize=True)[1], dtype=np.int64)
+
+
+def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    highest = logs.max(axis=1, keepdims=True)
+    weights = np.exp(logs - np.where(np.isfinite(highest), highest, 0.0))
+    # A row of nothing but negative infinities says that each class is as likely as the other.
+    weights = np.where(weights.sum(axis=1, keepdims=True) > 0, weights, 1.0)
+    result: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return result
+
+
+def _rows_of(
+    probabilities: NDArray[np.float64], chosen: NDArray[np.int64], log: Any
+) -> dict[str, NDArray[Any]]:
+    """Confidence of the chosen columns, the best other column and how far it is behind."""
+    every = np.arange(len(chosen))
+    confidence = probabilities[every, chosen]
+    if probabilities.shape[1] < 2:
+        nothing = np.full(len(chosen), -1)
+        return {
+            "class": chosen,
+            "confidence": confidence,
+            "runner_up": nothing,
+            "margin": np.full(len(chosen), np.inf),
+        }
+    others = probabilities.copy()
+    others[every, chosen] = -1
+    runner_up = others.argmax(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        margin = log(confidence) - log(others[every, runner_up])
+    margin = np.where(np.isnan(margin), 0.0, margin)
+    return {"class": chosen, "confidence": confidence, "runner_up": runner_up, "margin": margin}
+
+
+def _write(
+    found: dict[str, NDArray[Any]],
+    rows: NDArray[np.int64],
+    result: dict[str, NDArray[Any]],
+    columns: NDArray[np.int64],
+    scores: WellScores,
+) -> None:
+    found["class"][rows] = scores.columns[columns[result["class"]]]
+    runner_up = result["runner_up"]
+    found["runner_up"][rows] = np.where(runner_up >= 0, scores.columns[columns[runner_up]], -1)
+    found["confidence"][rows] = result["confidence"]
+    found["margin"][rows] = result["margin"]
+
+
+def submission(decoded: pd.DataFrame) -> pd.DataFrame:
+    """The two columns of a submission: the id and the class."""
+    return decoded.iloc[:, :2]

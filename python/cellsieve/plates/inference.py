@@ -1,0 +1,342 @@
+"""Which assignment of groups to plates each experiment has, and how sure that is."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve import _core
+from cellsieve.plates.layout import Candidates, PlateLayout
+from cellsieve.plates.predictions import BLOCK, Average, Kind, Source, WellScores, join
+from cellsieve.plates.wells import Table, Wells, read_wells
+
+Floats = NDArray[np.float64]
+
+SHARPNESS = np.array([0.03, 0.06, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0])
+"""Powers to which a model's group probabilities are raised; it is not known how far to trust it."""
+HARD_SHARPNESS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 6.0])
+"""The same for votes: the log-odds that a vote names the right group against another."""
+PSEUDOCOUNT = 1.0
+"""Added to how often each assignment of the closed set was seen."""
+OTHERS = 0.01
+"""The prior of all assignments outside the closed set together."""
+FLOOR = -60.0
+"""The least logarithm of a group's share of a row: one well alone rules nothing out."""
+CERTAIN = 0.99
+"""The posterior from which an assignment counts as certain."""
+CLOSE_CALL = 10.0
+"""Nats of margin below which the evidence is computed again, by Sinkhorn's free energy."""
+UNEVEN = 3.0
+"""As above, where the vote of a well is shared by more than so many wells of its experiment."""
+SINKHORN_ROUNDS = 100
+SINKHORN_TOLERANCE = 1e-3
+
+
+def infer(
+    layout: PlateLayout,
+    test: Table,
+    predictions: Source | Sequence[Source],
+    kind: Kind | None = None,
+    *,
+    candidates: Candidates = "closed",
+    ids: Any = None,
+    classes: Any = None,
+    average: Average | None = None,
+    threads: int = 1,
+) -> pd.DataFrame:
+    """The posterior over assignments of every experiment of a test file."""
+    wells = read_wells(test, layout.columns, layout.plates)
+    scores = join(layout, wells, predictions, kind, average, ids, classes)
+    return posterior(layout, wells, scores, candidates, threads)
+
+
+def posterior(
+    layout: PlateLayout,
+    wells: Wells,
+    scores: WellScores,
+    candidates: Candidates = "closed",
+    threads: int = 1,
+) -> pd.DataFrame:
+    """As `infer`, of wells and scores that are joined already."""
+    assignments = layout.candidates(candidates)
+    n_experiments, n_plates = len(wells.experiments), len(layout.plates)
+    log_density, votes = densities(layout, wells, scores, threads)
+    group_size = np.bincount(layout.group).astype(float)
+    sharpness = HARD_SHARPNESS if scores.votes is not None else SHARPNESS
+
+    # What each plate's wells say of each group, and what all wells say of each sharpness.
+    place = wells.experiment * n_plates + wells.plate
+    support = _sum_by(place, log_density, n_experiments * n_plates)
+    support = support.reshape(n_experiments, n_plates, -1)
+    normalisers = np.stack(
+        [np.log(np.exp(b * log_density) @ group_size) for b in sharpness], axis=1
+    )
+    normaliser = _sum_by(wells.experiment, normalisers, n_experiments)
+
+    n_wells = np.bincount(place, minlength=n_experiments * n_plates).reshape(n_experiments, -1)
+    room: NDArray[np.bool_] = n_wells[:, None, :] <= group_size[assignments][None]
+    fits = np.asarray(room.all(axis=2))
+    prior = log_prior(layout, assignments)
+    hopeless = np.flatnonzero(~fits.any(axis=1))
+    if len(hopeless):
+        unlucky = int(hopeless[0])
+        raise ValueError(
+            f"{wells.name}: experiment {wells.experiments[unlucky]} has plates of "
+            f"{n_wells[unlucky].tolist()} wells, more than the groups of "
+            f"{group_size.astype(int).tolist()} classes can fill"
+        )
+    plates = np.arange(n_plates)
+    total = support[:, plates[None, :], assignments].sum(axis=2)  # (experiments, candidates)
+    by_sharpness = total[:, :, None] * sharpness - normaliser[:, None, :]
+    by_sharpness[~fits] = -np.inf
+    score = _log_mean(by_sharpness, axis=2)
+    method = np.full(n_experiments, "row bound", dtype=object)
+    best = (score + prior).argmax(axis=1)
+    spread = dispersion(_vote_table(layout, wells, votes), assignments[best])
+    posterior, best, margin = _summary(score / spread[:, None] + prior)
+
+    if scores.votes is None:
+        close = (margin < CLOSE_CALL) | (_crowding(wells, votes) > UNEVEN)
+        for experiment in np.flatnonzero(close):
+            energy = _free_energies(layout, wells, scores, int(experiment))
+            matched = energy[plates[None, :], assignments].sum(axis=1)
+            # How far to trust the scores, as the row bound has found it.
+            trust = _log_softmax(_log_sum((by_sharpness[experiment] + prior[:, None]).T, axis=1))
+            again = _log_sum(
+                trust[None, :] + _log_softmax_rows(matched[:, None] * sharpness, fits[experiment]),
+                axis=1,
+            )
+            score[experiment] = again
+            method[experiment] = "sinkhorn"
+        posterior, best, margin = _summary(score / spread[:, None] + prior)
+
+    votes_right = _vote_shares(layout, wells, votes, assignments)
+    table = pd.DataFrame({layout.columns.experiment: wells.experiments})
+    table["wells"] = np.bincount(wells.experiment, minlength=n_experiments)
+    table["best"] = best
+    table["posterior"] = posterior[np.arange(n_experiments), best]
+    table["margin"] = margin
+    table["certain"] = table["posterior"] >= CERTAIN
+    table["evidence"] = method
+    table["dispersion"] = spread
+    parts = {"share": votes_right, "score": score - score.max(axis=1, keepdims=True)}
+    parts["posterior"] = posterior
+    wide = {f"{n}_{k}": values[:, k] for n, values in parts.items() for k in range(values.shape[1])}
+    return pd.concat([table, pd.DataFrame(wide)], axis=1)
+
+
+def densities(
+    layout: PlateLayout, wells: Wells, scores: WellScores, threads: int
+) -> tuple[Floats, NDArray[np.int64]]:
+    """The logarithm of the mean score in each group, and the vote, of each well.
+
+    Relative to each well's best group, which is 0. Of hard predictions, the mean of the voted
+    group is e and the others' is 1.
+    """
+    n_groups = layout.n_groups
+    if scores.votes is not None:
+        votes = scores.votes
+        density = np.where(layout.group[votes][:, None] == np.arange(n_groups), 0.0, -1.0)
+        return density, votes
+    group_of_column = np.where(scores.columns >= 0, layout.group[scores.columns], -1)
+    sharpness = None if scores.kind == "probability" else 1.0
+    sums, column = in_place(
+        scores,
+        lambda matrix, rows, _: _core.log_sums(
+            matrix, group_of_column, n_groups, sharpness, rows, None, threads
+        ),
+    )
+    best = sums.max(axis=1, keepdims=True)
+    if not np.isfinite(best).all():
+        row = int((~np.isfinite(best[:, 0])).argmax())
+        raise ValueError(
+            f"predictions: the scores of well {wells.at(row)} are zero throughout (or negative "
+            f"infinity); expected {scores.kind}"
+        )
+    density = sums - np.log(np.bincount(layout.group))
+    density -= density.max(axis=1, keepdims=True)
+    return np.maximum(density, FLOOR), scores.columns[column]
+
+
+def in_place(scores: WellScores, kernel: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Runs a kernel on a matrix as it lies; in converted blocks of rows where it can't be read so.
+
+    The kernel takes a matrix, its rows that are wanted (all if `None`) and the wells that they
+    are, and returns two arrays with a row for each well.
+    """
+    matrix = scores.scores
+    step = matrix.dtype.itemsize
+    readable = (
+        matrix.dtype.isnative
+        and matrix.flags.aligned
+        and (matrix.shape[1] <= 1 or matrix.strides[1] == step)
+        and matrix.strides[0] % step == 0
+    )
+    if readable:
+        found: tuple[NDArray[Any], NDArray[Any]] = kernel(matrix, scores.rows, slice(None))
+        return found
+    rows = np.arange(len(matrix)) if scores.rows is None else scores.rows
+    native = matrix.dtype.newbyteorder("=")
+    parts = [
+        kernel(np.ascontiguousarray(matrix[rows[part]], dtype=native), None, part)
+        for part in (slice(start, start + BLOCK) for start in range(0, len(rows), BLOCK))
+    ]
+    firsts, seconds = zip(*parts, strict=True)
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def log_prior(layout: PlateLayout, assignments: NDArray[np.int64]) -> Floats:
+    """The logarithm of the prior: smoothed counts; a small share for all outside the closed set."""
+    closed = len(layout.counts)
+    others = len(assignments) - closed
+    weight = (layout.counts + PSEUDOCOUNT) / (layout.counts + PSEUDOCOUNT).sum()
+    if others:
+        weight = np.concatenate([(1 - OTHERS) * weight, np.full(others, OTHERS / others)])
+    prior: Floats = np.log(weight)
+    return prior
+
+
+def _free_energies(
+    layout: PlateLayout, wells: Wells, scores: WellScores, experiment: int
+) -> Floats:
+    """Sinkhorn's free energy of each plate with each group; of a plate without wells, 0."""
+    energy = np.zeros((len(layout.plates), layout.n_groups))
+    for plate in range(len(layout.plates)):
+        rows = np.flatnonzero((wells.experiment == experiment) & (wells.plate == plate))
+        if not len(rows):
+            continue
+        logs = log_scores(scores, rows)
+        for group in range(layout.n_groups):
+            columns = np.flatnonzero(in_group(layout, scores, group))
+            if len(columns) < len(rows):
+                energy[plate, group] = -np.inf
+                continue
+            energy[plate, group] = _core.free_energy(
+                np.ascontiguousarray(logs[:, columns]), SINKHORN_ROUNDS, SINKHORN_TOLERANCE
+            )[0]
+    return energy
+
+
+def in_group(layout: PlateLayout, scores: WellScores, group: int) -> NDArray[np.bool_]:
+    """Which columns are classes of the group."""
+    inside: NDArray[np.bool_] = (scores.columns >= 0) & (layout.group[scores.columns] == group)
+    return inside
+
+
+def log_scores(scores: WellScores, rows: NDArray[np.int64]) -> Floats:
+    """The logarithms of a few wells' scores; zero probabilities are far below the rest."""
+    taken = scores.take(rows).astype(np.float64)
+    if scores.kind != "probability":
+        return taken
+    least = np.finfo(np.float64).tiny
+    logs: Floats = np.log(np.maximum(taken, least))
+    return logs
+
+
+def _crowding(wells: Wells, votes: NDArray[np.int64]) -> Floats:
+    """By how many wells of its experiment the vote of a well is shared, on average; at best 1."""
+    count = np.zeros((len(wells.experiments), votes.max(initial=0) + 1))
+    np.add.at(count, (wells.experiment, votes), 1)
+    crowding: Floats = (count**2).sum(axis=1) / count.sum(axis=1)
+    return crowding
+
+
+def _vote_table(layout: PlateLayout, wells: Wells, votes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many wells of each experiment and plate vote for each group."""
+    count = np.zeros((len(wells.experiments), len(layout.plates), layout.n_groups), np.int64)
+    np.add.at(count, (wells.experiment, wells.plate, layout.group[votes]), 1)
+    return count
+
+
+def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64], rounds: int = 50) -> Floats:
+    """How many times more votes vary between plates than if wells erred independently; at least 1.
+
+    A model's errors differ between plates (stain, position in the batch), so that wells of a plate
+    are not independent witnesses, and evidence that took them for that is divided by this. `votes`
+    is `(experiments, plates, groups)`, `assignment` `(experiments, plates)`. Expected are votes
+    that depend on the plate's size, on the group's popularity in the experiment and on whether the
+    assignment puts the two together; the deviance of what was found, by degree of freedom, is the
+    dispersion of quasi-likelihood (McCullagh and Nelder 1989, ch. 9), here with 4 degrees of
+    freedom of 1 added, since it is estimated from few.
+    """
+    found = votes.astype(np.float64)
+    together = assignment[:, :, None] == np.arange(votes.shape[2])
+
+    def by_match(table: Floats) -> Floats:
+        inside = np.where(together, table, 0.0).sum(axis=(1, 2), keepdims=True)
+        outside = table.sum(axis=(1, 2), keepdims=True) - inside
+        return np.asarray(np.where(together, inside, outside))
+
+    margins: list[Callable[[Floats], Floats]] = [
+        lambda table: np.asarray(table.sum(axis=1, keepdims=True)),
+        lambda table: np.asarray(table.sum(axis=2, keepdims=True)),
+        by_match,
+    ]
+    expected = np.ones_like(found)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for _ in range(rounds):  # iterative proportional fitting
+            for margin in margins:
+                ratio = margin(found) / margin(expected)
+                expected = expected * np.where(np.isfinite(ratio), ratio, 0.0)
+        terms = np.where(found > 0, found * np.log(found / expected), 0.0)
+    deviance = 2 * np.where(np.isfinite(terms), terms, 0.0).sum(axis=(1, 2))
+    plates = (found.sum(axis=2) > 0).sum(axis=1)
+    freedom = np.maximum((plates - 1) * (votes.shape[2] - 1) - 1, 0)
+    result: Floats = np.maximum((deviance + 4) / (freedom + 4), 1.0)
+    return np.where(freedom > 0, result, 1.0)
+
+
+def _vote_shares(
+    layout: PlateLayout,
+    wells: Wells,
+    votes: NDArray[np.int64],
+    assignments: NDArray[np.int64],
+) -> Floats:
+    """The share of wells whose vote is on the plate where each candidate wants it."""
+    count = _vote_table(layout, wells, votes)
+    right = count[:, np.arange(count.shape[1])[None, :], assignments].sum(axis=2)
+    shares: Floats = right / count.sum(axis=(1, 2))[:, None]
+    return shares
+
+
+def _sum_by(key: NDArray[np.int64], values: Floats, size: int) -> Floats:
+    """The sum of the rows with each key."""
+    columns = [np.bincount(key, column, size) for column in values.T]
+    return np.stack(columns, axis=1)
+
+
+def _summary(
+    log_joint: Floats,
+) -> tuple[Floats, NDArray[np.int64], Floats]:
+    """The posterior, its best candidate and how many nats the second is behind."""
+    log_posterior = log_joint - _log_sum(log_joint, axis=1)[:, None]
+    best = log_posterior.argmax(axis=1)
+    ordered = np.sort(log_posterior, axis=1)
+    margin = ordered[:, -1] - ordered[:, -2] if ordered.shape[1] > 1 else ordered[:, -1] + np.inf
+    return np.exp(log_posterior), best, margin
+
+
+def _log_sum(values: Floats, axis: int) -> Floats:
+    highest = values.max(axis=axis, keepdims=True)
+    highest = np.where(np.isfinite(highest), highest, 0.0)
+    with np.errstate(divide="ignore"):
+        total: Floats = np.log(np.exp(values - highest).sum(axis=axis))
+    total += np.squeeze(highest, axis=axis)
+    return total
+
+
+def _log_mean(values: Floats, axis: int) -> Floats:
+    mean: Floats = _log_sum(values, axis) - np.log(values.shape[axis])
+    return mean
+
+
+def _log_softmax(values: Floats) -> Floats:
+    return values - _log_sum(values[None, :], axis=1)
+
+
+def _log_softmax_rows(values: Floats, fits: NDArray[np.bool_]) -> Floats:
+    """Of each column, over the candidates that are possible."""
+    values = np.where(fits[:, None], values, -np.inf)
+    return values - _log_sum(values, axis=0)[None, :]

@@ -1,0 +1,117 @@
+"""Made-up screens whose truth is known: for the demo, the tests and the benchmarks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+CELL_TYPES = ("HEPG2", "HUVEC", "RPE", "U2OS")
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A screen like RxRx1, with a classifier's scores of its test wells."""
+
+    train: pd.DataFrame
+    """`id_code, experiment, plate, well, sirna`."""
+    test: pd.DataFrame
+    """`id_code, experiment, plate, well`."""
+    logits: NDArray[np.float32]
+    """`(wells, classes)`, a row a row of `test`."""
+    sirna: NDArray[np.int64]
+    """The class of each test well."""
+    group_on_plate: NDArray[np.int64]
+    """The group on each plate, a row a test experiment."""
+    group: NDArray[np.int64]
+    """The group of each class, numbered by first class as `PlateLayout` does."""
+
+
+def plant(
+    *,
+    plates: int = 4,
+    group_size: int = 277,
+    train_experiments: int = 33,
+    test_experiments: int = 18,
+    signal: float = 3.5,
+    class_bias: float = 0.0,
+    plate_bias: float = 0.0,
+    temperature: float = 1.0,
+    missing: float = 0.002,
+    train_rotations: tuple[float, ...] = (0.65, 0.2, 0.15, 0.0),
+    test_rotations: tuple[float, ...] = (0.5, 0.15, 0.15, 0.2),
+    seed: int = 0,
+) -> Planted:
+    """Plants plate groups, rotations and classes, and scores that show them through noise.
+
+    The evidence for class c in a well is normal with standard deviation 1, around `signal` for the
+    true class and 0 for the others, plus a bias of the class (`class_bias`, a standard deviation)
+    and one of the class on the plate (`plate_bias`). Without biases and at temperature 1, the
+    logits are calibrated. A share `missing` of the wells is left out. Rotations are drawn with the
+    given weights: by default, some test experiments have one that no train experiment has.
+    """
+    rng = np.random.default_rng(seed)
+    classes = plates * group_size
+    group = rng.permutation(np.arange(classes) % plates)
+    group = np.unique(group, return_index=True)[1].argsort().argsort()[group]
+    wells = _well_names(group_size)
+
+    def experiments(count: int, first: int, weights: tuple[float, ...]) -> list[pd.DataFrame]:
+        parts = []
+        p = np.resize(np.asarray(weights, float), plates)
+        for number in range(count):
+            name = f"{CELL_TYPES[number % len(CELL_TYPES)]}-{first + number:02d}"
+            shift = rng.choice(plates, p=p / p.sum())
+            for plate in range(plates):
+                held = (plate + shift) % plates
+                sirna = rng.permutation(np.flatnonzero(group == held))
+                part = pd.DataFrame({"experiment": name, "plate": plate + 1, "well": wells})
+                part["sirna"] = sirna
+                part["group"] = held
+                parts.append(part[rng.random(len(part)) >= missing])
+        return parts
+
+    train = pd.concat(experiments(train_experiments, 1, train_rotations), ignore_index=True)
+    test = pd.concat(
+        experiments(test_experiments, train_experiments + 1, test_rotations), ignore_index=True
+    )
+    for table in (train, test):
+        place = table["experiment"] + "_" + table["plate"].astype(str) + "_" + table["well"]
+        table.insert(0, "id_code", place)
+    sirna = test["sirna"].to_numpy()
+    evidence = rng.standard_normal((len(test), classes), dtype=np.float32)
+    evidence[np.arange(len(test)), sirna] += np.float32(signal)
+    if class_bias:
+        evidence += (class_bias * rng.standard_normal(classes)).astype(np.float32)
+    bag = test.groupby(["experiment", "plate"], sort=False).ngroup().to_numpy()
+    if plate_bias:
+        bias = plate_bias * rng.standard_normal((bag.max() + 1, classes))
+        evidence += bias.astype(np.float32)[bag]
+    evidence *= np.float32(signal / temperature)
+    on_plate = test.drop_duplicates(["experiment", "plate"])["group"].to_numpy()
+    return Planted(
+        train=train.drop(columns="group"),
+        test=test.drop(columns=["sirna", "group"]),
+        logits=evidence,
+        sirna=sirna,
+        group_on_plate=on_plate.reshape(test_experiments, plates),
+        group=group,
+    )
+
+
+def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The softmax of each row."""
+    result: NDArray[np.float32] = np.exp(logits - logits.max(axis=1, keepdims=True))
+    result /= result.sum(axis=1, keepdims=True)
+    return result
+
+
+def _well_names(count: int) -> list[str]:
+    """Inner wells of a 384-well plate, row by row; of a larger one if they do not suffice."""
+    columns = 22 if count <= 308 else 46
+    names = []
+    for number in range(count):
+        row, column = divmod(number, columns)
+        letters = chr(ord("B") + row) if row < 25 else "A" + chr(ord("A") + row - 25)
+        names.append(f"{letters}{column + 2:02d}")
+    return names

@@ -1,0 +1,417 @@
+"""Predictions of a model: read from any of several forms, and joined to the wells by id."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve.plates.wells import Wells, first, load
+from cellsieve.tables import read_table
+
+if TYPE_CHECKING:
+    from cellsieve.plates.layout import PlateLayout
+
+Kind = Literal["probability", "log_probability", "logit", "similarity", "hard"]
+"""What scores are: see `PlateLayout.infer`."""
+Average = Literal["probability", "log"]
+"""How several sites or files are averaged: their probabilities, or the logarithms of these."""
+
+KINDS: tuple[Kind, ...] = ("probability", "log_probability", "logit", "similarity", "hard")
+SITE = re.compile(r"_s\d+$")
+BLOCK = 1024
+"""Rows that are converted at once where a matrix can't be read as it lies."""
+FLOOR = 1e-12
+"""What a probability of zero counts as where logarithms are averaged."""
+HARD_MISS = 0.1
+"""The share of a hard prediction that is spread over all classes where they are averaged."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A matrix of scores, or one class a row, with the names of rows and columns.
+
+    `scores` is `(rows, classes)` of float16, float32 or float64, memory-mapped or not; or
+    `(rows,)` of classes, which are hard predictions. `ids` name the rows (of wells, or of sites:
+    `..._s1`), `classes` the columns; `None` where they are not known.
+    """
+
+    scores: NDArray[Any]
+    ids: Sequence[Any] | None = None
+    classes: Sequence[Any] | None = None
+    name: str = "predictions"
+
+    def __post_init__(self) -> None:
+        shape = self.scores.shape
+        if self.scores.ndim not in (1, 2):
+            raise ValueError(f"{self.name}: shape {shape}; expected (rows, classes) or (rows,)")
+        if self.ids is not None and len(self.ids) != shape[0]:
+            raise ValueError(
+                f"{self.name}: {len(self.ids)} ids for {shape[0]} rows; expected as many"
+            )
+        if self.classes is not None and self.scores.ndim == 2 and len(self.classes) != shape[1]:
+            raise ValueError(
+                f"{self.name}: {len(self.classes)} class names for {shape[1]} columns; "
+                "expected as many"
+            )
+
+
+Source = Predictions | pd.DataFrame | NDArray[Any] | str | os.PathLike[str]
+"""Where predictions come from: see `read_predictions`."""
+
+
+def read_predictions(
+    source: Source,
+    *,
+    ids: Any = None,
+    classes: Any = None,
+    id_column: str = "id_code",
+    class_column: str = "sirna",
+) -> Predictions:
+    """Predictions from a file, a table or an array.
+
+    * `.npy`: a matrix, memory-mapped; or a vector of classes.
+    * `.npz`: `scores`, and `ids` and `classes` if they are there; or one array of any name.
+    * CSV or Parquet, or a DataFrame: ids in `id_column` (in a DataFrame: or in the index), and
+      either one class a row in `class_column`, or one column of scores for each class.
+    * an array: as `.npy`.
+
+    Args:
+        ids, classes: names of the rows and columns where the source has none: a sequence, or a
+            text file with one a line, or a table's first column.
+
+    Raises:
+        OSError: a file can't be read.
+        ValueError: a file of another form; numbers of names and rows or columns that differ.
+        TypeError: something that is none of these.
+    """
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else "predictions"
+    if isinstance(source, Predictions):
+        found = source
+    elif isinstance(source, np.ndarray):
+        found = Predictions(source)
+    elif isinstance(source, pd.DataFrame):
+        found = _from_table(source, name, id_column, class_column)
+    elif not isinstance(source, str | os.PathLike):
+        raise TypeError(
+            f"predictions: found {type(source).__name__}; expected a path, an array, a DataFrame "
+            "or Predictions"
+        )
+    elif name.lower().endswith((".npy", ".npz")):
+        found = _from_numpy(Path(source))
+    else:
+        found = _from_table(read_table(source, text=()), name, id_column, class_column)
+    if ids is not None:
+        found = replace(found, ids=_names(ids, "ids"))
+    if classes is not None:
+        found = replace(found, classes=_names(classes, "classes"))
+    return found
+
+
+def _names(names: Any, argument: str) -> Sequence[Any]:
+    """Names from a sequence or a file."""
+    if not isinstance(names, str | os.PathLike):
+        return list(names)
+    if str(names).lower().endswith((".csv", ".csv.gz", ".parquet")):
+        table, _ = load(names, argument)
+        return table.iloc[:, 0].tolist()
+    return Path(names).read_text(encoding="utf-8").split()
+
+
+def _from_numpy(path: Path) -> Predictions:
+    name = os.fspath(path)
+    try:
+        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{name}: not an array that can be read safely: {error}") from error
+    if isinstance(loaded, np.ndarray):
+        return Predictions(loaded, name=name)
+    with loaded:
+        key = "scores" if "scores" in loaded.files else loaded.files[0] if loaded.files else ""
+        if key != "scores" and len(loaded.files) != 1:
+            raise ValueError(
+                f"{name}: holds {', '.join(loaded.files) or 'nothing'}; "
+                "expected 'scores' (and 'ids', 'classes'), or one array"
+            )
+        try:
+            parts = {part: loaded[part] for part in (key, "ids", "classes") if part in loaded.files}
+        except ValueError as error:
+            raise ValueError(f"{name}: not arrays that can be read safely: {error}") from error
+    return Predictions(
+        parts[key],
+        parts["ids"].tolist() if "ids" in parts else None,
+        parts["classes"].tolist() if "classes" in parts else None,
+        name,
+    )
+
+
+def _from_table(table: pd.DataFrame, name: str, id_column: str, class_column: str) -> Predictions:
+    ids: Sequence[Any] | None = None
+    if id_column in table.columns:
+        ids = table[id_column].tolist()
+        table = table.drop(columns=id_column)
+    elif not isinstance(table.index, pd.RangeIndex):
+        ids = table.index.tolist()
+    elif name != "predictions":
+        raise ValueError(
+            f"{name}: no column {id_column!r}; found {first([repr(c) for c in table.columns])}"
+        )
+    if class_column in table.columns:
+        return Predictions(table[class_column].to_numpy(), ids, None, name)
+    text = [str(c) for c, kind in table.dtypes.items() if kind.kind not in "fiub"]
+    if text:
+        raise ValueError(
+            f"{name}: columns that hold no numbers: {first(text)}; expected {id_column!r} and "
+            f"either {class_column!r} or a column of scores for each class"
+        )
+    scores = table.to_numpy()
+    if scores.dtype.kind != "f":
+        scores = scores.astype(np.float64)
+    return Predictions(scores, ids, table.columns.tolist(), name)
+
+
+@dataclass(frozen=True)
+class WellScores:
+    """Scores of the wells of a test file.
+
+    The scores of well i are row `rows[i]` of the matrix (row i where `rows` is `None`), which is
+    the caller's own wherever each well has one row in one source.
+    """
+
+    scores: NDArray[Any]
+    rows: NDArray[np.int64] | None
+    kind: Kind
+    columns: NDArray[np.int64]
+    """The index of each column's class in the layout; -1 for classes that it does not have."""
+    votes: NDArray[np.int64] | None = None
+    """Hard predictions: the class of each well, in place of scores."""
+
+    def take(self, wells: NDArray[np.int64]) -> NDArray[Any]:
+        """A copy of the scores of a few wells."""
+        rows = wells if self.rows is None else self.rows[wells]
+        taken: NDArray[Any] = np.asarray(self.scores[rows])
+        return taken
+
+
+def join(
+    layout: "PlateLayout",
+    wells: Wells,
+    sources: Source | Sequence[Source],
+    kind: Kind | None,
+    average: Average | None,
+    ids: Any = None,
+    classes: Any = None,
+) -> WellScores:
+    """The scores of each well: joined by id, averaged over sites and sources.
+
+    Where `kind` is `None`, one class a row is hard, and scores are probabilities.
+
+    Raises:
+        ValueError: see `PlateLayout.infer`.
+    """
+    if kind not in (None, *KINDS):
+        raise ValueError(f"kind: found {kind!r}; expected one of {', '.join(KINDS)}")
+    if average not in (None, "probability", "log"):
+        raise ValueError(f"average: found {average!r}; expected 'probability' or 'log'")
+    many: list[Any] = list(sources) if isinstance(sources, list | tuple) else [sources]
+    if not many:
+        raise ValueError("predictions: none; expected at least one")
+    columns = layout.columns
+    read = [
+        read_predictions(
+            source,
+            ids=ids,
+            classes=classes,
+            id_column=columns.id,
+            class_column=columns.class_column,
+        )
+        for source in many
+    ]
+    hard = [found.scores.ndim == 1 for found in read]
+    kind = kind or ("hard" if all(hard) else "probability")
+    if any(hard) != all(hard) or all(hard) != (kind == "hard"):
+        wrong = next(found for found in read if (found.scores.ndim == 1) != (kind == "hard"))
+        raise ValueError(
+            f"{wrong.name}: holds {'one class' if wrong.scores.ndim == 1 else 'scores'} a row, "
+            f"but kind is {kind!r}; expected "
+            + ("kind='hard'" if wrong.scores.ndim == 1 else "kind to say what scores they are")
+        )
+    places = [_places(found, wells) for found in read]
+    if kind == "hard":
+        return _join_hard(layout, wells, read, places)
+    of_columns = [_columns(layout, found) for found in read]
+    if any(not np.array_equal(other, of_columns[0]) for other in of_columns):
+        raise ValueError(
+            "predictions: the files order their classes differently; expected one order"
+        )
+    matrices = [_numbers(found) for found in read]
+    if len(read) == 1 and len(places[0]) == len(wells):
+        rows = None
+        if not np.array_equal(places[0], np.arange(len(wells))):
+            rows = np.empty(len(wells), np.int64)
+            rows[places[0]] = np.arange(len(wells))
+        return WellScores(matrices[0], rows, kind, of_columns[0])
+    mean, kind = _averaged(matrices, places, len(wells), kind, average)
+    return WellScores(mean, None, kind, of_columns[0])
+
+
+def _numbers(found: Predictions) -> NDArray[Any]:
+    scores = found.scores
+    if scores.dtype.kind != "f" or scores.dtype.itemsize > 8:
+        raise TypeError(
+            f"{found.name}: dtype {scores.dtype}; expected float16, float32 or float64 scores"
+        )
+    return scores
+
+
+def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
+    """The well of each row of the predictions."""
+    if found.ids is None:
+        if found.scores.shape[0] != len(wells):
+            raise ValueError(
+                f"{found.name}: {found.scores.shape[0]} rows without ids, but {wells.name} has "
+                f"{len(wells)} wells; expected as many, in the same order, or ids"
+            )
+        return np.arange(len(wells))
+    ids = pd.Index(found.ids).astype(str)
+    if ids.equals(wells.ids):
+        return np.arange(len(wells))
+    if not ids.is_unique:
+        twice = ids[ids.duplicated()].unique().tolist()
+        raise ValueError(f"{found.name}: ids that stand twice: {first(twice)}; expected once each")
+    place = wells.ids.get_indexer(ids)
+    unknown = np.flatnonzero(place < 0)
+    if len(unknown):
+        # Sites: the id of a well with the number of the site behind it.
+        of_sites = ids[unknown]
+        place[unknown] = wells.ids.get_indexer(of_sites.str.replace(SITE, "", regex=True))
+        if (place < 0).any():
+            strange = ids[place < 0].tolist()
+            raise ValueError(
+                f"{found.name}: ids that are not in {wells.name}: {first(strange)}; "
+                "expected wells of that file, or their sites (..._s1)"
+            )
+    missing = np.ones(len(wells), bool)
+    missing[place] = False
+    if missing.any():
+        raise ValueError(
+            f"{found.name}: no predictions for {first(wells.ids[missing].tolist())} of "
+            f"{wells.name}; expected every well"
+        )
+    return place.astype(np.int64)
+
+
+def _class_index(layout: "PlateLayout") -> pd.Index:
+    names: pd.Index = layout.classes.map(str)
+    return names
+
+
+def _columns(layout: "PlateLayout", found: Predictions) -> NDArray[np.int64]:
+    """The layout's class of each column."""
+    count = found.scores.shape[1]
+    if found.classes is None:
+        if not np.array_equal(layout.classes, np.arange(len(layout.classes))):
+            raise ValueError(
+                f"{found.name}: the columns have no class names, and the layout's classes "
+                f"({first([str(c) for c in layout.classes[:3]])}, ...) are not the numbers 0 to "
+                f"{len(layout.classes) - 1}; expected `classes` in the order of the columns"
+            )
+        if count != len(layout.classes):
+            raise ValueError(
+                f"{found.name}: {count} columns, but the layout has {len(layout.classes)} classes; "
+                "expected one each, or `classes` to say which they are"
+            )
+        return np.arange(count)
+    names = pd.Index(found.classes).map(str)
+    if not names.is_unique:
+        twice = names[names.duplicated()].unique().tolist()
+        raise ValueError(f"{found.name}: classes that stand twice: {first(twice)}")
+    known = _class_index(layout)
+    missing = known[~known.isin(names)].tolist()
+    if missing:
+        raise ValueError(
+            f"{found.name}: no column for {len(missing)} of the layout's {len(known)} classes: "
+            f"{first(missing)}"
+        )
+    return known.get_indexer(names).astype(np.int64)
+
+
+def _join_hard(
+    layout: "PlateLayout",
+    wells: Wells,
+    read: list[Predictions],
+    places: list[NDArray[np.int64]],
+) -> WellScores:
+    """One prediction a well stays a vote; several become shares of votes."""
+    known = _class_index(layout)
+    n_classes = len(known)
+    votes = []
+    for found in read:
+        vote = layout.classes.get_indexer(pd.Index(found.scores))
+        if (vote < 0).any():  # numbers against text, or classes that do not exist
+            vote = known.get_indexer(pd.Index(found.scores).map(str))
+        if (vote < 0).any():
+            row = int((vote < 0).argmax())
+            raise ValueError(
+                f"{found.name}: row {row} predicts {found.scores[row]!r}, "
+                "which is none of the layout's classes"
+            )
+        votes.append(vote.astype(np.int64))
+    columns = np.arange(n_classes)
+    empty = np.empty((0, n_classes), np.float32)
+    if len(read) == 1 and len(places[0]) == len(wells):
+        by_well = np.empty(len(wells), np.int64)
+        by_well[places[0]] = votes[0]
+        return WellScores(empty, None, "hard", columns, by_well)
+    shares = np.zeros((len(wells), n_classes), np.float32)
+    for place, vote in zip(places, votes, strict=True):
+        np.add.at(shares, (place, vote), np.float32(1))
+    shares *= (1 - HARD_MISS) / shares.sum(axis=1, keepdims=True)
+    shares += HARD_MISS / n_classes
+    return WellScores(shares, None, "probability", columns)
+
+
+def _averaged(
+    matrices: list[NDArray[Any]],
+    places: list[NDArray[np.int64]],
+    wells: int,
+    kind: Kind,
+    average: Average | None,
+) -> tuple[NDArray[Any], Kind]:
+    """The mean over sites and sources, and what kind of scores that gives."""
+    average = average or ("probability" if kind == "probability" else "log")
+    dtype = np.result_type(np.float32, *matrices)
+    total = np.zeros((wells, matrices[0].shape[1]), dtype)
+    count = np.zeros(wells)
+    for matrix, place in zip(matrices, places, strict=True):
+        np.add.at(count, place, 1)
+        for start in range(0, len(place), BLOCK):
+            block = np.asarray(matrix[start : start + BLOCK], dtype=dtype)
+            block = _for_mean(block, kind, average)
+            # Rows of one well never share a block pass, so that each is added.
+            into = place[start : start + BLOCK]
+            while len(into):
+                _, once = np.unique(into, return_index=True)
+                total[into[once]] += block[once]
+                into, block = np.delete(into, once), np.delete(block, once, axis=0)
+    total /= count[:, None]
+    if average == "probability":
+        return total, "probability"
+    return total, "log_probability" if kind == "probability" else kind
+
+
+def _for_mean(block: NDArray[Any], kind: Kind, average: Average) -> NDArray[Any]:
+    if kind == "probability":
+        return block if average == "probability" else np.log(np.maximum(block, FLOOR))
+    if average == "log":
+        return block
+    if kind == "similarity":
+        raise ValueError("average: similarities have no probabilities to average; expected 'log'")
+    weights: NDArray[Any] = np.exp(block - block.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights

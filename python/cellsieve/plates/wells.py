@@ -1,0 +1,131 @@
+"""The wells of an experiment file: which experiment, plate and well each row is."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve.tables import read_table
+
+Table = pd.DataFrame | str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns of the experiment files are called."""
+
+    class_column: str = "sirna"
+    experiment: str = "experiment"
+    plate: str = "plate"
+    well: str = "well"
+    id: str = "id_code"
+
+
+@dataclass(frozen=True)
+class Wells:
+    """A row a well, in the order of the file."""
+
+    name: str
+    """The file or argument, for messages."""
+    ids: pd.Index
+    experiments: pd.Index
+    """By first appearance."""
+    experiment: NDArray[np.int64]
+    """Index into `experiments`."""
+    plate: NDArray[np.int64]
+    """Index into the layout's plates."""
+    well: NDArray[np.object_]
+    table: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def at(self, row: int) -> str:
+        """How to name a row in a message."""
+        return str(self.ids[row])
+
+
+def load(table: Table, argument: str) -> tuple[pd.DataFrame, str]:
+    """The table, and the name that stands for it in messages."""
+    if isinstance(table, pd.DataFrame):
+        return table, argument
+    if isinstance(table, str | os.PathLike):
+        return read_table(table, text=()), os.fspath(table)
+    raise TypeError(
+        f"{argument}: found {type(table).__name__}; expected a DataFrame or the path of a table"
+    )
+
+
+def need(table: pd.DataFrame, name: str, columns: list[str]) -> None:
+    """Refuses a table without these columns, or with empty fields in them."""
+    lacking = [column for column in columns if column not in table.columns]
+    if lacking:
+        raise ValueError(
+            f"{name}: no column {', '.join(map(repr, lacking))}; "
+            f"found {', '.join(map(repr, table.columns))}"
+        )
+    for column in columns:
+        empty = table[column].isna().to_numpy()
+        if empty.any():
+            raise ValueError(
+                f"{name}: column {column!r} is empty in row {int(empty.argmax())} "
+                f"and {int(empty.sum()) - 1} more; expected a value in each"
+            )
+
+
+def first(values: list[str], limit: int = 10) -> str:
+    """The first few of many, for a message."""
+    more = len(values) - limit
+    return ", ".join(values[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def read_wells(table: Table, columns: Columns, plates: pd.Index, argument: str = "test") -> Wells:
+    """The wells of a test file, on plates that the layout knows.
+
+    Raises:
+        ValueError: missing columns or fields, an unknown plate, a well or an id that stands twice.
+    """
+    frame, name = load(table, argument)
+    need(frame, name, [columns.experiment, columns.plate, columns.well])
+    experiment, experiments = pd.factorize(frame[columns.experiment])
+    plate = plates.get_indexer(pd.Index(frame[columns.plate]))
+    if (plate < 0).any():
+        row = int((plate < 0).argmax())
+        raise ValueError(
+            f"{name}: plate {frame[columns.plate].tolist()[row]!r} in row {row} is not in the "
+            f"layout, which has {first([repr(p) for p in plates.tolist()])}"
+        )
+    well = frame[columns.well].astype(str).to_numpy(dtype=object)
+    if columns.id in frame.columns:
+        need(frame, name, [columns.id])
+        ids = pd.Index(frame[columns.id].astype(str))
+    else:
+        parts = [frame[column].astype(str) for column in (columns.experiment, columns.plate)]
+        ids = pd.Index(parts[0] + "_" + parts[1] + "_" + pd.Series(well, index=frame.index))
+    if not ids.is_unique:
+        twice = ids[ids.duplicated()].unique().tolist()
+        raise ValueError(f"{name}: ids that stand twice: {first(twice)}; expected a row a well")
+    if _repeats(experiment.astype(np.int64) * len(plates) + plate, well):
+        place = frame.assign(**{columns.well: well})
+        again = place.duplicated([columns.experiment, columns.plate, columns.well])
+        raise ValueError(
+            f"{name}: {first(ids[again.to_numpy()].tolist())}: a well that stood before under "
+            "another id; expected a row a well"
+        )
+    return Wells(
+        name=name,
+        ids=ids,
+        experiments=pd.Index(experiments),
+        experiment=experiment.astype(np.int64),
+        plate=plate.astype(np.int64),
+        well=well,
+        table=frame,
+    )
+
+
+def _repeats(place: NDArray[np.int64], well: NDArray[np.object_]) -> bool:
+    codes, names = pd.factorize(well)
+    key = place * max(len(names), 1) + codes
+    return bool(len(pd.unique(key)) < len(key))

@@ -1,0 +1,176 @@
+"""Plates that are not what they are said to be, planted and found."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cellsieve as cs
+from cellsieve.plates.check import MOVES, _chance
+from cellsieve.plates.planted import plant
+
+
+@pytest.fixture(scope="module")
+def made():
+    return plant(
+        group_size=60, train_experiments=5, test_experiments=3, signal=1.5, missing=0, seed=8
+    )
+
+
+@pytest.fixture(scope="module")
+def layout(made):
+    return cs.PlateLayout.fit(made.train)
+
+
+def claimed(made):
+    return made.test.assign(sirna=made.sirna)
+
+
+def moved(table, plate, change):
+    """The table with the wells of one plate relabelled, as if the plate had been turned."""
+    table = table.copy()
+    rows = (table["experiment"] == "RPE-08") & (table["plate"] == plate)
+    row = table.loc[rows, "well"].str[0].map(ord).to_numpy() - ord("A")
+    column = table.loc[rows, "well"].str[1:].astype(int).to_numpy() - 1
+    row, column = change(row, column)
+    table.loc[rows, "well"] = [
+        f"{chr(ord('A') + r)}{c + 1:02d}" for r, c in zip(row, column, strict=True)
+    ]
+    return table
+
+
+def verdicts(found, experiment):
+    return found.loc[found["experiment"] == experiment, "verdict"].tolist()
+
+
+def test_right_plates_are_as_claimed(made, layout):
+    found = layout.check(claimed(made), made.logits, "logit")
+    assert set(found["verdict"]) == {"as claimed"}
+    assert (found["log_odds_to_claim"] == 0).all()
+    assert (found["log_odds_to_next"] > 20).all()
+    assert (found["p"] < 1e-6).all()
+    assert len(found) == 12
+
+
+@pytest.mark.parametrize(
+    ("move", "change"),
+    [
+        ("turned 180", lambda r, c: (15 - r, 23 - c)),
+        ("mirrored left-right", lambda r, c: (r, 23 - c)),
+        ("mirrored top-bottom", lambda r, c: (15 - r, c)),
+        ("one row down", lambda r, c: (r + 1, c)),
+        ("one row up", lambda r, c: (r - 1, c)),
+        ("one column right", lambda r, c: (r, c + 1)),
+        ("one column left", lambda r, c: (r, c - 1)),
+    ],
+)
+def test_moved_plates_are_found(made, layout, move, change):
+    """The claim names the wells of the plan; the plate was read moved."""
+    plan = claimed(made)
+    seen = moved(plan, 2, change)
+    # Scores belong to the seen wells; the claim for a seen well is the plan's class there.
+    place = ["experiment", "plate", "well"]
+    said = seen[place].merge(plan[[*place, "sirna"]], on=place, how="left")["sirna"]
+    table = seen.assign(sirna=said.fillna(-1).astype(int))
+    full = table.copy()
+    lost = plan.merge(table[place], on=place, how="left", indicator=True)["_merge"] == "left_only"
+    scores = np.vstack([made.logits, np.zeros((int(lost.sum()), 240), np.float32)])
+    extra = plan[lost.to_numpy()]
+    full = pd.concat([table, extra.assign(id_code="x" + extra["id_code"])], ignore_index=True)
+    found = layout.check(full, scores, "logit")
+    assert verdicts(found, "RPE-08")[1] == move
+    assert [verdicts(found, "RPE-08")[k] for k in (0, 2, 3)] == ["as claimed"] * 3
+    assert set(verdicts(found, "HEPG2-06")) == {"as claimed"}
+    assert found.loc[found["verdict"] == move, "log_odds_to_claim"].item() > 20
+
+
+def test_swapped_plates_are_found(made, layout):
+    table = claimed(made)
+    rows = [
+        np.flatnonzero((table["experiment"] == "RPE-08") & (table["plate"] == p)) for p in (1, 3)
+    ]
+    scores = made.logits.copy()
+    scores[np.concatenate(rows)] = made.logits[np.concatenate(rows[::-1])]
+    found = layout.check(table, scores, "logit")
+    assert verdicts(found, "RPE-08") == ["plate 3", "as claimed", "plate 1", "as claimed"]
+
+
+def test_reused_layouts_are_found_whatever_the_plates(made, layout):
+    """A test experiment with the layout of a train experiment, on rotated plates."""
+    old = made.train[made.train["experiment"] == "HUVEC-02"]
+    again = old.assign(experiment="NEW-01", plate=old["plate"] % 4 + 1).reset_index(drop=True)
+    again["id_code"] = "NEW-01_" + again["plate"].astype(str) + "_" + again["well"]
+    rng = np.random.default_rng(3)
+    logits = rng.normal(size=(len(again), 240))
+    logits[np.arange(len(again)), again["sirna"]] += 1.5
+    found = layout.check(again.drop(columns="sirna"), logits, "logit")
+    found = found.sort_values("plate")
+    expected = [f"re-uses HUVEC-02 plate {p}" for p in (4, 1, 2, 3)]
+    assert found["verdict"].tolist() == expected
+    # The others are new.
+    found = layout.check(made.test, made.logits, "logit")
+    assert set(found["verdict"]) == {"no known layout"}
+
+
+def test_votes_will_do(layout, made):
+    votes = np.where(np.arange(len(made.sirna)) % 3 == 0, made.sirna, made.sirna[::-1])
+    found = layout.check(claimed(made), votes, "hard")
+    assert set(found["verdict"]) == {"as claimed"}
+
+
+def test_noise_supports_nothing(made, layout):
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=made.logits.shape).astype(np.float32)
+    # A class that is favoured everywhere supports no layout.
+    noise += 5 * rng.normal(size=noise.shape[1]).astype(np.float32)
+    found = layout.check(claimed(made), noise, "logit")
+    assert set(found["verdict"]) == {"unclear"}
+    assert (found["p"] > 0.001).all()
+
+
+def test_the_same_seed_gives_the_same_table(made, layout):
+    once = layout.check(made.test, made.logits, "logit", permutations=50, seed=4)
+    again = layout.check(made.test, made.logits, "logit", permutations=50, seed=4)
+    pd.testing.assert_frame_equal(once, again)
+
+
+def test_chance_bounds_the_true_tail():
+    """Rare, large terms: the bound stays above the exact binomial tail."""
+    evidence = np.full((40, 41), -0.1)
+    evidence[np.arange(40), np.arange(40)] = 4.0
+    seen = np.arange(40)
+    null = np.full(100, -4.0)
+    # Each of 40 wells hits with chance 1/40: 8 or more hits have chance 1e-5.
+    score = 8 * 4.0 - 32 * 0.1
+    assert 1e-5 < _chance(evidence, seen, null, score, 1) < 1e-2
+    assert _chance(evidence, seen, null, score, 1000) > 1e-2
+
+
+def test_moves_undo_each_other():
+    grid = np.arange(384).reshape(16, 24)
+    for move in ("turned 180", "mirrored left-right", "mirrored top-bottom"):
+        np.testing.assert_array_equal(MOVES[move](MOVES[move](grid)), grid)
+    down = MOVES["one row down"](grid)
+    assert (down[0] == -1).all()
+    assert (down[1:] == grid[:-1]).all()
+    assert (MOVES["one row up"](down)[:-1] == grid[:-1]).all()
+
+
+def test_shared_layouts_of_the_training_set(made):
+    train = made.train
+    old = train[train["experiment"] == "RPE-03"]
+    twin = old.assign(experiment="RPE-99", plate=old["plate"] % 4 + 1)
+    layout = cs.PlateLayout.fit(pd.concat([train, twin], ignore_index=True))
+    found = layout.shared_layouts()
+    assert found["experiment"].tolist() == ["RPE-03"] * 4
+    assert found["other_experiment"].tolist() == ["RPE-99"] * 4
+    assert found["other_plate"].tolist() == [2, 3, 4, 1]
+    assert (found["share"] == 1).all()
+
+
+def test_strange_wells_are_named(made, layout):
+    table = made.test.copy()
+    table.loc[3, "well"] = "3B"
+    with pytest.raises(ValueError, match="test: wells 3B; expected names such as B03"):
+        layout.check(table, made.logits, "logit")
+    with pytest.raises(ValueError, match="permutations: found 0"):
+        layout.check(made.test, made.logits, "logit", permutations=0)

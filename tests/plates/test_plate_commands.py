@@ -1,0 +1,187 @@
+"""`cellsieve plates` as a user types it, on a planted screen."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cellsieve as cs
+from cellsieve.cli import main
+from cellsieve.plates.demo import run_plates_demo
+from cellsieve.plates.planted import plant, probabilities
+
+
+@pytest.fixture(scope="module")
+def made():
+    return plant(group_size=25, train_experiments=6, test_experiments=3, signal=3, seed=2)
+
+
+@pytest.fixture
+def folder(made, tmp_path, monkeypatch):
+    made.train.to_csv(tmp_path / "train.csv", index=False)
+    made.test.to_csv(tmp_path / "test.csv", index=False)
+    np.save(tmp_path / "predictions.npy", probabilities(made.logits))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments):
+    return main(["plates", *arguments])
+
+
+def test_from_csv_to_submission(made, folder, capsys):
+    assert run("fit", "train.csv", "-o", "layout.json", "--groups", "train_groups.csv") == 0
+    out = capsys.readouterr().out
+    assert "100 classes in 4 groups (25, 25, 25, 25 classes), 6 experiments" in out
+    groups = pd.read_csv("train_groups.csv", header=None)
+    layout = cs.PlateLayout.load("layout.json")
+    assert groups[1].tolist() == layout.experiment_groups().tolist()
+
+    source = ("layout.json", "test.csv", "predictions.npy")
+    assert run("infer", *source, "-o", "posterior.csv", "--groups", "test_groups.csv") == 0
+    out = capsys.readouterr().out
+    assert "3 experiments, 0 uncertain" in out
+    posterior = pd.read_csv("posterior.csv")
+    np.testing.assert_array_equal(layout.assignments[posterior["best"]], made.group_on_plate)
+
+    expected = layout.decode("test.csv", "predictions.npy")
+    assert run("decode", *source, "-o", "submission.csv", "--details", "wells.parquet") == 0
+    submission = pd.read_csv("submission.csv")
+    assert submission.columns.tolist() == ["id_code", "sirna"]
+    assert submission["id_code"].tolist() == made.test["id_code"].tolist()
+    assert submission["sirna"].tolist() == expected["sirna"].tolist()
+    pd.testing.assert_frame_equal(cs.read_table("wells.parquet"), expected)
+    for given in ("posterior.csv", "test_groups.csv"):
+        assert run("decode", *source, "--posterior", given, "-o", "again.csv") == 0
+        assert (folder / "again.csv").read_bytes() == (folder / "submission.csv").read_bytes()
+    for method in ("assignment", "marginal"):
+        assert run("decode", *source, "--method", method, "-o", "other.csv") == 0
+        right = (pd.read_csv("other.csv")["sirna"] == made.sirna).mean()
+        assert right >= (submission["sirna"] == made.sirna).mean()
+    assert (
+        run(
+            "decode",
+            *source,
+            "--method",
+            "marginal",
+            "--one-to-one",
+            "--temperature",
+            "fit",
+            "-o",
+            "other.csv",
+        )
+        == 0
+    )
+    submission = pd.read_csv("other.csv")
+    assert not submission.assign(e=made.test["experiment"]).duplicated(["e", "sirna"]).any()
+
+
+def test_a_submission_is_a_prediction_too(made, folder, capsys):
+    run("fit", "train.csv", "-o", "layout.json")
+    votes = pd.DataFrame({"id_code": made.test["id_code"], "sirna": made.logits.argmax(axis=1)})
+    votes.sample(frac=1, random_state=0).to_csv("votes.csv", index=False)
+    assert run("infer", "layout.json", "test.csv", "votes.csv") == 0
+    assert "UNCERTAIN" not in capsys.readouterr().out
+    assert run("check", "layout.json", "test.csv", "votes.csv", "-o", "check.csv") == 0
+    assert "12 plates: no known layout" in capsys.readouterr().out
+    assert len(pd.read_csv("check.csv")) == 12
+
+
+def test_check_shows_what_is_wrong(made, folder, capsys):
+    run("fit", "train.csv", "-o", "layout.json")
+    plan = made.test.assign(sirna=made.sirna)
+    experiment = plan["experiment"].iloc[0]
+    rows = plan["experiment"] == experiment
+    # Plates 1 and 2 were swapped: their scores are those of the other.
+    plan.loc[rows, "plate"] = plan.loc[rows, "plate"].map({1: 2, 2: 1, 3: 3, 4: 4})
+    plan["true"] = plan["sirna"]
+    place = ["experiment", "plate", "well"]
+    said = made.test.assign(sirna=made.sirna)[[*place, "sirna"]]
+    plan = plan.drop(columns="sirna").merge(said, on=place, how="left").fillna({"sirna": -1})
+    plan.assign(sirna=plan["sirna"].astype(int)).to_csv("plan.csv", index=False)
+    capsys.readouterr()
+    assert run("check", "layout.json", "plan.csv", "predictions.npy") == 0
+    out = capsys.readouterr().out
+    assert "10 plates: as claimed" in out
+    lines = [line.split() for line in out.splitlines() if line.split()[0] == experiment]
+    assert [line[3:5] for line in lines] == [["plate", "2"], ["plate", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("fit", "nowhere.csv", "-o", "x.json"), "nowhere.csv"),
+        (("fit", "test.csv", "-o", "x.json"), "test.csv: no column 'sirna'"),
+        (("infer", "train.csv", "test.csv", "predictions.npy"), "train.csv: not JSON"),
+        (("infer", "layout.json", "train.csv", "predictions.npy"), "rows without ids"),
+        (
+            ("infer", "layout.json", "test.csv", "predictions.npy", "--kind", "hard"),
+            "kind is 'hard'",
+        ),
+        (
+            ("infer", "layout.json", "test.csv", "predictions.npy", "-o", "x.txt"),
+            "expected a table",
+        ),
+        (("decode", "layout.json", "test.csv", "none.npy", "-o", "s.csv"), "none.npy"),
+        (
+            (
+                "decode",
+                "layout.json",
+                "test.csv",
+                "predictions.npy",
+                "-o",
+                "s.csv",
+                "--posterior",
+                "train.csv",
+            ),
+            "train.csv: no row for experiments",
+        ),
+        (
+            (
+                "decode",
+                "layout.json",
+                "test.csv",
+                "predictions.npy",
+                "-o",
+                "s.csv",
+                "--classes",
+                "test.csv",
+            ),
+            "class names for 100 columns",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(folder, capsys, arguments, text):
+    run("fit", "train.csv", "-o", "layout.json")
+    capsys.readouterr()
+    assert run(*arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("cellsieve: error: ")
+    assert text in captured.err
+    assert captured.err.count("\n") == 1
+    assert not (folder / "s.csv").exists()
+
+
+def test_what_did_not_converge_is_told_by_the_exit_code(folder, capsys, monkeypatch):
+    run("fit", "train.csv", "-o", "layout.json")
+    monkeypatch.setattr("cellsieve.plates.decoding.ROUNDS", 1)
+    source = ("layout.json", "test.csv", "predictions.npy", "-o", "s.csv")
+    assert run("decode", *source, "--method", "marginal") == 1
+    assert "warning: belief propagation did not converge" in capsys.readouterr().err
+    assert (folder / "s.csv").exists()
+
+
+@pytest.mark.parametrize("command", [(), ("fit",), ("infer",), ("decode",), ("check",)])
+def test_help(capsys, command):
+    with pytest.raises(SystemExit) as left:
+        run(*command, "--help")
+    assert left.value.code == 0
+    assert "usage: cellsieve plates" in capsys.readouterr().out
+
+
+def test_demo_finds_what_was_planted(tmp_path, capsys):
+    steps = run_plates_demo(tmp_path / "demo")
+    out = capsys.readouterr().out
+    assert "5 of 5 test experiments assigned right" in out
+    assert steps["accuracy"].is_monotonic_increasing
+    assert (tmp_path / "demo" / "submission.csv").exists()

@@ -1,0 +1,275 @@
+"""Inference and decoding on planted screens: right, calibrated, and the same in every form."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import linear_sum_assignment
+
+import cellsieve as cs
+from cellsieve import reference
+from cellsieve.plates import ConvergenceWarning
+from cellsieve.plates.inference import dispersion
+from cellsieve.plates.planted import plant, probabilities
+
+
+@pytest.fixture(scope="module")
+def made():
+    return plant(
+        group_size=40, train_experiments=8, test_experiments=6, signal=2.5, missing=0.02, seed=4
+    )
+
+
+@pytest.fixture(scope="module")
+def layout(made):
+    return cs.PlateLayout.fit(made.train)
+
+
+@pytest.fixture(scope="module")
+def posterior(made, layout):
+    return layout.infer(made.test, made.logits, "logit")
+
+
+def accuracy(decoded, made):
+    return (decoded["sirna"].to_numpy() == made.sirna).mean()
+
+
+def test_assignments_are_found_even_those_never_seen(made, layout, posterior):
+    np.testing.assert_array_equal(layout.assignments[posterior["best"]], made.group_on_plate)
+    assert (layout.counts[posterior["best"]] == 0).any()
+    assert posterior["certain"].all()
+    columns = [f"posterior_{k}" for k in range(4)]
+    np.testing.assert_allclose(posterior[columns].sum(axis=1), 1)
+    every = layout.infer(made.test, made.logits, "logit", candidates="all")
+    np.testing.assert_array_equal(every["best"], posterior["best"])
+    assert sum(column.startswith("posterior_") for column in every) == 24
+
+
+@pytest.mark.parametrize("kind", ["probability", "log_probability", "logit", "similarity"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_kinds_and_dtypes_agree(made, layout, posterior, kind, dtype):
+    scores = made.logits if kind in ("logit", "similarity") else probabilities(made.logits)
+    scores = np.log(scores) if kind == "log_probability" else scores
+    found = layout.infer(made.test, scores.astype(dtype), kind, threads=2)
+    np.testing.assert_array_equal(found["best"], posterior["best"])
+    # Half precision moves scores by up to a thousandth of themselves.
+    tolerance = 0.5 if dtype == np.float16 else 1e-2
+    shares = [f"share_{k}" for k in range(4)]
+    np.testing.assert_allclose(found["margin"], posterior["margin"], rtol=tolerance)
+    np.testing.assert_allclose(found[shares], posterior[shares], atol=0.02)
+
+
+def test_hard_votes_are_the_notebooks(made, layout):
+    votes = made.logits.argmax(axis=1)
+    found = layout.infer(made.test, votes, "hard")
+    table = layout.group_table()[[f"plate_{k}" for k in range(4)]].to_numpy()
+    expected = reference.vote_shares(made.test, votes, table)
+    np.testing.assert_array_equal(found[[f"share_{k}" for k in range(4)]], expected)
+
+
+def test_noise_is_not_taken_for_certainty(made, layout):
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=made.logits.shape).astype(np.float32)
+    found = layout.infer(made.test, noise, "logit")
+    assert not found["certain"].any()
+    prior = (layout.counts + 1) / (layout.counts + 1).sum()
+    assert found["posterior"].max() < max(prior) + 0.35
+
+
+def test_plates_that_err_together_count_for_less():
+    rng = np.random.default_rng(1)
+    assignment = np.tile(np.arange(4), (200, 1))
+    rate = np.full((4, 4), 50.0) + 40 * np.eye(4)
+    votes = rng.poisson(rate, (200, 4, 4))
+    assert 1 <= np.median(dispersion(votes, assignment)) < 1.3
+    together = rng.poisson(rate * rng.gamma(4, 1 / 4, (200, 4, 4)))
+    assert np.median(dispersion(together, assignment)) > 5
+    # Too few plates or groups to tell.
+    assert (dispersion(votes[:, :1], assignment[:, :1]) == 1).all()
+
+
+def test_argmax_is_the_masked_one(made, layout, posterior):
+    decoded = layout.decode(made.test, made.logits, posterior, kind="logit")
+    plate = made.test["plate"].to_numpy() - 1
+    experiment = pd.factorize(made.test["experiment"])[0]
+    group = layout.assignments[posterior["best"]][experiment, plate]
+    allowed = layout.group[None, :] == np.arange(4)[:, None]
+    expected = reference.masked_argmax(made.logits, group, allowed, 2)
+    np.testing.assert_array_equal(decoded["sirna"], expected[:, 0])
+    np.testing.assert_array_equal(decoded["runner_up"], expected[:, 1])
+    inside = np.where(allowed[group], np.exp(made.logits.astype(float)), 0)
+    share = inside.max(axis=1) / inside.sum(axis=1)
+    np.testing.assert_allclose(decoded["confidence"], share, rtol=1e-4)
+    top = np.take_along_axis(made.logits, expected, axis=1)
+    np.testing.assert_allclose(decoded["margin"], top[:, 0] - top[:, 1], rtol=1e-5)
+    as_probabilities = layout.decode(made.test, probabilities(made.logits), posterior)
+    pd.testing.assert_frame_equal(as_probabilities, decoded, rtol=1e-3)
+    hot = layout.decode(made.test, made.logits, posterior, kind="logit", temperature=2)
+    cold = layout.decode(made.test, probabilities(made.logits), posterior, temperature=2)
+    np.testing.assert_array_equal(hot["sirna"], decoded["sirna"])
+    np.testing.assert_allclose(cold["confidence"], hot["confidence"], rtol=1e-3)
+    np.testing.assert_allclose(hot["margin"], decoded["margin"] / 2, rtol=1e-5)
+
+
+def plates(table):
+    return table.groupby(["experiment", "plate"], sort=False).indices.values()
+
+
+def test_assignment_is_scipys(made, layout, posterior):
+    decoded = layout.decode(made.test, made.logits, posterior, "assignment", "logit")
+    for rows in plates(made.test):
+        chosen = decoded["sirna"].to_numpy()[rows]
+        assert len(set(chosen)) == len(rows)
+        group = layout.group[chosen[0]]
+        columns = np.flatnonzero(layout.group == group)
+        block = made.logits[np.ix_(rows, columns)].astype(float)
+        best = block[linear_sum_assignment(block, maximize=True)].sum()
+        assert made.logits[rows, chosen].astype(float).sum() == pytest.approx(best)
+    tempered = layout.decode(
+        made.test, made.logits, posterior, "assignment", "logit", temperature=3
+    )
+    np.testing.assert_array_equal(tempered["sirna"], decoded["sirna"])
+
+
+def test_each_step_is_better_and_marginals_are_calibrated(made, layout, posterior):
+    methods = ("argmax", "assignment", "marginal")
+    found = [layout.decode(made.test, made.logits, posterior, m, "logit") for m in methods]
+    right = [accuracy(decoded, made) for decoded in found]
+    plain = (made.logits.argmax(axis=1) == made.sirna).mean()
+    assert plain + 0.05 < right[0] < right[1] - 0.02
+    assert right[2] > right[1] - 0.01
+    # Of about 950 wells: three standard errors are 0.05.
+    assert found[2]["confidence"].mean() == pytest.approx(right[2], abs=0.05)
+    assert found[0]["confidence"].mean() == pytest.approx(right[0], abs=0.05)
+    once = layout.decode(made.test, made.logits, posterior, "marginal", "logit", one_to_one=True)
+    assert all(once["sirna"].iloc[rows].is_unique for rows in plates(made.test))
+    assert accuracy(once, made) > right[1] - 0.02
+
+
+def test_the_temperature_is_found_without_labels(made, layout, posterior):
+    wrong = made.logits * np.float32(3)
+    right = layout.decode(made.test, made.logits, posterior, "marginal", "logit")
+    sharp = layout.decode(made.test, wrong, posterior, "marginal", "logit")
+    fitted = layout.decode(made.test, wrong, posterior, "marginal", "logit", temperature="fit")
+
+    def gap(decoded):
+        return abs(decoded["confidence"].mean() - accuracy(decoded, made))
+
+    assert gap(fitted) < 0.06 < gap(sharp)
+    assert accuracy(fitted, made) > accuracy(right, made) - 0.02
+    again = layout.infer(made.test, wrong, "logit")
+    np.testing.assert_array_equal(again["best"], posterior["best"])
+
+
+def test_favoured_classes_do_not_mislead_the_assignment():
+    made = plant(
+        group_size=40, train_experiments=8, test_experiments=8, signal=2.2, class_bias=1.2, seed=9
+    )
+    layout = cs.PlateLayout.fit(made.train)
+    found = layout.infer(made.test, made.logits, "logit")
+    assert (found["evidence"] == "sinkhorn").any()
+    right = (layout.assignments[found["best"]] == made.group_on_plate).all(axis=1)
+    assert found["certain"].sum() >= 5
+    assert right[found["certain"]].all()
+
+
+def test_marginals_mix_over_uncertain_assignments(made, layout):
+    experiments = made.test["experiment"].unique()
+    unsure = pd.DataFrame({"experiment": experiments, "posterior_0": 0.5, "posterior_1": 0.5})
+    unsure = unsure.assign(posterior_2=0.0, posterior_3=0.0)
+    sure = [pd.Series(k, index=experiments) for k in (0, 1)]
+    mixed = layout.decode(made.test, made.logits, unsure, "marginal", "logit")
+    each = [layout.decode(made.test, made.logits, one, "marginal", "logit") for one in sure]
+    best = np.maximum(each[0]["confidence"], each[1]["confidence"])
+    np.testing.assert_allclose(mixed["confidence"], best / 2, rtol=1e-3)
+    first = (each[0]["confidence"] > each[1]["confidence"]).to_numpy()
+    expected = np.where(first, each[0]["sirna"], each[1]["sirna"])
+    apart = np.abs(each[0]["confidence"] - each[1]["confidence"]).to_numpy() > 1e-3
+    np.testing.assert_array_equal(mixed["sirna"][apart], expected[apart])
+
+
+def test_given_assignments_are_obeyed(made, layout, tmp_path):
+    experiments = made.test["experiment"].unique()
+    given = pd.Series(2, index=experiments)
+    decoded = layout.decode(made.test, made.logits, given, kind="logit")
+    plate = made.test["plate"].to_numpy() - 1
+    np.testing.assert_array_equal(layout.group[decoded["sirna"]], layout.assignments[2][plate])
+    given.to_csv(tmp_path / "groups.csv", header=False)
+    bare = layout.decode(made.test, made.logits, tmp_path / "groups.csv", kind="logit")
+    pd.testing.assert_frame_equal(bare, decoded)
+    with pytest.raises(ValueError, match="no row for experiments"):
+        layout.decode(made.test, made.logits, given.iloc[1:], kind="logit")
+    with pytest.raises(ValueError, match="expected assignments 0 to 3"):
+        layout.decode(made.test, made.logits, given + 2, kind="logit")
+
+
+def test_zero_probabilities_rule_nothing_out_for_good(made, layout, posterior):
+    scores = probabilities(made.logits)
+    scores[scores < 1e-3] = 0
+    scores[5] = 0
+    scores[5, np.flatnonzero(layout.group != layout.group[made.sirna[5]])[0]] = 1
+    for method in ("argmax", "assignment", "marginal"):
+        decoded = layout.decode(made.test, scores, posterior, method)
+        assert np.isfinite(decoded["confidence"]).all()
+        assert decoded["confidence"].between(0, 1 + 1e-9).all()
+        assert layout.group[decoded["sirna"][5]] == layout.group[made.sirna[5]]
+    assert decoded["margin"].notna().all()
+
+
+def test_wells_that_outnumber_classes_are_refused(made, layout, posterior):
+    rows = made.test[(made.test["experiment"] == made.test["experiment"].iloc[0])]
+    many = rows[rows["plate"] == 1].assign(plate=2)
+    many["well"] = "P" + (many.reset_index().index + 1).astype(str)
+    many["id_code"] = "x" + many["well"]
+    table = pd.concat([made.test, many], ignore_index=True)
+    scores = np.vstack([made.logits, made.logits[: len(many)]])
+    with pytest.raises(ValueError, match="more than the groups"):
+        layout.infer(table, scores, "logit")
+    with pytest.raises(ValueError, match=r"plate 2 has .* wells, but the group on it has 40"):
+        layout.decode(table, scores, posterior, "assignment", "logit")
+
+
+def test_one_well_and_one_plate(made, layout, posterior):
+    one = made.test.iloc[[7]].reset_index(drop=True)
+    found = layout.infer(one, made.logits[7:8], "logit")
+    assert found["wells"].tolist() == [1]
+    for method in ("argmax", "assignment", "marginal"):
+        decoded = layout.decode(one, made.logits[7:8], posterior, method, "logit")
+        assert len(decoded) == 1
+
+
+def test_a_group_of_one_class_has_no_runner_up():
+    made = plant(plates=3, group_size=1, train_experiments=5, test_experiments=2, missing=0, seed=1)
+    layout = cs.PlateLayout.fit(made.train)
+    given = pd.Series(0, index=made.test["experiment"].unique())
+    for method in ("argmax", "assignment", "marginal"):
+        decoded = layout.decode(made.test, made.logits, given, method, "logit")
+        assert decoded["runner_up"].isna().all()
+        assert (decoded["margin"] == np.inf).all()
+        assert (decoded["confidence"] == 1).all()
+
+
+def test_convergence_is_reported(made, layout, posterior, monkeypatch):
+    monkeypatch.setattr("cellsieve.plates.decoding.ROUNDS", 1)
+    with pytest.warns(ConvergenceWarning, match="plate 1 \\(beliefs differ by"):
+        layout.decode(made.test, made.logits, posterior, "marginal", "logit")
+    monkeypatch.undo()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layout.decode(made.test, made.logits, posterior, "marginal", "logit")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"method": "best"}, "method: found 'best'"),
+        ({"kind": "percent"}, "kind: found 'percent'"),
+        ({"temperature": 0}, "temperature: found 0"),
+        ({"temperature": "warm"}, "temperature: found 'warm'"),
+        ({"average": "median"}, "average: found 'median'"),
+    ],
+)
+def test_options_that_do_not_exist(made, layout, options, text):
+    with pytest.raises(ValueError, match=text):
+        layout.decode(made.test, made.logits, **options)
