@@ -95,7 +95,7 @@ def test_what_is_wrong_stands_in_the_image_table_and_the_rest_goes_on(small_set)
 def test_duplicates_are_listed_and_not_measured(small_images):
     frame = pd.concat([small_images.table, small_images.table.iloc[[1]]])
     cells, table = cs.measure_images(cs.ImageSet.from_table(frame), return_images=True)
-    assert table["status"].value_counts().to_dict() == {"measured": 5, "duplicate": 2}
+    assert table["status"].value_counts().to_dict() == {"measured": 5, "unusable": 2}
     assert "im1" not in set(cells["image_id"])
 
 

@@ -16,5 +16,6 @@ def require(module: str, extra: str, purpose: str) -> Any:
         package = module.partition(".")[0]
         raise ImportError(
             f"{purpose} needs {package}, which is not installed; "
-            f"install it with: pip install 'cellsieve[{extra}]'"
+            f"install it with: pip install 'cellsieve[{extra}]' "
+            f"(in a checkout: pip install '.[{extra}]')"
         ) from error

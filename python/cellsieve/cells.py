@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellsieve import _core
 from cellsieve._arrays import native
-from cellsieve.files import MAX_PIXELS, FilePath, _pixels, is_tiff, read_image, read_mask
+from cellsieve.files import MAX_PIXELS, FilePath, _pixels, is_tiff, mask_and_capacity, read_image
 from cellsieve.vocabulary import Vocabulary, rename_columns
 
 Convention = Literal["cellsieve", "notebook"]
@@ -40,7 +40,7 @@ RLE_COLUMN = {"rle": "str"}
 class Settings:
     """What decides the numbers, besides the files."""
 
-    channel: str | None = "green"
+    channel: str | int | None = "green"
     quantile: float = 0.99
     threshold: float | None = None
     convention: Convention = "cellsieve"
@@ -130,7 +130,7 @@ def measure_file(
     mask_path: FilePath,
     image_path: FilePath,
     *,
-    channel: str | None = None,
+    channel: str | int | None = None,
     quantile: float = 0.99,
     threshold: float | None = None,
     convention: Convention = "cellsieve",
@@ -195,7 +195,10 @@ def cell_table(*measured: _core.Measurement) -> pd.DataFrame:
     return table
 
 
-def measured(mask: ArrayLike, image: ArrayLike, settings: Settings) -> _core.Measurement:
+def measured(
+    mask: ArrayLike, image: ArrayLike, settings: Settings, clip: int | None = None
+) -> _core.Measurement:
+    """One call into the kernels; `clip` is the largest id that the mask's file could hold."""
     return _core.measure(
         native(mask),
         native(image),
@@ -203,6 +206,7 @@ def measured(mask: ArrayLike, image: ArrayLike, settings: Settings) -> _core.Mea
         settings.threshold,
         settings.convention,
         settings.rle,
+        clip,
     )
 
 
@@ -212,7 +216,7 @@ def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.
         return _core.measure_file(
             os.fspath(mask),
             os.fspath(image),
-            settings.channel,
+            None if settings.channel is None else str(settings.channel),
             settings.quantile,
             settings.threshold,
             settings.convention,
@@ -220,9 +224,9 @@ def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.
             settings.rle,
         )
     pixels = read_image(image, settings.channel, max_pixels=settings.max_pixels)
-    labels = read_mask(mask, max_pixels=settings.max_pixels)
+    labels, clip = mask_and_capacity(mask, settings.max_pixels)
     try:
-        return measured(labels, pixels, settings)
+        return measured(labels, pixels, settings, clip)
     except ValueError as error:
         raise ValueError(f"{os.fspath(mask)}: {error}") from error
 

@@ -2,11 +2,13 @@
 
 import os
 import tomllib
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from cellsieve.images import class_text
@@ -20,6 +22,8 @@ Multi = Literal["skip", "explode", "own"]
 Table = pd.DataFrame | str | os.PathLike[str]
 
 SEPARATOR = "|"
+LIMIT_COLUMNS = ("lower_limit", "upper_limit", "group_size")
+VERDICT_COLUMNS = (*LIMIT_COLUMNS, "reason", "clean")
 MIN_GROUP = 10
 
 
@@ -48,6 +52,11 @@ class Rule:
         if self.kind not in ("percentile", "value"):
             raise ValueError(f"kind: found {self.kind!r}; expected 'percentile' or 'value'")
         ends = [end for end in (self.lower, self.upper) if end is not None]
+        if any(isinstance(end, bool) or not isinstance(end, int | float) for end in ends):
+            raise ValueError(
+                f"rule for {self.column}: found lower {self.lower!r} and upper {self.upper!r}; "
+                "expected numbers"
+            )
         if not ends:
             raise ValueError(f"rule for {self.column}: neither lower nor upper is given")
         found = f"rule for {self.column}: found lower {self.lower} and upper {self.upper}"
@@ -114,13 +123,15 @@ def percentile_limits(
     def parts() -> Iterator[Part]:
         for one in tables:
             for piece in _pieces(one, _text_columns([rule])):
+                if multi == "explode" and by is not None:
+                    piece = explode(piece, by)
                 yield _part(piece, rule, multi)
 
     return _limits(parts, rule)
 
 
 def clean(
-    table: pd.DataFrame,
+    table: pd.DataFrame | str | os.PathLike[str],
     by: str | None = "class_label",
     column: str = "fraction",
     lower: float | None = 0.001,
@@ -134,7 +145,7 @@ def clean(
     """Marks the cells outside the band of their group; no row is dropped.
 
     Args:
-        table: a cell table.
+        table: a cell table, or the file of one.
         by: the column whose values are the groups; None takes all cells as one group. Whole numbers
             and their text are the same group (3, 3.0 and "3"), so a trip through CSV changes
             nothing.
@@ -143,7 +154,8 @@ def clean(
             when lower limit <= value <= upper limit. None leaves that side open.
         multi: what becomes of cells with several classes ("0|16"): "skip" marks them, and they
             count in no group; "explode" gives a row for each class, judged in that class's group
-            (`image_class_label` keeps the original); "own" takes the combination as a group.
+            (`image_class_label` keeps the original); "own" takes the combination as a group,
+            in whatever order its classes come.
         min_group: groups of fewer cells have no percentiles to speak of: their cells are marked.
             Mind that a band of 0.1 % in a group of less than 1000 distinct values always cuts the
             lowest and the highest.
@@ -157,11 +169,11 @@ def clean(
 
         - `clean`: whether the cell is kept
         - `reason`: empty where it is, else "no_label" (no group), "multi_label", "unmeasured" (the
-          value is NaN), "small_group", "low" or "high". With several rules, the reasons of all that
-          it failed, each after its column: "fraction low; area high"
+          value is NaN or infinite), "small_group", "low" or "high". With several rules, the
+          reasons of all that it failed, each after its column: "fraction low; area high"
         - `lower_limit`, `upper_limit`, `group_size`: what decided it; NaN and 0 where nothing
           could (a rule of values has no group). With several rules, each after its column, as
-          `area_lower_limit`
+          `area_lower_limit`; of a second rule for a column, `area_2_lower_limit`
 
         Columns of these names from an earlier cleaning are replaced.
 
@@ -181,27 +193,36 @@ def clean(
     """
     if multi not in ("skip", "explode", "own"):
         raise ValueError(f"multi: found {multi!r}; expected 'skip', 'explode' or 'own'")
+    if min_group < 1:
+        raise ValueError(f"min_group: found {min_group}; expected at least 1")
     rules = [Rule(column, lower, upper, by)] if rules is None else list(rules)
-    names = [rule.column for rule in rules]
-    if len(set(names)) < len(names):
-        raise ValueError(f"rules: several for one column, among {', '.join(names)}")
+    if not rules:
+        raise ValueError("rules: found none; expected at least one")
     given: Sequence[pd.DataFrame | None] = limits or [None] * len(rules)
     if len(given) != len(rules):
         raise ValueError(f"limits: found {len(given)} tables for {len(rules)} rules")
+    if not isinstance(table, pd.DataFrame):
+        table = read_table(table, text=_text_columns(rules))
 
     if multi == "explode":
         table = explode(table, next((rule.by for rule in rules if rule.by), "class_label"))
-    result = table.drop(columns=["clean", "reason"], errors="ignore").copy()
+    ours = tuple(f"_{name}" for name in LIMIT_COLUMNS)
+    stale = [name for name in table.columns if name in VERDICT_COLUMNS or str(name).endswith(ours)]
+    result = table.drop(columns=stale)
     reasons = []
-    for rule, known in zip(rules, given, strict=True):
+    for place, (rule, known) in enumerate(zip(rules, given, strict=True)):
         verdict = _judge(table, rule, multi, min_group, known)
-        several = len(rules) > 1
-        prefix = f"{rule.column}_" if several else ""
-        for name in ("lower_limit", "upper_limit", "group_size"):
-            result[prefix + name] = verdict[name].to_numpy()
         reason = verdict["reason"]
-        reasons.append((rule.column + " " + reason).where(reason != "", "") if several else reason)
-    joined = ["; ".join(filter(None, row)) for row in zip(*reasons, strict=True)]
+        prefix = ""
+        if len(rules) > 1:
+            earlier = sum(other.column == rule.column for other in rules[:place])
+            prefix = f"{rule.column}_{earlier + 1}_" if earlier else f"{rule.column}_"
+            reason = (rule.column + " " + reason).where(reason != "", "")
+        for name in LIMIT_COLUMNS:
+            result[prefix + name] = verdict[name].to_numpy()
+        reasons.append(reason)
+    # A cell that fails two rules of one column on the same side says so once.
+    joined = ["; ".join(dict.fromkeys(filter(None, row))) for row in zip(*reasons, strict=True)]
     result["reason"] = pd.Series(joined, index=result.index, dtype="str")
     result["clean"] = result["reason"] == ""
     return result
@@ -210,8 +231,14 @@ def clean(
 def explode(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """A row for each class of each cell; `image_class_label` keeps the classes together."""
     text = class_text(_column(table, by))
-    parts = table.assign(**{"image_class_label": text, by: text.str.split(SEPARATOR)})
+    classes = text.map(_classes, na_action="ignore")
+    parts = table.assign(**{"image_class_label": text, by: classes})
     return parts.explode(by, ignore_index=True).astype({by: "str"})
+
+
+def _classes(text: str) -> list[str]:
+    """The classes of a label, each once, in the order of their names."""
+    return sorted({name for name in text.split(SEPARATOR) if name})
 
 
 def _judge(
@@ -228,10 +255,10 @@ def _judge(
         if limits is None:
             limits = _limits(lambda: [(groups, values)], rule)
         by_group = limits.set_index(rule.by or _EVERYTHING)
-        for name in ("lower_limit", "upper_limit", "group_size"):
+        for name in LIMIT_COLUMNS:
             verdict[name] = groups.map(by_group[name]).astype("float64")
         verdict["group_size"] = verdict["group_size"].fillna(0).astype("int64")
-    number = values.astype("float64")
+    number = _finite(values)
     reason = pd.Series("", index=table.index, dtype="str")
     reason[number < verdict["lower_limit"]] = "low"
     reason[number > verdict["upper_limit"]] = "high"
@@ -252,14 +279,23 @@ _EVERYTHING = "group"
 def _part(table: pd.DataFrame, rule: Rule, multi: Multi) -> Part:
     """The group and the value of each row; no group for those that belong to none."""
     values = _column(table, rule.column)
-    if not pd.api.types.is_numeric_dtype(values):
+    if not pd.api.types.is_numeric_dtype(values) and values.notna().any():
         raise ValueError(f"column {rule.column}: holds {values.dtype}; expected numbers")
+    values = _finite(values)
     if rule.kind == "value" or rule.by is None:
         return pd.Series("all", index=table.index, dtype="str"), values
     groups = class_text(_column(table, rule.by))
     if multi == "skip":
         groups = groups.mask(groups.str.contains(SEPARATOR, regex=False, na=False))
-    return groups, values
+    elif multi == "own":
+        groups = groups.map(lambda text: SEPARATOR.join(_classes(text)), na_action="ignore")
+    return groups.astype("str"), values
+
+
+def _finite(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The values as numbers; what is infinite was not measured."""
+    numbers = values.astype("float64")
+    return numbers.mask(np.isinf(numbers))
 
 
 def _limits(parts: Any, rule: Rule) -> pd.DataFrame:
@@ -295,18 +331,6 @@ def _text_columns(rules: Sequence[Rule]) -> tuple[str, ...]:
     return ("image_id", "class_label", *(rule.by for rule in rules if rule.by))
 
 
-def rule_limits(
-    tables: Sequence[Table], rules: Sequence[Rule], multi: Multi
-) -> list[pd.DataFrame | None]:
-    """The limits of each percentile rule over all parts; None for rules of values."""
-    return [
-        percentile_limits(tables, rule.by, rule.column, rule.lower, rule.upper, multi)
-        if rule.kind == "percentile"
-        else None
-        for rule in rules
-    ]
-
-
 def clean_to(
     inputs: Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
@@ -337,38 +361,76 @@ def clean_to(
         ValueError, OSError, ImportError: as `clean` and `read_table`; the output is an input; a
             mark names no cell of the inputs.
     """
-    target, images = Path(output), image_table_path(output)
+    target = Path(output)
     if target.resolve() in [Path(path).resolve() for path in inputs]:
         raise ValueError(f"{target}: is an input; choose another name for the output")
-    if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} exists; overwrite (--overwrite) to replace it")
+    images = _image_tables(inputs, target)
+    there = [path for path in (target, images and image_table_path(target)) if path]
+    for path in there if not overwrite else []:
+        if path.exists():
+            raise FileExistsError(f"{path} exists; overwrite (--overwrite) to replace it")
     limits = _rule_limits(inputs, rules, multi)
     counts = []
     marks = None if overrides is None else read_marks(overrides)
     unseen = marks
     with table_writer(target) as write:
-        for path in inputs:
-            for piece in read_batches(path, text=_text_columns(rules)):
-                cleaned = clean(piece, multi=multi, min_group=min_group, rules=rules, limits=limits)
-                if marks is not None and unseen is not None:
-                    cleaned = apply_overrides(cleaned, marks)
-                    unseen = unknown_marks(cleaned, unseen)
-                write(rename_columns(cleaned, columns, keep=("clean", "reason")))
-                keys = [key for key in ("class_label", "reason") if key in cleaned]
-                counts.append(cleaned.groupby(keys, dropna=False).size().rename("cells"))
+        for piece in _alike(inputs, _text_columns(rules)):
+            cleaned = clean(piece, multi=multi, min_group=min_group, rules=rules, limits=limits)
+            if marks is not None and unseen is not None:
+                cleaned = apply_overrides(cleaned, marks)
+                unseen = unknown_marks(cleaned, unseen)
+            write(rename_columns(cleaned, columns, keep=("clean", "reason")))
+            keys = [key for key in ("class_label", "reason") if key in cleaned]
+            counts.append(cleaned.groupby(keys, dropna=False).size().rename("cells"))
         if unseen is not None and len(unseen):
             first = unseen.iloc[0]
             raise ValueError(
                 f"overrides: {len(unseen)} marks name no cell of the tables; the first is "
                 f"cell {first['label']} of image {first['image_id']}"
             )
-    tables = [image_table_path(path) for path in inputs]
-    if all(table.exists() for table in tables):
-        joined = pd.concat([read_table(table) for table in tables], ignore_index=True)
-        write_table(joined, images)
+    if images:
+        _join_as_they_are(images, image_table_path(target))
     found = pd.concat([count.reset_index() for count in counts], ignore_index=True)
     keys = [key for key in ("class_label", "reason") if key in found]
     return found.groupby(keys, dropna=False)["cells"].sum().reset_index()
+
+
+def _alike(
+    inputs: Sequence[str | os.PathLike[str]], text: tuple[str, ...]
+) -> Iterator[pd.DataFrame]:
+    """The pieces of all inputs, with the columns of the first in its order.
+
+    Raises:
+        ValueError: an input has other columns.
+    """
+    first: list[str] | None = None
+    for path in inputs:
+        for piece in read_batches(path, text=text):
+            first = list(piece.columns) if first is None else first
+            if set(piece.columns) != set(first):
+                other = sorted(set(piece.columns) ^ set(first))
+                raise ValueError(
+                    f"{os.fspath(path)}: differs from {os.fspath(inputs[0])} in the columns "
+                    f"{', '.join(map(str, other))}; parts of one table have the same"
+                )
+            yield piece[first]
+
+
+def _image_tables(inputs: Sequence[str | os.PathLike[str]], output: Path) -> list[Path]:
+    """The image tables that go along; none where the output's would be an input's own."""
+    tables = [image_table_path(path) for path in inputs]
+    if image_table_path(output) in tables:
+        return []
+    missing = [table for table in tables if not table.exists()]
+    if missing and len(missing) < len(tables):
+        warnings.warn(f"{missing[0]}: not found, so no image table is written", stacklevel=3)
+    return [] if missing else tables
+
+
+def _join_as_they_are(tables: Sequence[Path], output: Path) -> None:
+    """The rows of all, every field as it stands."""
+    rows = [pd.read_csv(table, dtype=str, keep_default_na=False) for table in tables]
+    write_table(pd.concat(rows, ignore_index=True).fillna(""), output)
 
 
 def _rule_limits(

@@ -32,6 +32,9 @@ FIELDS = [
     ("10", "vesicles"),
 ]
 
+#: A file that says that a folder may be removed.
+MARK = ".cellsieve-demo"
+
 #: Segmentations come in all of these.
 MASK_TYPES = [np.uint16, np.int32, np.int64]
 
@@ -87,7 +90,11 @@ def demo(folder: str | os.PathLike[str] = "cellsieve-demo", *, overwrite: bool =
     if folder.exists() and any(folder.iterdir()):
         if not overwrite:
             raise FileExistsError(f"{folder} exists; --overwrite removes it and makes it anew")
+        if not (folder / MARK).exists():
+            raise FileExistsError(f"{folder} was not made by the demo; it is not removed")
         shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
     print(f"Making a small data set in {folder} ...")
     images = make_demo_set(folder)
     print(f"  {images}")

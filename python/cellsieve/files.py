@@ -29,8 +29,9 @@ def read_image(
     Args:
         path: .png (8 or 16 bits; gray, RGB, either with alpha, palette, interlaced), .npy or .npz
             (two dimensions; `arr_0` or the only array), .tif or .tiff (needs the extra `tiff`).
-        channel: "red", "green", "blue" or "alpha" of a colour image; the number of a channel of a
-            TIFF file that has a channel axis. A gray image gives its only channel under any name.
+        channel: "red", "green", "blue" or "alpha" of a colour image; the number of a channel
+            (from 0, as a number or as text) of a TIFF file that has a channel axis. A gray image
+            gives its only channel under any name.
         max_pixels: files that declare more are refused before memory is taken for them.
 
     Returns:
@@ -52,9 +53,8 @@ def read_image(
                 "expected uint8, uint16 or float32"
             )
         return native(image)
-    if isinstance(channel, int):
-        raise ValueError(f"{os.fspath(path)}: channels go by name here, not by number ({channel})")
-    return _core.read_image(os.fspath(path), channel, _pixels(max_pixels))
+    name = None if channel is None else str(channel)
+    return _core.read_image(os.fspath(path), name, _pixels(max_pixels))
 
 
 def read_mask(path: FilePath, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
@@ -74,9 +74,27 @@ def read_mask(path: FilePath, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
         ValueError: the file is damaged, not what its extension says, not of an integer type, too
             large, or holds a negative id.
     """
-    if is_tiff(path):
-        return native(_integer_labels(_select(_read_tiff(path, max_pixels), path, None), path))
-    return _core.read_mask(os.fspath(path), _pixels(max_pixels))
+    mask, _ = mask_and_capacity(path, max_pixels)
+    return mask
+
+
+def mask_and_capacity(path: FilePath, max_pixels: int) -> tuple[NDArray[Any], int]:
+    """A label image as from `read_mask`, and the largest id that its file's type can hold."""
+    if not is_tiff(path):
+        return _core.read_mask(os.fspath(path), _pixels(max_pixels))
+    mask = _select(_read_tiff(path, max_pixels), path, None)
+    if mask.dtype.kind not in "iu" or mask.dtype == np.int8:
+        raise ValueError(
+            f"{os.fspath(path)}: dtype {mask.dtype} is not supported; expected an integer label "
+            "image: uint8 to uint64, int16 to int64"
+        )
+    lowest, highest = int(mask.min(initial=0)), int(mask.max(initial=0))
+    if lowest < 0:
+        raise ValueError(
+            f"{os.fspath(path)}: found the label {lowest}; labels are 0 (outside) or 1 to 2^63 - 1"
+        )
+    narrow = np.ascontiguousarray(mask, dtype=np.min_scalar_type(highest))
+    return narrow, int(np.iinfo(mask.dtype).max)
 
 
 def write_png(path: FilePath, image: NDArray[Any]) -> None:
@@ -143,19 +161,11 @@ def _select(
         )
     count = image.shape[axes.index(rest)]
     number = names.index(channel) if channel in names else channel
+    if isinstance(number, str) and number.isdecimal():
+        number = int(number)  # as a command line has it
     if not isinstance(number, int) or not 0 <= number < count:
         raise ValueError(
             f"{os.fspath(path)}: has {count} channels; found no channel {channel!r} among them"
         )
     plane: NDArray[Any] = image.take(number, axis=axes.index(rest))
     return plane
-
-
-def _integer_labels(mask: NDArray[Any], path: FilePath) -> NDArray[Any]:
-    """Refuses masks that are not label images."""
-    if mask.dtype.kind not in "iu" or mask.dtype == np.int8:
-        raise ValueError(
-            f"{os.fspath(path)}: dtype {mask.dtype} is not supported; expected an integer label "
-            "image: uint8 to uint64, int16 to int64"
-        )
-    return mask

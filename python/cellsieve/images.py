@@ -81,6 +81,12 @@ class ImageSet:
         for image_id, _, path in _find(masks, "mask"):
             found_masks.setdefault(image_id, []).append(path)
 
+        if "mask" in channels:
+            example = next(iter(channels["mask"].values()))[0]
+            raise ValueError(
+                f"image pattern {images!r}: fits {example}, as a channel named mask; masks are "
+                "what the other pattern says, so narrow this one or move such files"
+            )
         files = {MASK: found_masks, **{PATH + name: channels[name] for name in sorted(channels)}}
         ids = sorted(set().union(*files.values()))
         table = pd.DataFrame({"image_id": pd.Series(ids, dtype="str")})
@@ -88,34 +94,27 @@ class ImageSet:
         for column, paths in files.items():
             first = [paths[image_id][0] if image_id in paths else None for image_id in ids]
             table[column] = pd.Series(first, dtype="str")
-        table["problem"] = pd.Series(
-            [
-                next(
-                    (
-                        f"{len(paths[image_id])} files fit one pattern: "
-                        + ", ".join(sorted(paths[image_id])[:3])
-                        for paths in files.values()
-                        if len(paths.get(image_id, ())) > 1
-                    ),
-                    None,
-                )
-                for image_id in ids
-            ],
-            dtype="str",
-        )
+        problems = [
+            _problem([paths.get(image_id, []) for paths in files.values()]) for image_id in ids
+        ]
+        table["problem"] = pd.Series(problems, dtype="str")
         return cls._with_labels(table, labels)
 
     @classmethod
-    def from_table(cls, frame: pd.DataFrame) -> "ImageSet":
+    def from_table(cls, frame: pd.DataFrame | str | os.PathLike[str]) -> "ImageSet":
         """A table made by hand or by another program, or the image table of an earlier run.
 
         Args:
-            frame: the columns `image_id`, `path_mask` and at least one `path_<channel>`, and
-                `class_label` if there are labels. Paths are taken as they are.
+            frame: a table or the file of one, with the columns `image_id`, `path_mask` and at
+                least one `path_<channel>`, and `class_label` if there are labels. Paths are taken
+                as they are.
 
         Raises:
+            OSError: the file can't be read.
             ValueError: a column is missing.
         """
+        if not isinstance(frame, pd.DataFrame):
+            frame = read_table(frame)
         frame = frame.reset_index(drop=True)
         paths = [name for name in frame.columns if str(name).startswith(PATH)]
         missing = [name for name in ("image_id", MASK) if name not in frame.columns]
@@ -196,23 +195,22 @@ class ImageSet:
 
 
 def class_text(labels: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Class labels as text, the same whether they come as 3, 3.0 or "3"; missing stays missing.
+    """Class labels as text, the same whether they come as 3, 3.0, "3" or "3.0".
 
-    A column of ints with a gap becomes float on its way through a CSV file; a verdict must not
-    change by that.
+    A column of ints with a gap becomes floating-point on its way through a CSV file; a verdict must
+    not change by that. Several classes stay joined by "|", each without spaces around it; a line
+    break within becomes a space; missing stays missing.
     """
-    if pd.api.types.is_numeric_dtype(labels) and not pd.api.types.is_bool_dtype(labels):
-        whole = labels.dropna()
-        if (whole == whole.round()).all():
-            labels = labels.astype("Int64")
-    text = labels.astype("str").str.strip()
+    text = labels.astype("str").str.replace(r"\s+", " ", regex=True).str.strip()
+    text = text.str.replace(r" ?\| ?", "|", regex=True)
+    text = text.str.replace(r"(^|(?<=\|))(-?\d+)\.0+(?=\||$)", r"\2", regex=True)
     return text.mask(labels.isna() | (text == ""))
 
 
 def _find(pattern: str, what: str) -> Iterable[tuple[str, str, str]]:
     """The id, channel and path of every file that fits, in the order of their names."""
     folder, name = os.path.split(pattern)
-    if "{id}" not in name or "{" in folder:
+    if "{id}" not in name or "{id}" in folder or "{channel}" in folder:
         raise ValueError(
             f"{what} pattern {pattern!r}: expected {{id}} in the file's name, as "
             "'folder/{id}_{channel}.png'"
@@ -228,4 +226,20 @@ def _find(pattern: str, what: str) -> Iterable[tuple[str, str, str]]:
     base = Path(folder).absolute()
     for match in matches:
         channel = match.groupdict().get("channel") or "image"
-        yield match["id"], channel, str(base / match.string)
+        yield _printable(match["id"]), channel, _printable(str(base / match.string))
+
+
+def _printable(name: str) -> str:
+    """A file's name as tables can hold it: what is no text, and line breaks, spelled out."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return re.sub(r"[\x00-\x1f\x7f]", lambda match: repr(match[0])[1:-1], text)
+
+
+def _problem(found: list[list[str]]) -> str | None:
+    """Why the files of one image can't be used; `found` has a list for each channel."""
+    for paths in found:
+        if len(paths) > 1:
+            return f"{len(paths)} files fit one pattern: {', '.join(sorted(paths)[:3])}"
+        if paths and "\\" in paths[0] and not Path(paths[0]).exists():
+            return f"a file's name holds characters that are no text: {paths[0]}"
+    return None

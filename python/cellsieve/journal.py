@@ -6,6 +6,7 @@ at any moment costs the chunks in flight and nothing else. At the end the parts 
 and the image table, in the order of the images: how the work was cut leaves no trace.
 """
 
+import glob
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,9 +14,14 @@ from concurrent.futures import Executor
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
 
 from cellsieve.parallel import run
 from cellsieve.tables import (
@@ -78,13 +84,30 @@ class Journal:
                 f"{left[0]} exists; resume (--resume) to keep what is finished and go on, or "
                 "overwrite (--overwrite) to begin anew"
             )
-        if overwrite:
-            self.output.unlink(missing_ok=True)
-            self.image_table.unlink(missing_ok=True)
-            shutil.rmtree(self.parts, ignore_errors=True)
-        self.parts.mkdir(parents=True, exist_ok=True)
+        self.overwrite = overwrite
         # The images of each part that is there. A later part replaces an earlier one's images.
         self.images: dict[int, pd.DataFrame] = {}
+
+    def __enter__(self) -> "Journal":
+        """Keeps other runs out, and reads what an earlier one has left."""
+        self.parts.mkdir(parents=True, exist_ok=True)
+        self._lock = _only_run(self.parts / "lock", self.output)
+        try:
+            self._open()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _open(self) -> None:
+        for path in self.output.parent.glob(f".{glob.escape(self.output.name)}*.tmp"):
+            # What a killed run was writing or removing.
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if self.overwrite:
+            self.output.unlink(missing_ok=True)
+            self.image_table.unlink(missing_ok=True)
+            for path in [*self.parts.glob("*.images.csv"), *self.parts.glob("*.cells.csv")]:
+                path.unlink()
         for path in sorted(self.parts.glob("*.images.csv")):
             part = int(path.name.split(".")[0])
             self._check_columns(
@@ -94,25 +117,22 @@ class Journal:
         if self.output.exists() and self.image_table.exists() and self._is_table():
             self._take_apart()
 
-    def __enter__(self) -> "Journal":
-        """The journal; a `with` block removes its folder where nothing was kept in it."""
-        return self
-
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leaves no empty folder behind."""
-        if self.parts.exists() and not any(self.parts.iterdir()):
-            self.parts.rmdir()
+        """Leaves no empty folder behind, and lets other runs in."""
+        if self.parts.exists() and not any(self.parts.glob("*.images.csv")):
+            self._remove_parts()
+        self._lock.close()
 
     def finished(self) -> pd.DataFrame:
         """The rows of the image table that are there, one an image, with the number of its part."""
         rows = [table.assign(part=part) for part, table in sorted(self.images.items())]
         if not rows:
-            return pd.DataFrame(columns=["image_id", "part"])
+            return typed(pd.DataFrame(), {"image_id": "str", **self.image_columns, "part": "int64"})
         return pd.concat(rows, ignore_index=True).drop_duplicates("image_id", keep="last")
 
     def add(self, cells: pd.DataFrame, images: pd.DataFrame) -> None:
@@ -157,16 +177,30 @@ class Journal:
             columns: names of the output's columns.
         """
         empty = typed(pd.DataFrame(), self.cell_columns)
+        written = 0
         with table_writer(self.output) as write:
             write(rename_columns(empty, columns))
             for cells in self.cells_in_order(images):
                 write(rename_columns(cells, columns))
+                written += len(cells)
+            expected = int(images.loc[images["part"].notna(), "cells"].sum())
+            if written != expected:
+                raise ValueError(
+                    f"{self.parts}: holds {written} cells, but {expected} were found; something "
+                    "else has changed this folder, so begin anew (--overwrite)"
+                )
         self.close(images)
 
     def close(self, images: pd.DataFrame) -> None:
         """Writes the image table and removes the parts; the output is there."""
         write_table(images.drop(columns="part"), self.image_table)
-        shutil.rmtree(self.parts)
+        self._remove_parts()
+
+    def _remove_parts(self) -> None:
+        """In one step as others see it: a kill on the way leaves nothing to stumble over."""
+        gone = self.parts.with_name(f".{self.parts.name}.{os.getpid()}.tmp")
+        self.parts.rename(gone)
+        shutil.rmtree(gone)
 
     def cells_in_order(self, images: pd.DataFrame) -> Iterator[pd.DataFrame]:
         """The cells of these images (see `publish`) in their order, some images at a time."""
@@ -218,6 +252,26 @@ class Journal:
     @staticmethod
     def _text(columns: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(name for name, kind in columns.items() if kind == "str")
+
+
+def _only_run(path: Path, output: Path) -> IO[str]:
+    """A lock that ends with the process, however it ends.
+
+    Raises:
+        FileExistsError: another run holds it.
+    """
+    file = path.open("w")
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise FileExistsError(
+                f"{output}: another run is writing it; wait for its end"
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+    return file
 
 
 def _whole_images(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -150,6 +150,10 @@ def _stored_dtype(path: Path, mask: NDArray[Any]) -> np.dtype[Any]:
             name = "arr_0.npy" if "arr_0.npy" in names else names[0]
             with archive.open(name) as file:
                 return _header_dtype(file)
+    if is_tiff(path):
+        with require("tifffile", "tiff", "reading .tif").TiffFile(path) as tiff:
+            stored: np.dtype[Any] = np.dtype(tiff.series[0].dtype)
+            return stored
     return mask.dtype
 
 

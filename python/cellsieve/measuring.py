@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from cellsieve import _core
+from cellsieve._extras import require
 from cellsieve.cells import Convention, Settings, cell_table, measured_file
-from cellsieve.files import MAX_PIXELS
+from cellsieve.files import MAX_PIXELS, is_tiff
 from cellsieve.images import MASK, PATH, ImageSet
 from cellsieve.journal import Journal
 from cellsieve.parallel import chunks, default_jobs, run
@@ -75,8 +76,8 @@ def measure_images(
         `convention`, `height`, `width`, `threshold`, `background_area`, `cells`, and
 
         - `status`: "measured"; "no_background": measured, but no pixel has label 0, so there is no
-          threshold; "no_mask", "no_image": there is no such file; "duplicate": its id is not its
-          own; "failed"
+          threshold; "no_mask", "no_image": there is no such file; "unusable": its id or its label
+          is not the only one, or its file has a name that is no text; "failed"
         - `error`: why it was not measured
         - `warning`: what looked wrong although it was
 
@@ -88,6 +89,7 @@ def measure_images(
         UserWarning: some images were not measured (unless `return_images`).
     """
     settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
+    _check(images, channel)
     work = chunks(tasks(images, channel), jobs or default_jobs())
     task = partial(measure_chunk, settings=settings)
     results = dict(
@@ -150,6 +152,7 @@ def measure_to(
         ValueError, OSError, ImportError: as `measure_images`, or the output can't be written.
     """
     settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
+    _check(images, channel)
     todo = tasks(images, channel)
     check_table(output)
     rename_columns(pd.DataFrame(columns=list(settings.columns)), columns)
@@ -174,6 +177,15 @@ def measure_to(
         table = image_table(images, finished, settings)
         journal.publish(table, columns)
     return table.drop(columns="part")
+
+
+def _check(images: ImageSet, channel: str) -> None:
+    """What no image could be measured without, said once and before anything is done."""
+    if not isinstance(images, ImageSet):
+        raise TypeError(f"images: found {type(images).__name__}; expected an ImageSet")
+    for column in (MASK, _path_column(images, channel)):
+        if any(is_tiff(path) for path in images.table[column].dropna()):
+            require("tifffile", "tiff", "reading .tif")
 
 
 class Task(NamedTuple):
@@ -214,7 +226,7 @@ def _unusable(images: ImageSet, channel: str) -> pd.DataFrame:
     for rows, status, error in (
         (table[_path_column(images, channel)].isna(), "no_image", f"no image of channel {channel}"),
         (table[MASK].isna(), "no_mask", "no mask for this image"),
-        (table["problem"].notna(), "duplicate", table["problem"]),
+        (table["problem"].notna(), "unusable", table["problem"]),
     ):
         found.loc[rows, "status"] = status
         found.loc[rows, "error"] = error
@@ -273,7 +285,7 @@ def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) ->
     table["convention"] = settings.convention
     known = [name for name in (*OUTCOME_COLUMNS, "part") if name in outcomes]
     table = table.merge(outcomes[known], on="image_id", how="left", validate="many_to_one")
-    unusable = _unusable(images, settings.channel or "")
+    unusable = _unusable(images, str(settings.channel))
     for name in ("status", "error"):
         table[name] = unusable[name].fillna(table[name]).astype("str")
     return table
@@ -291,7 +303,7 @@ def _done(finished: pd.DataFrame, images: ImageSet, settings: Settings) -> set[s
         same &= finished["quantile"].isna() & (finished["threshold"] == settings.threshold)
     now = images.table.drop_duplicates("image_id").set_index("image_id")
     now = now.reindex(finished["image_id"])
-    for column in ("class_label", MASK, _path_column(images, settings.channel or "")):
+    for column in ("class_label", MASK, _path_column(images, str(settings.channel))):
         before = finished[column] if column in finished else pd.Series(index=finished.index)
         left, right = before.fillna("").to_numpy(str), now[column].fillna("").to_numpy(str)
         same &= left == right

@@ -47,6 +47,8 @@ def run(
     At most twice as many chunks as workers are in flight, so memory does not grow with the work.
     On an interrupt, what has not begun is cancelled.
     """
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs: found {jobs}; expected at least 1")
     workers = jobs or default_jobs()
     with ExitStack() as stack:
         pool = executor or stack.enter_context(ThreadPoolExecutor(workers))

@@ -53,13 +53,24 @@ def read_table(
         ValueError: another extension, or a file that is not such a table.
     """
     check_table(path)
-    if table_format(path) == ".parquet":
-        table: pd.DataFrame = pd.read_parquet(path)
-        return table
-    try:
+    with _named(path):
+        if table_format(path) == ".parquet":
+            table: pd.DataFrame = pd.read_parquet(path)
+            return table
         return read_csv(path, text=text)
+
+
+@contextmanager
+def _named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What a reader finds wrong with a file, with the file's name."""
+    try:
+        yield
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{os.fspath(path)}: not a CSV table: {error}") from error
+    except ValueError as error:  # pyarrow's errors are such
+        if table_format(path) != ".parquet" or os.fspath(path) in str(error):
+            raise
+        raise ValueError(f"{os.fspath(path)}: not a Parquet table: {error}") from error
 
 
 def read_csv(path: str | os.PathLike[str], *, text: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -81,15 +92,50 @@ def _csv_settings(path: str | os.PathLike[str], text: tuple[str, ...]) -> dict[s
 def read_batches(
     path: str | os.PathLike[str], *, text: tuple[str, ...] = ("image_id", "class_label")
 ) -> Iterator[pd.DataFrame]:
-    """The same table as from `read_table`, some rows at a time."""
-    if table_format(path) == ".parquet":
-        parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(ROWS):
-                yield batch.to_pandas()
-    else:
-        with pd.read_csv(path, chunksize=ROWS, **_csv_settings(path, text)) as reader:
+    """The same table as from `read_table`, some rows at a time; at least one piece, perhaps empty.
+
+    All pieces have the same types: a CSV file is read twice, the first time to find them.
+    """
+    check_table(path)
+    with _named(path):
+        if table_format(path) == ".parquet":
+            yield from _parquet_batches(path)
+            return
+        settings = _csv_settings(path, text)
+        seen: dict[str, set[str]] = {}
+        with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
+            for piece in reader:
+                for name in piece.columns:
+                    seen.setdefault(name, set()).add(_kind(piece[name]))
+        settings["dtype"] = {name: _common(kinds) for name, kinds in seen.items()} | dict.fromkeys(
+            settings["dtype"], "str"
+        )
+        with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
             yield from reader
+
+
+def _parquet_batches(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
+    parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
+    with parquet.ParquetFile(path) as file:
+        if file.metadata.num_rows == 0:
+            yield file.read().to_pandas()
+        for batch in file.iter_batches(ROWS):
+            yield batch.to_pandas()
+
+
+def _kind(column: "pd.Series[Any]") -> str:
+    """The type that pandas saw in a piece of a column."""
+    if column.isna().all():
+        return "missing"
+    return {"i": "int64", "f": "float64", "b": "bool"}.get(column.dtype.kind, "str")
+
+
+def _common(kinds: set[str]) -> str:
+    """The type that holds all pieces, as pandas would have chosen for the whole column."""
+    for kind in ("int64", "bool"):
+        if kinds == {kind}:
+            return kind
+    return "float64" if kinds <= {"int64", "float64", "missing"} else "str"
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -172,6 +218,7 @@ def _parquet_writer(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary name beside `path` that becomes `path` at the end, or vanishes on an error."""
     target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         yield temporary

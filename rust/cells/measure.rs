@@ -48,12 +48,12 @@ pub struct Measurement {
 ///
 /// `clip` is the largest id that the file of the mask could hold. Where it is 255 or 65,535, is
 /// taken, and lies in several pieces, ids above it may have been clipped to it. A mask whose only
-/// id lies in several pieces may be a foreground mask rather than a label image. Either is named
-/// as `suspect`.
+/// id is that, or lies in several pieces, may be a foreground mask rather than a label image.
+/// Either is named as `suspect`.
 ///
 /// # Errors
-/// As [`scan`]; a NaN pixel; a quantile outside 0 to 1; a floating-point image where the
-/// convention is the notebook's.
+/// As [`scan`]; a NaN pixel; infinite pixels that leave the quantile without a value; a quantile
+/// outside 0 to 1; a floating-point image where the convention is the notebook's.
 pub fn measure<L: Label, P: Pixel>(
     labels: &[L],
     image: &[P],
@@ -78,7 +78,9 @@ pub fn measure<L: Label, P: Pixel>(
     let Scan { outline, mut background, background_area } = scan(labels, image, columns)?;
     let mut regions = outline.regions.clone();
     if P::any_nan(image) {
-        return Err(Error::Value("image: found NaN pixels; they have no rank against a threshold".into()));
+        return Err(Error::Value(
+            "the image holds NaN (pixels that are not a number); fill or mend them first".into(),
+        ));
     }
     if convention == Convention::Notebook {
         background.add_zeros(image.len() as u64 - background_area);
@@ -87,10 +89,12 @@ pub fn measure<L: Label, P: Pixel>(
         Threshold::Fixed(value) => value,
         Threshold::Quantile(q) => background.quantile(q),
     };
-
-    let suspect = suspect(&regions, clip)
-        .map(|region| Pieces { label: regions[region].label, pieces: pieces(&outline.runs, region as u32) });
-    let suspect = suspect.filter(|found| found.pieces > 1);
+    if threshold.is_nan() && background_area > 0 {
+        return Err(Error::Value(
+            "the image holds infinite pixels, so its background has no quantile".into(),
+        ));
+    }
+    let suspect = suspect(&outline, clip);
 
     if convention == Convention::Notebook {
         regions.iter_mut().for_each(make_inclusive);
@@ -122,9 +126,14 @@ fn make_inclusive(region: &mut Region) {
     region.area = 0;
 }
 
-/// The region that may stand for many cells, by its id alone.
-fn suspect(regions: &[Region], clip: u64) -> Option<usize> {
+/// The region that may stand for many cells.
+fn suspect(Outline { regions, runs }: &Outline, clip: u64) -> Option<Pieces> {
     let (place, region) = regions.iter().enumerate().max_by_key(|(_, region)| region.label)?;
-    let clipped = matches!(clip, 0xFF | 0xFFFF) && region.label == clip as i64;
-    (clipped || regions.len() == 1).then_some(place)
+    let largest = matches!(clip, 0xFF | 0xFFFF) && region.label == clip as i64;
+    let alone = regions.len() == 1;
+    if !(largest || alone) {
+        return None;
+    }
+    let pieces = pieces(runs, place as u32);
+    (pieces > 1 || (largest && alone)).then_some(Pieces { label: region.label, pieces })
 }

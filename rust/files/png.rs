@@ -23,6 +23,12 @@ fn damaged(error: png::DecodingError) -> Error {
         png::DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Error::Value("the PNG file is truncated".into())
         }
+        png::DecodingError::LimitsExceeded => {
+            Error::Value("declares more pixels than can be read; max_pixels can't help".into())
+        }
+        error if error.to_string().contains("CRC") => {
+            Error::Value("the PNG file is damaged: a checksum does not match".into())
+        }
         error => Error::Value(format!("not a readable PNG file: {error}")),
     }
 }

@@ -53,9 +53,11 @@ impl Measurement {
             }),
             warning: measured.suspect.map(|found| {
                 format!(
-                    "mask: label {} lies in {} separate pieces: ids may have been clipped to it, \
+                    "mask: label {} lies in {} separate {}: ids may have been clipped to it, \
                      or this is a foreground mask and not a label image",
-                    found.label, found.pieces
+                    found.label,
+                    found.pieces,
+                    if found.pieces == 1 { "piece" } else { "pieces" }
                 )
             }),
         }
@@ -98,7 +100,8 @@ fn capacity<L: Label>(_labels: &[L]) -> u64 {
 
 /// Measures every cell of one image.
 #[pyfunction]
-#[pyo3(signature = (mask, image, quantile, threshold, convention, rle=false))]
+#[pyo3(signature = (mask, image, quantile, threshold, convention, rle=false, clip=None))]
+#[allow(clippy::too_many_arguments)]
 pub fn measure(
     py: Python<'_>,
     mask: &Bound<'_, PyUntypedArray>,
@@ -107,12 +110,13 @@ pub fn measure(
     threshold: Option<f64>,
     convention: &str,
     rle: bool,
+    clip: Option<u64>,
 ) -> PyResult<Measurement> {
     let (threshold, convention) = rule(quantile, threshold, convention)?;
     let shape = shape2("mask", mask)?;
     same_shape(shape2("image", image)?, shape)?;
     with_labels!("mask", mask, |labels| with_pixels!("image", image, |pixels| {
-        let clip = capacity(labels);
+        let clip = clip.unwrap_or(capacity(labels));
         let (measured, encodings) = py.detach(|| {
             let measured = cells::measure(labels, pixels, shape.1, threshold, convention, clip)?;
             let encodings = rle.then(|| encodings(&measured.outline, shape));

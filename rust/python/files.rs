@@ -102,18 +102,21 @@ pub fn read_image<'py>(
     })
 }
 
-/// Reads a label image, in the narrowest unsigned type that holds its ids.
+/// Reads a label image, in the narrowest unsigned type that holds its ids; and the largest id that
+/// the file's type can hold.
 #[pyfunction]
 #[pyo3(signature = (path, max_pixels))]
-pub fn read_mask(py: Python<'_>, path: PathBuf, max_pixels: u32) -> PyResult<Bound<'_, PyAny>> {
-    let Mask { rows, columns, labels, .. } = py.detach(|| files::read_mask(&path, max_pixels.into()))?;
+pub fn read_mask(py: Python<'_>, path: PathBuf, max_pixels: u32) -> PyResult<(Bound<'_, PyAny>, u64)> {
+    let Mask { rows, columns, labels, capacity } =
+        py.detach(|| files::read_mask(&path, max_pixels.into()))?;
     let shape = [rows, columns];
-    Ok(match labels {
+    let array = match labels {
         Labels::U8(ids) => ids.into_pyarray(py).reshape(shape)?.into_any(),
         Labels::U16(ids) => ids.into_pyarray(py).reshape(shape)?.into_any(),
         Labels::U32(ids) => ids.into_pyarray(py).reshape(shape)?.into_any(),
         Labels::U64(ids) => ids.into_pyarray(py).reshape(shape)?.into_any(),
-    })
+    };
+    Ok((array, capacity))
 }
 
 /// Writes an image of shape (rows, columns) or (rows, columns, channels).

@@ -109,7 +109,8 @@ def _add_measure(commands: Any) -> None:
         "--columns",
         choices=("cellsieve", "skimage", "cellprofiler", "notebook"),
         default="cellsieve",
-        help="names of the output's columns; other commands read 'cellsieve' (the default)",
+        help="names of the output's columns; other commands, and --resume once it is finished, "
+        "read 'cellsieve' (the default)",
     )
     command.add_argument(
         "--jobs", type=positive, metavar="N", help="threads (default: as many as processors)"
@@ -140,13 +141,22 @@ def _add_measure(commands: Any) -> None:
 
 
 def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    """An argument that counts something."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected a positive whole number")
+    return int(text)
 
 
-positive.__name__ = "positive number"  # what argparse says was expected
+def _limit(text: str) -> float | None:
+    """An end of a band; 'none' leaves that side open."""
+    if text == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"found {text!r}; expected a number, or none for an open side"
+        ) from None
 
 
 def _measure(options: argparse.Namespace) -> int:
@@ -183,11 +193,22 @@ def _silent(*_: object) -> None:
 def _print_problems(table: pd.DataFrame, most: int = 5) -> None:
     """What went wrong, the first few of each kind."""
     for status, rows in table[~table["status"].isin(MEASURED)].groupby("status"):
-        print(f"{len(rows)} images {status}:", file=sys.stderr)
+        images = "1 image" if len(rows) == 1 else f"{len(rows)} images"
+        print(f"{images} {status}:", file=sys.stderr)
         for row in rows.head(most).itertuples():
             print(f"  {row.image_id}: {row.error}", file=sys.stderr)
         if len(rows) > most:
             print(f"  ... and {len(rows) - most} more in the image table", file=sys.stderr)
+    if {"no_mask", "no_image"} == set(table["status"]):
+        with_image, with_mask = (
+            table.loc[table["status"] == status, "image_id"].iloc[0]
+            for status in ("no_mask", "no_image")
+        )
+        print(
+            f"No image and mask share an id: images are like {with_image!r}, masks like "
+            f"{with_mask!r}; --image-pattern and --mask-pattern say what of a name is the id.",
+            file=sys.stderr,
+        )
     warned = table[table["warning"].notna()]
     for row in warned.head(most).itertuples():
         print(f"warning: {row.image_id}: {row.warning}", file=sys.stderr)
@@ -226,22 +247,23 @@ def _add_clean(commands: Any) -> None:
     )
     command.add_argument(
         "--lower",
-        type=float,
-        default=0.001,
+        type=_limit,
+        default=argparse.SUPPRESS,
         metavar="Q",
-        help="lower quantile, 0 to 1 (default: %(default)s)",
+        help="lower quantile, 0 to 1; 'none' leaves that side open (default: 0.001)",
     )
     command.add_argument(
         "--upper",
-        type=float,
-        default=0.999,
+        type=_limit,
+        default=argparse.SUPPRESS,
         metavar="Q",
-        help="upper quantile, 0 to 1 (default: %(default)s)",
+        help="upper quantile, 0 to 1; 'none' leaves that side open (default: 0.999)",
     )
     command.add_argument(
         "--values",
         action="store_true",
-        help="--lower and --upper are values of the column, not quantiles",
+        help="--lower and --upper are values of the column, not quantiles; a side that is not "
+        "given is open",
     )
     command.add_argument(
         "--rules", type=Path, metavar="TOML", help="a file of rules in place of the four above"
@@ -283,11 +305,12 @@ def _clean(options: argparse.Namespace) -> int:
     if options.rules is not None:
         rules = read_rules(options.rules)
     else:
+        lower, upper = (None, None) if options.values else (0.001, 0.999)
         rules = [
             Rule(
                 options.column,
-                options.lower,
-                options.upper,
+                getattr(options, "lower", lower),
+                getattr(options, "upper", upper),
                 by,
                 "value" if options.values else "percentile",
             )
@@ -316,4 +339,6 @@ def _clean(options: argparse.Namespace) -> int:
             print(wide.to_string())
         total, kept = counts["cells"].sum(), counts.loc[counts["reason"] == "kept", "cells"].sum()
         print(f"{kept} of {total} cells kept: {options.output}")
+        if total and set(counts["reason"]) == {"no_label"}:
+            print("No cell has a class label; --by none takes all cells as one group.")
     return 0
