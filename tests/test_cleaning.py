@@ -282,3 +282,133 @@ def test_the_image_table_goes_along(small_images, tmp_path):
     cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.1)])
     images = cs.read_table(tmp_path / "clean.images.csv")
     pd.testing.assert_frame_equal(images, cs.read_table(tmp_path / "cells.images.csv"))
+
+
+def test_exploded_limits_are_the_same_on_disk(rng, tmp_path):
+    cells = table(rng, classes=("0", "16", "0|16", "16|0|0|"))
+    expected = cs.clean(cells, multi="explode")
+    cs.write_table(cells, tmp_path / "cells.csv")
+    cs.clean_to(
+        [tmp_path / "cells.csv"],
+        tmp_path / "clean.csv",
+        [cs.Rule(lower=0.001, upper=0.999)],
+        "explode",
+    )
+    found = cs.read_table(tmp_path / "clean.csv").fillna({"reason": ""})
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    assert cs.percentile_limits(cells, multi="explode")["class_label"].tolist() == ["0", "16"]
+    assert len(expected) == len(cells) + cells["class_label"].str.contains("|", regex=False).sum()
+
+
+def test_own_groups_have_no_order():
+    labels = ["0|16", "16|0", "0| 16"] * 4
+    cells = pd.DataFrame({"class_label": labels, "fraction": np.linspace(0, 1, 12)})
+    assert (cs.clean(cells, multi="own")["group_size"] == 12).all()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["3", "3.0", "3 "], [3, 3.0, "3"], ["3|5", "3.0|5.0", " 3 | 5"], ["a\nb", "a b", "a  b"]],
+)
+def test_spellings_of_one_label_are_one_group(labels, tmp_path):
+    cells = pd.DataFrame({"class_label": labels * 4, "fraction": np.linspace(0, 1, 12)})
+    assert (cs.clean(cells, multi="own")["group_size"] == 12).all()
+    cells.to_csv(tmp_path / "cells.csv", index=False)
+    assert (cs.clean(tmp_path / "cells.csv", multi="own")["group_size"] == 12).all()
+
+
+def test_parts_with_columns_in_another_order_or_others(rng, tmp_path):
+    cells = table(rng)
+    cs.write_table(cells[:200], tmp_path / "a.csv")
+    cs.write_table(cells[200:][cells.columns[::-1]], tmp_path / "b.csv")
+    cs.clean_to(
+        [tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.1)]
+    )
+    found = cs.read_table(tmp_path / "clean.csv")
+    pd.testing.assert_frame_equal(found[cells.columns], cells, check_dtype=False)
+    cs.write_table(cells[200:].drop(columns="area"), tmp_path / "c.csv")
+    with pytest.raises(ValueError, match=r"c\.csv: differs from .*a\.csv in the columns area"):
+        cs.clean_to(
+            [tmp_path / "a.csv", tmp_path / "c.csv"], tmp_path / "x.csv", [cs.Rule(lower=0.1)]
+        )
+    assert not (tmp_path / "x.csv").exists()
+
+
+@pytest.mark.parametrize("extension", [".csv", ".parquet"])
+def test_a_column_may_change_its_looks_far_down(extension, tmp_path, monkeypatch):
+    """Types are those of the whole file, not of its first rows."""
+    monkeypatch.setattr("cellsieve.tables.ROWS", 50)
+    cells = pd.DataFrame(
+        {"class_label": "0", "fraction": np.linspace(0, 1, 200), "n": 1, "note": ""}
+    )
+    cells.loc[150, "note"] = "dead"
+    cells["n"] = cells["n"].astype("Int64").where(cells.index != 190)
+    cells.to_csv(tmp_path / "cells.csv", index=False)
+    cs.clean_to([tmp_path / "cells.csv"], tmp_path / f"clean{extension}", [cs.Rule(lower=0.1)])
+    found = cs.read_table(tmp_path / f"clean{extension}")
+    assert found["note"][150] == "dead"
+    assert found["n"].isna().sum() == 1
+    assert (found["n"].dropna() == 1).all()
+
+
+@pytest.mark.parametrize("extension", [".csv", ".parquet"])
+def test_a_table_without_cells(extension, tmp_path):
+    empty = pd.DataFrame({"image_id": [], "class_label": [], "fraction": []})
+    empty = empty.astype({"image_id": "str", "class_label": "str", "fraction": float})
+    cs.write_table(empty, tmp_path / f"cells{extension}")
+    counts = cs.clean_to(
+        [tmp_path / f"cells{extension}"], tmp_path / f"clean{extension}", [cs.Rule(lower=0.1)]
+    )
+    assert counts["cells"].sum() == 0
+    assert "reason" in cs.read_table(tmp_path / f"clean{extension}")
+
+
+def test_infinite_values_are_not_measured(rng):
+    cells = table(rng)
+    expected = cs.clean(cells.drop(index=5))
+    cells.loc[5, "fraction"] = np.inf
+    found = cs.clean(cells)
+    assert found.loc[5, "reason"] == "unmeasured"
+    assert found.drop(index=5)["reason"].tolist() == expected["reason"].tolist()
+
+
+def test_two_rules_for_one_column(rng):
+    cells = table(rng)
+    rules = [cs.Rule("fraction", 0.05, 0.95), cs.Rule("fraction", lower=0.5, kind="value")]
+    found = cs.clean(cells, rules=rules)
+    alone = cs.clean(cells, lower=0.05, upper=0.95)
+    assert found["clean"].equals(alone["clean"] & (cells["fraction"] >= 0.5))
+    assert (found["fraction_2_lower_limit"] == 0.5).all()
+    again = cs.clean(found)
+    assert not any(name.startswith("fraction_") for name in again), "stale columns are replaced"
+
+
+def test_more_refusals(rng, tmp_path):
+    cells = table(rng)
+    with pytest.raises(ValueError, match="rules: found none"):
+        cs.clean(cells, rules=[])
+    with pytest.raises(ValueError, match="min_group: found -5"):
+        cs.clean(cells, min_group=-5)
+    with pytest.raises(ValueError, match="expected numbers"):
+        cs.Rule("area", lower=True)
+    (tmp_path / "cells.csv").write_bytes(b"\x89PNG\r\n")
+    with pytest.raises(ValueError, match=r"cells\.csv: not a CSV table"):
+        cs.clean(tmp_path / "cells.csv")
+    (tmp_path / "cells.parquet").write_bytes(b"\x89PNG\r\n")
+    with pytest.raises(ValueError, match=r"cells\.parquet: not a Parquet table"):
+        cs.percentile_limits(tmp_path / "cells.parquet")
+
+
+def test_an_image_table_is_not_replaced_unasked(small_images, tmp_path):
+    cs.measure_to(small_images, tmp_path / "cells.csv")
+    before = (tmp_path / "cells.images.csv").read_bytes()
+    cs.clean_to([tmp_path / "cells.csv"], tmp_path / "cells.parquet", [cs.Rule(lower=0.1)])
+    assert (tmp_path / "cells.images.csv").read_bytes() == before
+    (tmp_path / "clean.images.csv").write_text("precious")
+    with pytest.raises(FileExistsError, match=r"clean\.images\.csv exists"):
+        cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.1)])
+    assert (tmp_path / "clean.images.csv").read_text() == "precious"
+    cs.clean_to(
+        [tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.1)], overwrite=True
+    )
+    assert (tmp_path / "clean.images.csv").read_bytes() == before

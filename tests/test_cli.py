@@ -174,3 +174,49 @@ def test_as_a_program(small_set):
     )
     assert found.returncode == 2
     assert found.stderr == "cellsieve: error: nowhere.csv: No such file or directory\n"
+
+
+def test_values_leave_the_other_side_open(arguments, small_set, capsys):
+    main(arguments)
+    cells, output = str(small_set / "cells.csv"), small_set / "clean.csv"
+    band = ["--values", "--column", "area", "--lower", "20"]
+    assert main(["clean", cells, "-o", str(output), *band]) == 0
+    found = cs.read_table(output)
+    assert found["clean"].equals(found["area"] >= 20)
+    assert set(found["reason"].dropna()) == {"low"}
+    assert main(["clean", cells, "-o", str(output), "--upper", "none", "--overwrite"]) == 0
+    assert "high" not in set(cs.read_table(output)["reason"].dropna())
+
+
+def test_no_common_id_is_said(arguments, small_set, capsys):
+    assert main([*arguments, "--mask-pattern", "im{id}.npz"]) == 1
+    said = capsys.readouterr().err
+    assert "No image and mask share an id: images are like 'im0', masks like '0'" in said
+
+
+def test_the_demo_removes_only_what_it_made(tmp_path, capsys):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.txt").write_text("years of work")
+    assert main(["demo", str(tmp_path / "thesis"), "--overwrite"]) == 2
+    assert "was not made by the demo" in capsys.readouterr().err
+    assert (tmp_path / "thesis" / "thesis.txt").exists()
+
+
+def test_a_channel_of_a_tiff_by_number(tmp_path):
+    tifffile = pytest.importorskip("tifffile", reason="needs the extra tiff")
+    rng = np.random.default_rng(2)
+    image = rng.integers(0, 90, (3, 20, 30)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", image, metadata={"axes": "CYX"}, photometric="minisblack")
+    mask = rng.integers(0, 4, (20, 30)).astype(np.uint8)
+    (tmp_path / "m").mkdir()
+    cs.write_png(tmp_path / "m" / "a.png", mask)
+    patterns = ["--image-pattern", "{id}.tif", "--mask-pattern", "{id}.png", "--channel", "2"]
+    output = tmp_path / "cells.csv"
+    assert (
+        main(
+            ["measure", str(tmp_path), "--masks", str(tmp_path / "m"), *patterns, "-o", str(output)]
+        )
+        == 0
+    )
+    expected = cs.measure(mask, image[2])["area_above"].tolist()
+    assert cs.read_table(output)["area_above"].tolist() == expected

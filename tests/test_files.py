@@ -168,7 +168,9 @@ class TestTiff:
     def test_masks(self, kind, compression, tmp_path, rng):
         mask = rng.integers(0, 90, (40, 30)).astype(kind)
         self.tifffile.imwrite(tmp_path / "m.tif", mask, compression=compression)
-        np.testing.assert_array_equal(cs.read_mask(tmp_path / "m.tif"), mask)
+        found = cs.read_mask(tmp_path / "m.tif")
+        np.testing.assert_array_equal(found, mask)
+        assert found.dtype == np.uint8, "in the narrowest type"
 
     @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
     def test_images(self, kind, tmp_path, rng):
@@ -198,6 +200,9 @@ class TestTiff:
             cs.read_mask(tmp_path / "f.tif")
         with pytest.raises(ValueError, match=r"f\.tif: dtype float64"):
             cs.read_image(tmp_path / "f.tif")
+        self.tifffile.imwrite(tmp_path / "n.tif", np.array([[1, -4]], np.int32))
+        with pytest.raises(ValueError, match=r"n\.tif: found the label -4"):
+            cs.read_mask(tmp_path / "n.tif")
         (tmp_path / "broken.tif").write_bytes(b"II*\0rubbish")
         with pytest.raises(ValueError, match=r"broken\.tif: not a readable TIFF"):
             cs.read_image(tmp_path / "broken.tif")
@@ -387,6 +392,9 @@ class TestMeasureFile:
         cs.write_png(tmp_path / "i.png", np.ones((5, 9), np.uint8))
         np.savez(tmp_path / "wide.npz", mask)
         assert len(cs.measure_file(tmp_path / "wide.npz", tmp_path / "i.png")) == 2
+        tifffile = pytest.importorskip("tifffile", reason="needs the extra tiff")
+        tifffile.imwrite(tmp_path / "wide.tif", mask.astype(np.int32))
+        assert len(cs.measure_file(tmp_path / "wide.tif", tmp_path / "i.png")) == 2
         np.savez(tmp_path / "narrow.npz", mask.astype(np.uint8))
         with pytest.warns(UserWarning, match="clipped"):
             cs.measure_file(tmp_path / "narrow.npz", tmp_path / "i.png")

@@ -101,3 +101,22 @@ def test_from_table(tmp_path):
         cs.ImageSet.from_table(frame.drop(columns="path_dna"))
     with pytest.raises(ValueError, match="1 rows have no image_id"):
         cs.ImageSet.from_table(frame.assign(image_id=["a", None, "b"]))
+
+
+def test_a_channel_named_mask(folders):
+    """Masks are those of the masks' pattern, whatever else lies around."""
+    touch(folders / "i", "a_1_mask.png")
+    with pytest.raises(ValueError, match=r"a_1_mask.png, as a channel named mask"):
+        cs.ImageSet.hpa(folders / "i", folders / "m")
+
+
+def test_from_a_file(folders):
+    images = cs.ImageSet.hpa(folders / "i", folders / "m")
+    cs.write_table(images.table, folders / "images.csv")
+    again = cs.ImageSet.from_table(folders / "images.csv")
+    pd.testing.assert_frame_equal(again.table, images.table)
+
+
+def test_braces_in_a_folder(folders):
+    (folders / "i").rename(folders / "{x}")
+    assert len(cs.ImageSet.hpa(folders / "{x}", folders / "m")) == 4

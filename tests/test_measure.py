@@ -260,6 +260,15 @@ class TestRefusals:
         with pytest.raises(ValueError, match="quantile"):
             cs.measure(np.zeros((2, 2), int), self.image, quantile=q)
 
+    def test_infinite_background(self):
+        image = np.full((2, 2), np.inf, np.float32)
+        with pytest.raises(ValueError, match="infinite"):
+            cs.measure(np.array([[0, 0], [0, 1]]), image)
+
+    def test_masked_arrays(self):
+        with pytest.raises(TypeError, match="masked array"):
+            cs.measure(np.ma.masked_array(np.zeros((2, 2), int)), self.image)
+
     def test_names(self):
         with pytest.raises(ValueError, match="convention"):
             cs.measure(np.zeros((2, 2), int), self.image, convention="kaggle")
@@ -290,6 +299,12 @@ class TestSuspects:
     @pytest.mark.parametrize(("label", "kind"), [(254, np.uint8), (255, np.uint16), (65535, int)])
     def test_not_clipped(self, label, kind):
         assert len(cs.measure(self.scattered(label, kind), self.image)) == 2
+
+    def test_one_piece_of_a_binary_mask(self):
+        mask = np.zeros((5, 9), np.uint8)
+        mask[1:3, 1:3] = 255
+        with pytest.warns(UserWarning, match="label 255 lies in 1 separate piece:"):
+            cs.measure(mask, self.image)
 
     def test_one_cell_with_id_255(self):
         mask = np.zeros((5, 9), np.uint8)

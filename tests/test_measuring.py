@@ -1,6 +1,7 @@
 """Data sets: in parallel, in memory and to disk, resumable, with a ledger of what failed."""
 
 import gzip
+import os
 import signal
 import subprocess
 import sys
@@ -330,3 +331,88 @@ def test_the_progress_bar_is_for_terminals(small_images, capfd):
     assert capfd.readouterr().err == ""
     cs.measure_images(small_images, progress=True)
     assert "6/6" in capfd.readouterr().err
+
+
+def test_two_runs_at_once(small_images, tmp_path):
+    """The second is refused, and the first ends as if it had been alone."""
+    output = tmp_path / "cells.csv"
+    cs.measure_to(small_images, output)
+    alone = bytes_of(tmp_path)
+
+    class Meddling(Counting):
+        def submit(self, function, *arguments):
+            for options in ({"resume": True}, {"overwrite": True}):
+                with pytest.raises(FileExistsError, match="another run is writing it"):
+                    cs.measure_to(small_images, output, **options)
+            return super().submit(function, *arguments)
+
+    cs.measure_to(small_images, output, executor=Meddling(), overwrite=True)
+    assert bytes_of(tmp_path) == alone
+
+
+def test_a_kill_while_parts_are_removed(small_images, tmp_path, monkeypatch):
+    output = tmp_path / "cells.csv"
+
+    def killed(path):
+        next(path.glob("*.cells.csv")).unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cellsieve.journal.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            cs.measure_to(small_images, output, jobs=1)
+    cs.measure_to(small_images, output, resume=True)
+    left = bytes_of(tmp_path)
+    cs.measure_to(small_images, output, overwrite=True)
+    assert bytes_of(tmp_path) == left
+    assert not list(tmp_path.glob(".cells*")), "nothing of the killed run stays"
+
+
+def test_parts_that_somebody_changed(small_images, tmp_path):
+    output = tmp_path / "cells.csv"
+    with pytest.raises(KeyboardInterrupt):
+        cs.measure_to(small_images, output, executor=StopAfter(5), jobs=1)
+    part = next((tmp_path / "cells.csv.parts").glob("*.cells.csv"))
+    part.write_text("".join(part.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(ValueError, match="something else has changed this folder"):
+        cs.measure_to(small_images, output, resume=True)
+    assert not output.exists()
+
+
+def test_no_image_can_be_measured(small_set, tmp_path, capsys):
+    """The commonest mistake: names that do not match."""
+    images = cs.ImageSet.from_patterns(
+        f"{small_set}/images/{{id}}_{{channel}}.png", f"{small_set}/masks/im{{id}}.npz"
+    )
+    table = cs.measure_to(images, tmp_path / "out" / "cells.csv")
+    assert table["status"].value_counts().to_dict() == {"no_mask": 6, "no_image": 6}
+    assert cs.read_table(tmp_path / "out" / "cells.csv").empty
+    assert len(cs.read_table(tmp_path / "out" / "cells.images.csv")) == 12
+
+
+def test_names_that_are_no_text(small_set, tmp_path):
+    """One odd file name does not end the run."""
+    image = (small_set / "images" / "im0_green.png").read_bytes()
+    for name in (b"odd\xff_green.png", b"two\rlines_green.png"):
+        (small_set / "images" / os.fsdecode(name)).write_bytes(image)
+    (small_set / "train.csv").write_text('ID,Label\nim0,"a\rb"\n')
+    images = cs.ImageSet.hpa(small_set / "images", small_set / "masks", small_set / "train.csv")
+    table = cs.measure_to(images, tmp_path / "cells.csv")
+    assert table["status"].value_counts().to_dict() == {"measured": 6, "unusable": 2}
+    assert "odd\\xff" in set(table["image_id"])
+    assert cs.measure_to(images, tmp_path / "cells.csv", resume=True).equals(table)
+    assert set(cs.read_table(tmp_path / "cells.csv")["class_label"].dropna()) == {"a b"}
+
+
+def test_a_missing_extra_is_said_once(small_images, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    frame = small_images.table.assign(path_green=lambda rows: rows["path_green"] + ".tif")
+    with pytest.raises(ImportError, match=r"cellsieve\[tiff\]"):
+        cs.measure_images(cs.ImageSet.from_table(frame))
+
+
+def test_more_refusals(small_images):
+    with pytest.raises(TypeError, match="images: found str; expected an ImageSet"):
+        cs.measure_images("images/")
+    with pytest.raises(ValueError, match="jobs: found 0"):
+        cs.measure_images(small_images, jobs=0)

@@ -15,7 +15,7 @@ from cellsieve.images import class_text
 from cellsieve.journal import image_table_path
 from cellsieve.overrides import Marks, apply_overrides, read_marks, unknown_marks
 from cellsieve.quantiles import Part, group_quantiles
-from cellsieve.tables import read_batches, read_table, table_writer, write_table
+from cellsieve.tables import TEXT, read_batches, read_table, table_writer, write_table
 from cellsieve.vocabulary import Vocabulary, rename_columns
 
 Multi = Literal["skip", "explode", "own"]
@@ -328,7 +328,7 @@ def _pieces(table: Table, text: tuple[str, ...]) -> Iterator[pd.DataFrame]:
 
 def _text_columns(rules: Sequence[Rule]) -> tuple[str, ...]:
     """Columns to be read as text: ids and groups."""
-    return ("image_id", "class_label", *(rule.by for rule in rules if rule.by))
+    return (*TEXT, *(rule.by for rule in rules if rule.by))
 
 
 def clean_to(

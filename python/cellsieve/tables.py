@@ -13,6 +13,8 @@ from cellsieve._extras import require
 
 FORMATS = (".csv", ".csv.gz", ".parquet")
 
+TEXT = ("image_id", "class_label", "reason")  # read as they stand, unless a caller knows better
+
 ROWS = 2**16  # rows that are in memory at a time where a table is read or written in pieces
 
 
@@ -39,9 +41,7 @@ def check_table(path: str | os.PathLike[str]) -> None:
         require("pyarrow.parquet", "parquet", "a .parquet table")
 
 
-def read_table(
-    path: str | os.PathLike[str], *, text: tuple[str, ...] = ("image_id", "class_label")
-) -> pd.DataFrame:
+def read_table(path: str | os.PathLike[str], *, text: tuple[str, ...] = TEXT) -> pd.DataFrame:
     """A table from disk.
 
     Columns named in `text` are read from CSV as they stand there: "007", "0|16" and "NA" stay
@@ -90,7 +90,7 @@ def _csv_settings(path: str | os.PathLike[str], text: tuple[str, ...]) -> dict[s
 
 
 def read_batches(
-    path: str | os.PathLike[str], *, text: tuple[str, ...] = ("image_id", "class_label")
+    path: str | os.PathLike[str], *, text: tuple[str, ...] = TEXT
 ) -> Iterator[pd.DataFrame]:
     """The same table as from `read_table`, some rows at a time; at least one piece, perhaps empty.
 
