@@ -5,8 +5,8 @@
     python benchmarks/plates_pipeline.py --quick
 
 Scores are planted (there are no public ones of all classes), as float32 probabilities in a .npy.
-The notebook's way is its loops over classes, experiments and masks with numpy and pandas. The groups it
-finds, the votes it counts and the classes it picks must be the same.
+The notebook's way is its loops over classes, experiments and masks with numpy and pandas. The
+groups it finds, the votes it counts and the classes it picks must be the same.
 """
 
 import tempfile

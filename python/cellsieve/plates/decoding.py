@@ -186,30 +186,23 @@ def _argmax(
     agrees = assignments[None, :, :] == best[:, None, :]
     certain = (probabilities[:, :, None] * agrees).sum(axis=1)[wells.experiment, wells.plate]
     allowed = np.stack([in_group(layout, scores, number) for number in range(layout.n_groups)])
-    of_column = np.where(scores.columns >= 0, layout.group[scores.columns], -1)
+    linear = scores.kind == "probability" and temperature == 1.0
+    # Of probabilities at another temperature, powers are summed; that is left to numpy.
+    powers = scores.kind == "probability" and not linear
+    total: bool | float = True if scores.kind == "probability" else 1 / temperature
     column, value = in_place(
         scores,
         lambda matrix, rows, part: _core.masked_argmax(
-            matrix, group[part], allowed, rows, 2, threads
+            matrix, group[part], allowed, rows, 2, total, threads
         ),
     )
-    linear = scores.kind == "probability" and temperature == 1.0
-    if scores.kind == "probability" and not linear:
+    value, log_total = value[:, :2], value[:, 2]
+    if powers:
         value = np.log(np.maximum(value, np.finfo(np.float64).tiny))
-    sharpness = None if linear else 1 / temperature
-    if scores.kind == "probability" and not linear:
-        total = _log_totals(layout, scores, group, temperature)
-    else:
-        sums, _ = in_place(
-            scores,
-            lambda matrix, rows, part: _core.log_sums(
-                matrix, of_column, layout.n_groups, sharpness, rows, group[part], threads
-            ),
-        )
-        total = sums[:, 0]
+        log_total = _log_totals(layout, scores, group, temperature)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(value) if linear else value / temperature
-        confidence = np.exp(logs[:, 0] - total)
+        confidence = np.exp(logs[:, 0] - log_total)
         margin = logs[:, 0] - logs[:, 1]
     size = np.bincount(layout.group)[group]
     # Nothing but zeros, or negative infinities, says that each class is as likely as the other.

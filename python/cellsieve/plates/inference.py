@@ -14,9 +14,9 @@ from cellsieve.plates.wells import Table, Wells, read_wells
 
 Floats = NDArray[np.float64]
 
-SHARPNESS = np.array([0.03, 0.06, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0])
+SHARPNESS = 2.0 ** np.arange(-5, 3)
 """Powers to which a model's group probabilities are raised; it is not known how far to trust it."""
-HARD_SHARPNESS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 6.0])
+HARD_SHARPNESS = 0.025 * 2.0 ** np.arange(9)
 """The same for votes: the log-odds that a vote names the right group against another."""
 PSEUDOCOUNT = 1.0
 """Added to how often each assignment of the closed set was seen."""
@@ -70,10 +70,12 @@ def posterior(
     place = wells.experiment * n_plates + wells.plate
     support = _sum_by(place, log_density, n_experiments * n_plates)
     support = support.reshape(n_experiments, n_plates, -1)
-    normalisers = np.stack(
-        [np.log(np.exp(b * log_density) @ group_size) for b in sharpness], axis=1
-    )
-    normaliser = _sum_by(wells.experiment, normalisers, n_experiments)
+    power = np.exp(sharpness[0] * log_density)
+    normalisers = []
+    for _ in sharpness:  # each is twice the one before
+        normalisers.append(np.log(power @ group_size))
+        power *= power
+    normaliser = _sum_by(wells.experiment, np.stack(normalisers, axis=1), n_experiments)
 
     n_wells = np.bincount(place, minlength=n_experiments * n_plates).reshape(n_experiments, -1)
     room: NDArray[np.bool_] = n_wells[:, None, :] <= group_size[assignments][None]
@@ -145,7 +147,7 @@ def densities(
     sums, column = in_place(
         scores,
         lambda matrix, rows, _: _core.log_sums(
-            matrix, group_of_column, n_groups, sharpness, rows, None, threads
+            matrix, group_of_column, n_groups, sharpness, rows, threads
         ),
     )
     best = sums.max(axis=1, keepdims=True)
@@ -250,7 +252,7 @@ def _vote_table(layout: PlateLayout, wells: Wells, votes: NDArray[np.int64]) -> 
     return count
 
 
-def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64], rounds: int = 50) -> Floats:
+def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64], rounds: int = 20) -> Floats:
     """How many times more votes vary between plates than if wells erred independently; at least 1.
 
     A model's errors differ between plates (stain, position in the batch), so that wells of a plate
