@@ -4,20 +4,21 @@
     python benchmarks/plates_accuracy.py --data ../shared/data/rxrx1     # and HUVEC-18
     python benchmarks/plates_accuracy.py --quick
 
-Planted screens have RxRx1's shape: four groups of 277, 0.2 % of the wells missing, and a rotation in
-the test set that training never saw. HUVEC-18 re-uses the layout of RPE-03 one plate on, so its 1,107
-wells have known classes; predictions of it are two public submissions (one class a well) and one
-plate's five nearest neighbours a site.
+Planted screens have RxRx1's shape: four groups of 277, 0.2 % of the wells missing, and a rotation
+in the test set that training never saw. HUVEC-18 re-uses the layout of RPE-03 one plate on, so its
+1,107 wells have known classes; predictions of it are two public submissions (one class a well) and
+one plate's five nearest neighbours a site.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from timing import arguments, heading, show
 
 import cellsieve as cs
-from cellsieve.plates.planted import Planted, plant, probabilities
+from cellsieve.plates.planted import Planted, plant
+from timing import arguments, heading, show
 
 METHODS = ("argmax", "assignment", "marginal")
 
@@ -87,7 +88,7 @@ def reliability(claim: np.ndarray, right: np.ndarray) -> list[dict[str, object]]
     """How often what was claimed was right, by claim."""
     edges = [0, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0 + 1e-9]
     rows = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         inside = (claim >= low) & (claim < high)
         if inside.any():
             rows.append(

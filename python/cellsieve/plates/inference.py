@@ -18,8 +18,8 @@ SHARPNESS = 2.0 ** np.arange(-5, 3)
 """Powers to which a model's group probabilities are raised; it is not known how far to trust it."""
 HARD_SHARPNESS = 0.025 * 2.0 ** np.arange(9)
 """The same for votes: the log-odds that a vote names the right group against another."""
-PSEUDOCOUNT = 1.0
-"""Added to how often each assignment of the closed set was seen."""
+PSEUDOCOUNT = 5.0
+"""Added to how often each assignment was seen: test experiments need not be drawn as those were."""
 OTHERS = 0.01
 """The prior of all assignments outside the closed set together."""
 FLOOR = -60.0

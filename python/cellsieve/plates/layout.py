@@ -136,7 +136,7 @@ class PlateLayout:
     ) -> pd.DataFrame:
         """Which assignment of groups to plates each test experiment has, and how sure that is.
 
-        The model is Bayes' rule. Prior: how often each assignment was seen, plus 1; with
+        The model is Bayes' rule. Prior: how often each assignment was seen, plus 5; with
         `candidates="all"`, 1 % is shared by all orders outside the closed set. Evidence: the share
         of each well's score that lies in the group that the assignment puts on its plate (the row
         bound of the permanent), averaged over how far such shares can be trusted (powers 0.03 to
