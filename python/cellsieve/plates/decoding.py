@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
-from cellsieve.plates.inference import in_group, in_place, log_scores
+from cellsieve.plates.inference import in_group, in_place, log_scores, unbiased
 from cellsieve.plates.inference import posterior as infer_posterior
 from cellsieve.plates.layout import Method, PlateLayout
 from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Source, WellScores, join
@@ -144,15 +144,19 @@ def fit_temperature(
     """The temperature at which the wells' own groups are most probable; needs no labels.
 
     The group on each well's plate is known from the posterior, so the share of a well's probability
-    inside it is a proper score of how sharp the scores should be.
+    inside it is a proper score of how sharp the scores should be; the model's liking for classes
+    is taken out first. Some plates are enough, about `sample` wells.
     """
     best = assignments[probabilities.argmax(axis=1)]
-    group = best[wells.experiment, wells.plate]
-    rows = np.linspace(0, len(wells) - 1, min(sample, len(wells))).astype(np.int64)
-    logs = log_scores(scores, rows)[:, scores.columns >= 0]
+    plates = list(_plates(wells))
+    chosen = plates[:: max(1, len(plates) * len(plates[0][2]) // sample)]
+    named = scores.columns >= 0
+    of_column = layout.group[scores.columns[named]]
+    logs = np.concatenate([unbiased(log_scores(scores, rows)[:, named]) for _, _, rows in chosen])
     logs -= logs.max(axis=1, keepdims=True)
-    of_column = layout.group[scores.columns[scores.columns >= 0]]
-    inside = of_column[None, :] == group[rows][:, None]
+    inside = np.concatenate(
+        [np.tile(of_column == best[e, q], (len(rows), 1)) for e, q, rows in chosen]
+    )
 
     def loss(log_temperature: float) -> float:
         weights = np.exp(logs / np.exp(log_temperature))

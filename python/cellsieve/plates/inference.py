@@ -28,8 +28,12 @@ CERTAIN = 0.99
 """The posterior from which an assignment counts as certain."""
 CLOSE_CALL = 10.0
 """Nats of margin below which the evidence is computed again, by Sinkhorn's free energy."""
-UNEVEN = 3.0
-"""As above, where the vote of a well is shared by more than so many wells of its experiment."""
+UNEVEN = 1.6
+"""As above, where the vote of a well is shared by more than so many wells of its plate."""
+DEPTH = 30.0
+"""Scores this far below a well's best, in nats, count as that far: zeros would drown the rest."""
+FEW_WELLS = 20.0
+"""On a plate of as many wells, half of each class's mean is taken for the model's bias."""
 SINKHORN_ROUNDS = 100
 SINKHORN_TOLERANCE = 1e-3
 
@@ -209,7 +213,7 @@ def _free_energies(
         rows = np.flatnonzero((wells.experiment == experiment) & (wells.plate == plate))
         if not len(rows):
             continue
-        logs = log_scores(scores, rows)
+        logs = unbiased(log_scores(scores, rows))
         for group in range(layout.n_groups):
             columns = np.flatnonzero(in_group(layout, scores, group))
             if len(columns) < len(rows):
@@ -237,11 +241,27 @@ def log_scores(scores: WellScores, rows: NDArray[np.int64]) -> Floats:
     return logs
 
 
+def unbiased(logs: Floats) -> Floats:
+    """The log scores of a plate without what each class gets from all of its wells.
+
+    A class is in one well of a plate at most, so its mean over the plate is the model's liking for
+    it. Taking that out costs the true group next to nothing, and what plates and classes have in
+    common no longer counts for or against a group.
+    """
+    logs = np.maximum(logs, logs.max(axis=1, keepdims=True) - DEPTH)
+    logs = logs - logs.max(axis=1, keepdims=True)
+    centred: Floats = logs - logs.sum(axis=0) / (len(logs) + FEW_WELLS)
+    return centred
+
+
 def _crowding(wells: Wells, votes: NDArray[np.int64]) -> Floats:
-    """By how many wells of its experiment the vote of a well is shared, on average; at best 1."""
-    count = np.zeros((len(wells.experiments), votes.max(initial=0) + 1))
-    np.add.at(count, (wells.experiment, votes), 1)
-    crowding: Floats = (count**2).sum(axis=1) / count.sum(axis=1)
+    """By how many wells of its plate the vote of a well is shared, on average; at best 1."""
+    plates = int(wells.plate.max()) + 1
+    n_classes = int(votes.max()) + 1
+    key = (wells.experiment * plates + wells.plate) * n_classes + votes
+    shared = np.bincount(key)[key]
+    size = np.bincount(wells.experiment)
+    crowding: Floats = np.bincount(wells.experiment, shared) / size
     return crowding
 
 
