@@ -19,10 +19,17 @@ from cellsieve.images import ImageSet as ImageSet
 from cellsieve.masking import masks as masks
 from cellsieve.measuring import measure_images as measure_images
 from cellsieve.measuring import measure_to as measure_to
+from cellsieve.overrides import apply_overrides as apply_overrides
 from cellsieve.plates import PlateLayout as PlateLayout
 from cellsieve.plates import Predictions as Predictions
 from cellsieve.plates import agreement as agreement
 from cellsieve.plates import read_predictions as read_predictions
+from cellsieve.plots import plot_assignment as plot_assignment
+from cellsieve.plots import plot_distribution as plot_distribution
+from cellsieve.plots import plot_gallery as plot_gallery
+from cellsieve.plots import plot_overlay as plot_overlay
+from cellsieve.plots import plot_plate as plot_plate
+from cellsieve.reporting import report as report
 from cellsieve.rle import decode_rle as decode_rle
 from cellsieve.rle import encode_rle as encode_rle
 from cellsieve.tables import read_table as read_table

@@ -6,7 +6,23 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__: list[str]
+__all__ = [
+    "Measurement",
+    "Outline",
+    "__version__",
+    "crops",
+    "encode_png",
+    "measure",
+    "measure_file",
+    "outline",
+    "outline_file",
+    "paint",
+    "read_image",
+    "read_mask",
+    "rle_counts",
+    "rle_text",
+    "write_png",
+]
 __version__: str
 
 @final

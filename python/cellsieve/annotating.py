@@ -22,6 +22,7 @@ from cellsieve.cleaned import (
     Task,
     channels_of,
     check_apart,
+    check_channels,
     do_chunk,
     natural,
     outline,
@@ -161,6 +162,10 @@ def annotate(
             "colours: none of the channels "
             f"{', '.join(channels_of(cleaned))} is called red, green or blue; say which colours"
         )
+    if min_intensity is not None and channel is not None:
+        check_channels(cleaned, [channel])
+    if composites is not None:
+        check_channels(cleaned, list(colours))
     settings = Settings(
         channel or cleaned.channel,
         min_intensity,

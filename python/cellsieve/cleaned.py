@@ -261,6 +261,20 @@ def channels_of(cleaned: Cleaned) -> list[str]:
     return sorted({name for task in cleaned.tasks for name in task.channels})
 
 
+def check_channels(cleaned: Cleaned, asked: Sequence[str]) -> None:
+    """Refuses channels that no image has.
+
+    Raises:
+        ValueError: there is one, or none are asked for.
+    """
+    known = channels_of(cleaned)
+    unknown = [name for name in asked if name not in known]
+    if not asked or (unknown and known != ["image"]):
+        raise ValueError(
+            f"channels: found {', '.join(unknown) or 'none'}; the images have {', '.join(known)}"
+        )
+
+
 def path_of(task: Task, channel: str) -> str:
     """The file of a channel.
 

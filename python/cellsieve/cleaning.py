@@ -11,6 +11,7 @@ import pandas as pd
 
 from cellsieve.images import class_text
 from cellsieve.journal import image_table_path
+from cellsieve.overrides import Marks, apply_overrides, read_marks, unknown_marks
 from cellsieve.quantiles import Part, group_quantiles
 from cellsieve.tables import read_batches, read_table, table_writer, write_table
 from cellsieve.vocabulary import Vocabulary, rename_columns
@@ -313,6 +314,7 @@ def clean_to(
     multi: Multi = "skip",
     *,
     min_group: int = MIN_GROUP,
+    overrides: Marks | None = None,
     columns: Vocabulary = "cellsieve",
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -322,6 +324,7 @@ def clean_to(
         inputs: one cell table, or several, which are judged as the parts of one.
         output: the file of the cleaned table; of several inputs, the rows of all in their order.
         rules, multi, min_group: as for `clean`.
+        overrides: marks by hand, which have the last word; see `apply_overrides`.
         columns: names of the output's columns; see `rename_columns`.
         overwrite: replace an output that is there.
 
@@ -331,7 +334,8 @@ def clean_to(
 
     Raises:
         FileExistsError: the output is there, and `overwrite` is not asked for.
-        ValueError, OSError, ImportError: as `clean` and `read_table`; the output is an input.
+        ValueError, OSError, ImportError: as `clean` and `read_table`; the output is an input; a
+            mark names no cell of the inputs.
     """
     target, images = Path(output), image_table_path(output)
     if target.resolve() in [Path(path).resolve() for path in inputs]:
@@ -340,13 +344,24 @@ def clean_to(
         raise FileExistsError(f"{target} exists; overwrite (--overwrite) to replace it")
     limits = _rule_limits(inputs, rules, multi)
     counts = []
+    marks = None if overrides is None else read_marks(overrides)
+    unseen = marks
     with table_writer(target) as write:
         for path in inputs:
             for piece in read_batches(path, text=_text_columns(rules)):
                 cleaned = clean(piece, multi=multi, min_group=min_group, rules=rules, limits=limits)
+                if marks is not None and unseen is not None:
+                    cleaned = apply_overrides(cleaned, marks)
+                    unseen = unknown_marks(cleaned, unseen)
                 write(rename_columns(cleaned, columns, keep=("clean", "reason")))
                 keys = [key for key in ("class_label", "reason") if key in cleaned]
                 counts.append(cleaned.groupby(keys, dropna=False).size().rename("cells"))
+        if unseen is not None and len(unseen):
+            first = unseen.iloc[0]
+            raise ValueError(
+                f"overrides: {len(unseen)} marks name no cell of the tables; the first is "
+                f"cell {first['label']} of image {first['image_id']}"
+            )
     tables = [image_table_path(path) for path in inputs]
     if all(table.exists() for table in tables):
         joined = pd.concat([read_table(table) for table in tables], ignore_index=True)

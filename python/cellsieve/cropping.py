@@ -25,6 +25,7 @@ from cellsieve.cleaned import (
     Task,
     channels_of,
     check_apart,
+    check_channels,
     do_chunk,
     natural,
     places,
@@ -179,9 +180,11 @@ def crops(
     """
     folder = Path(output)
     cleaned = read_cleaned(table, images, all_cells=all_cells)
+    asked = tuple(channels) if channels is not None else _default_channels(cleaned)
+    check_channels(cleaned, asked)
     settings = Settings(
         os.fspath(output),
-        tuple(channels) if channels is not None else _default_channels(cleaned),
+        asked,
         (size, size) if isinstance(size, int) else size,
         fit,
         keep,
@@ -189,7 +192,6 @@ def crops(
         folders,
         max_pixels,
     )
-    _check_channels(cleaned, settings.channels)
     check_apart(folder / INDEX, table, images)
     tasks = cleaned.tasks
     if per_class is not None or balance:
@@ -405,15 +407,6 @@ def _default_channels(cleaned: Cleaned) -> tuple[str, ...]:
     if {"red", "green", "blue"} <= set(known):
         return "red", "green", "blue"
     return (cleaned.channel or "",)
-
-
-def _check_channels(cleaned: Cleaned, asked: Sequence[str]) -> None:
-    known = channels_of(cleaned)
-    unknown = [name for name in asked if name not in known]
-    if not asked or (unknown and known != ["image"]):
-        raise ValueError(
-            f"channels: found {', '.join(unknown) or 'none'}; the images have {', '.join(known)}"
-        )
 
 
 def _windows(boxes: NDArray[np.int64], size: tuple[int, int] | None, fit: Fit) -> NDArray[np.int64]:

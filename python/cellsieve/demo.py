@@ -11,6 +11,7 @@ from cellsieve.cleaning import Rule, clean_to
 from cellsieve.files import write_png
 from cellsieve.images import ImageSet
 from cellsieve.measuring import measure_to
+from cellsieve.reporting import report
 from cellsieve.synthetic import field, photograph
 from cellsieve.tables import write_table
 
@@ -71,7 +72,7 @@ def make_demo_set(folder: str | os.PathLike[str], *, size: int = 512, seed: int 
 
 
 def demo(folder: str | os.PathLike[str] = "cellsieve-demo", *, overwrite: bool = False) -> None:
-    """Makes the demo set, measures and cleans it, and prints what was found and where it is.
+    """Makes the demo set, measures and cleans it, and ends with a report.
 
     Args:
         folder: where everything is written.
@@ -102,11 +103,18 @@ def demo(folder: str | os.PathLike[str] = "cellsieve-demo", *, overwrite: bool =
     listed = ", ".join(f"{number} {reason or 'kept'}" for reason, number in total.items())
     print(f"Cleaned by the 5 % band of each class: {listed}")
 
-    print("Files:")
-    for name, what in [
+    listed_files = [
         ("images, masks, train.csv", "the data set"),
         ("cells.csv", "a row a cell"),
         ("cells.images.csv", "a row an image: files, threshold, status"),
         ("clean.csv", "the cells with the verdict on each, and why"),
-    ]:
+    ]
+    try:
+        report(folder / "clean.csv", folder / "report.html", title="The cellsieve demo")
+        listed_files.append(("report.html", "open this one in a browser: the cells themselves"))
+    except ImportError as error:
+        print(f"No report: {error}")
+
+    print("Files:")
+    for name, what in listed_files:
         print(f"  {folder / name!s:<40} {what}")

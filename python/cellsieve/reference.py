@@ -92,6 +92,47 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
 
 
+# Run-length encoding.
+
+
+def rle_counts(cell: NDArray[np.bool_]) -> list[int]:
+    """COCO's uncompressed counts of one cell, from its pixels down the columns."""
+    pixels = np.concatenate([[False], cell.ravel(order="F")])
+    changes = np.flatnonzero(pixels[1:] != pixels[:-1])
+    return [int(count) for count in np.diff([0, *changes, cell.size])]
+
+
+def rle_text(counts: list[int]) -> str:
+    """COCO's compressed string of counts."""
+    text = ""
+    for place, count in enumerate(counts):
+        left = count - counts[place - 2] if place > 2 else count
+        more = True
+        while more:
+            bits, left = left & 31, left >> 5
+            more = left != (-1 if bits & 16 else 0)
+            text += chr(48 + bits + 32 * more)
+    return text
+
+
+def encode_rle(mask: NDArray[Any]) -> list[dict[str, Any]]:
+    """What `cellsieve.encode_rle` returns, one mask of the whole image a cell."""
+    cells = []
+    for label in np.unique(mask[mask != 0]).tolist():
+        cell = mask == label
+        rows, columns = np.nonzero(cell)
+        left, top = int(columns.min()), int(rows.min())
+        cells.append(
+            {
+                "label": label,
+                "segmentation": {"size": list(mask.shape), "counts": rle_text(rle_counts(cell))},
+                "area": len(rows),
+                "bbox": [left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top],
+            }
+        )
+    return cells
+
+
 # Plates: the tables, masks and choices that researchers write by hand.
 
 

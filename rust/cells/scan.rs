@@ -75,7 +75,8 @@ pub fn outline<L: Label>(
     if u32::try_from(labels.len()).is_err() {
         return Err(Error::Value(format!("mask: {} pixels; at most 2^32 - 1 are supported", labels.len())));
     }
-    let mut found = Outline { regions: Vec::new(), runs: Vec::new() };
+    // Room that is not touched costs nothing; growing to a run every few pixels took longer than the scan.
+    let mut found = Outline { regions: Vec::new(), runs: Vec::with_capacity(labels.len() / 8) };
     let mut slots = Slots::new(labels.len());
     if columns == 0 {
         return Ok(found);
@@ -107,16 +108,16 @@ fn bad_label<L: Label>(label: L) -> Error {
 /// From ids to places in the list of regions: a table for ids up to the number of pixels, as compact
 /// labellings have them, a map for the rest, so that one cell numbered 4,000,000,000 costs nothing.
 struct Slots {
-    /// One more than the place; 0 where there is none yet. Zeroed memory costs nothing until it is
-    /// touched, so only the ids in use do.
+    /// One more than the place; 0 where there is none yet. As long as the ids so far ask for.
     table: Vec<u32>,
+    most: i64,
     map: HashMap<i64, u32, RandomState>,
     last: (i64, u32),
 }
 
 impl Slots {
     fn new(pixels: usize) -> Self {
-        Slots { table: vec![0; pixels + 1], map: HashMap::default(), last: (0, 0) }
+        Slots { table: Vec::new(), most: pixels as i64, map: HashMap::default(), last: (0, 0) }
     }
 
     #[inline]
@@ -124,9 +125,13 @@ impl Slots {
         if self.last.0 == id {
             return self.last.1;
         }
-        let slot = match self.table.get_mut(id as usize) {
-            Some(slot) => slot,
-            None => self.map.entry(id).or_insert(0),
+        let slot = if id > self.most {
+            self.map.entry(id).or_insert(0)
+        } else {
+            if id as usize >= self.table.len() {
+                self.table.resize((id as usize + 1).next_power_of_two(), 0);
+            }
+            &mut self.table[id as usize]
         };
         if *slot == 0 {
             regions.push(Region::empty(id));

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from cellsieve import __version__
-from cellsieve.cli import cells, leave, plates, trial
+from cellsieve.cli import cells, leave, plates, report, trial
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     cells.add_commands(commands)
     plates.add_commands(commands)
     leave.add_commands(commands)
+    report.add_commands(commands)
     trial.add_commands(commands)
     return top
 

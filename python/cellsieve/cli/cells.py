@@ -254,6 +254,13 @@ def _add_clean(commands: Any) -> None:
         "combination as a group of its own (default: %(default)s)",
     )
     command.add_argument(
+        "--overrides",
+        type=table_path,
+        metavar="TABLE",
+        help="marks by hand, as downloaded from a report (image_id, label, mark: keep or drop); "
+        "they have the last word",
+    )
+    command.add_argument(
         "--min-group",
         type=positive,
         default=MIN_GROUP,
@@ -291,6 +298,7 @@ def _clean(options: argparse.Namespace) -> int:
         rules,
         options.multi,
         min_group=options.min_group,
+        overrides=options.overrides,
         columns=options.columns,
         overwrite=options.overwrite,
     )

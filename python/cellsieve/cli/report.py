@@ -1,0 +1,260 @@
+"""`cellsieve report`, `cellsieve gallery` and `cellsieve plot`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from cellsieve.cli.cells import table_path
+from cellsieve.journal import image_table_path
+from cellsieve.plots import (
+    plot_assignment,
+    plot_distribution,
+    plot_gallery,
+    plot_overlay,
+    plot_plate,
+    save,
+)
+from cellsieve.reporting import report
+from cellsieve.tables import read_table
+
+
+def add_commands(commands: Any) -> None:
+    """Adds all three to the command line."""
+    _add_report(commands)
+    _add_gallery(commands)
+    _add_plot(commands)
+
+
+def _add_report(commands: Any) -> None:
+    command = commands.add_parser(
+        "report",
+        help="one page to open in a browser: what was decided, and cells of each class",
+        description="Writes one self-contained page: what was decided, and for each class its "
+        "distribution with the limits and cells below, within and above them. Cells can be marked "
+        "in the page; 'cellsieve clean --overrides marks.csv' applies the marks. Of a result of "
+        "'cellsieve plates infer', the page shows the assignments and how sure they are.",
+        epilog="Exit code: 0 done, 1 done but some pictures could not be made, 2 nothing was done.",
+    )
+    command.add_argument(
+        "table", metavar="TABLE", type=table_path, help="a cleaned cell table, or a plates result"
+    )
+    _add_output(command, "PAGE", "the page to write: .html")
+    command.add_argument(
+        "--images",
+        metavar="TABLE",
+        type=table_path,
+        help="the image table (default: that beside TABLE)",
+    )
+    command.add_argument(
+        "--wells", metavar="TABLE", type=table_path, help="wells as from 'cellsieve plates decode'"
+    )
+    command.add_argument(
+        "--truth",
+        metavar="TABLE",
+        type=table_path,
+        help="the wells' true classes, to compare the confidences with",
+    )
+    command.add_argument(
+        "-n", type=int, default=8, metavar="N", help="cells a gallery at most (default: 8)"
+    )
+    command.add_argument("--title", help="the page's title (default: the table's name)")
+    _add_column(command)
+    _add_look(command)
+    command.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    command.set_defaults(run=_report)
+
+
+def _add_gallery(commands: Any) -> None:
+    command = commands.add_parser(
+        "gallery",
+        help="a picture of some cells: random or ranked, low, middle or high",
+        description="Draws some cells of a table, each with its value below.",
+    )
+    command.add_argument("table", metavar="TABLE", type=table_path, help="a cell table")
+    _add_output(command, "PICTURE", "the picture to write: .png or .svg")
+    command.add_argument(
+        "--images",
+        metavar="TABLE",
+        type=table_path,
+        help="the image table (default: that beside TABLE)",
+    )
+    command.add_argument(
+        "--which",
+        choices=("low", "middle", "high", "all"),
+        default="middle",
+        help="cells below, within or above the limits, or all (default: %(default)s)",
+    )
+    command.add_argument(
+        "--order",
+        choices=("random", "lowest", "highest"),
+        default="random",
+        help="which of them (default: %(default)s)",
+    )
+    command.add_argument("-n", type=int, default=12, metavar="N", help="how many (default: 12)")
+    command.add_argument(
+        "--across", type=int, default=6, metavar="N", help="cells a row (default: 6)"
+    )
+    command.add_argument("--class", dest="class_label", metavar="LABEL", help="of this class only")
+    _add_column(command)
+    _add_look(command)
+    command.set_defaults(run=_gallery)
+
+
+def _add_plot(commands: Any) -> None:
+    command = commands.add_parser(
+        "plot",
+        help="a histogram, an overlay, a plate map or a heat map of assignments",
+        description="Draws one plot as .png or .svg.",
+    )
+    kinds = command.add_subparsers(title="plots", metavar="PLOT", required=True)
+
+    kind = kinds.add_parser("distribution", help="histogram of a column with the limits")
+    kind.add_argument("table", metavar="TABLE", type=table_path, help="a cell table")
+    kind.add_argument("--class", dest="class_label", metavar="LABEL", help="of this class only")
+    kind.add_argument("--bins", type=int, default=80, metavar="N", help="bars (default: 80)")
+    _add_column(kind)
+    kind.set_defaults(run=_plot, draw=_distribution)
+    _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
+
+    kind = kinds.add_parser("overlay", help="an image, its mask, and both with the cells' ids")
+    kind.add_argument("image", metavar="IMAGE", type=Path)
+    kind.add_argument("mask", metavar="MASK", type=Path)
+    kind.add_argument("--no-ids", action="store_true", help="write no ids on the cells")
+    kind.set_defaults(run=_plot, draw=_overlay)
+    _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
+
+    kind = kinds.add_parser("plate", help="map of a plate, coloured by a value a well")
+    kind.add_argument("table", metavar="TABLE", type=table_path, help="a table with a row a well")
+    kind.add_argument("--value", required=True, metavar="COLUMN", help="what is shown")
+    kind.add_argument("--well", default="well", metavar="COLUMN", help="names of the wells")
+    kind.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="only rows with this value, as --where plate=1; may be given several times",
+    )
+    kind.set_defaults(run=_plot, draw=_plate)
+    _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
+
+    kind = kinds.add_parser("assignment", help="heat map of a result of 'cellsieve plates infer'")
+    kind.add_argument("table", metavar="TABLE", type=table_path, help="a row an experiment")
+    kind.add_argument(
+        "--kind", choices=("share", "posterior"), default="share", help="(default: %(default)s)"
+    )
+    kind.set_defaults(run=_plot, draw=_assignment)
+    _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
+
+
+def _add_output(command: Any, metavar: str, what: str) -> None:
+    command.add_argument("-o", "--output", metavar=metavar, type=Path, required=True, help=what)
+
+
+def _add_column(command: Any) -> None:
+    command.add_argument(
+        "--column", default="fraction", help="the column that is shown (default: %(default)s)"
+    )
+
+
+def _add_look(command: Any) -> None:
+    command.add_argument(
+        "--channels",
+        metavar="NAMES",
+        help="channels shown, as red,green,blue; each in the colour it is named after, else gray",
+    )
+    command.add_argument(
+        "--neighbours",
+        choices=("dim", "blank", "show"),
+        default="dim",
+        help="what becomes of other cells' pixels (default: %(default)s)",
+    )
+    command.add_argument("--no-outline", action="store_true", help="draw no outlines")
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the random choice (default: 0)"
+    )
+    command.add_argument("--jobs", type=int, metavar="N", help="threads (default: all processors)")
+
+
+def _look(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments that `report` and `plot_gallery` share."""
+    return {
+        "column": options.column,
+        "n": options.n,
+        "seed": options.seed,
+        "channels": options.channels.split(",") if options.channels else None,
+        "neighbours": options.neighbours,
+        "outline": not options.no_outline,
+        "jobs": options.jobs,
+    }
+
+
+def _report(options: argparse.Namespace) -> int:
+    lost = report(
+        options.table,
+        options.output,
+        images=options.images,
+        wells=options.wells,
+        truth=options.truth,
+        title=options.title,
+        progress=False if options.quiet else None,
+        **_look(options),
+    )
+    if not options.quiet:
+        print(f"report: {options.output} ({options.output.stat().st_size / 1e6:.1f} MB)")
+    if lost:
+        print(f"{lost} of the cells shown have no picture; the page says why", file=sys.stderr)
+    return int(lost > 0)
+
+
+def _gallery(options: argparse.Namespace) -> int:
+    images = options.images or image_table_path(options.table)
+    if not images.exists():
+        raise ValueError(
+            f"{images}: there is no such image table, so the cells' pixels can't be found; "
+            "name it with --images"
+        )
+    figure = plot_gallery(
+        read_table(options.table),
+        images,
+        options.which,
+        class_label=options.class_label,
+        order=options.order,
+        across=options.across,
+        **_look(options),
+    )
+    save(figure, options.output)
+    return 0
+
+
+def _plot(options: argparse.Namespace) -> int:
+    save(options.draw(options), options.output)
+    return 0
+
+
+def _distribution(options: argparse.Namespace) -> Any:
+    table = read_table(options.table)
+    return plot_distribution(table, options.column, options.class_label, bins=options.bins)
+
+
+def _overlay(options: argparse.Namespace) -> Any:
+    return plot_overlay(options.image, options.mask, ids=not options.no_ids)
+
+
+def _plate(options: argparse.Namespace) -> Any:
+    table = read_table(options.table)
+    for condition in options.where:
+        column, equals, value = condition.partition("=")
+        if not equals or column not in table.columns:
+            raise ValueError(
+                f"--where {condition}: expected COLUMN=VALUE with a column of the table, which has "
+                f"{', '.join(map(str, table.columns))}"
+            )
+        table = table[table[column].astype("str") == value]
+        if table.empty:
+            raise ValueError(f"--where {condition}: no row of {options.table} is so")
+    return plot_plate(table, options.value, well=options.well)
+
+
+def _assignment(options: argparse.Namespace) -> Any:
+    return plot_assignment(read_table(options.table), options.kind)

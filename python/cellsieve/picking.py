@@ -1,0 +1,128 @@
+"""Which cells to look at: some of those below, within and above the limits."""
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve.images import class_text
+
+Band = Literal["low", "middle", "high", "all"]
+Order = Literal["random", "lowest", "highest"]
+
+BANDS: tuple[Band, ...] = ("low", "middle", "high")
+
+
+def column_values(table: pd.DataFrame, column: str) -> "pd.Series[float]":
+    """A column of numbers as float64, missing as NaN.
+
+    Raises:
+        ValueError: the table has no such column, or it holds no numbers.
+    """
+    if column not in table.columns:
+        raise ValueError(
+            f"column {column!r}: not in the table, which has {', '.join(map(str, table.columns))}"
+        )
+    values = table[column]
+    if not pd.api.types.is_numeric_dtype(values):
+        raise ValueError(f"column {column!r}: holds {values.dtype}; expected numbers")
+    return values.astype("float64")
+
+
+def limits(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The limits of each row for a column: `lower` and `upper`, NaN where there is none.
+
+    A table cleaned by several rules names the column of each limit; one cleaned by a single rule
+    does not, and its limits are taken for those of any column asked for.
+    """
+    found = pd.DataFrame(index=table.index)
+    for side in ("lower", "upper"):
+        names = (f"{column}_{side}_limit", f"{side}_limit")
+        name = next((name for name in names if name in table.columns), None)
+        values = column_values(table, name) if name else pd.Series(np.nan, index=table.index)
+        found[side] = values.where(np.isfinite(values))
+    return found
+
+
+def band(table: pd.DataFrame, column: str) -> "pd.Series[Any]":
+    """Where each cell lies: "low", "middle" or "high"; missing where its value is NaN.
+
+    Cells without limits are in the middle.
+    """
+    values, ends = column_values(table, column), limits(table, column)
+    found = pd.Series("middle", index=table.index, dtype="str")
+    found[values < ends["lower"]] = "low"
+    found[values > ends["upper"]] = "high"
+    return found.mask(values.isna())
+
+
+def pick(
+    table: pd.DataFrame,
+    which: Band = "middle",
+    n: int = 12,
+    *,
+    column: str = "fraction",
+    order: Order = "random",
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Some rows of a cell table, by ascending value of a column.
+
+    Args:
+        table: a cell table, cleaned if `which` is "low" or "high".
+        which: "low", "middle" or "high": below, within or above the limits; "all".
+        n: how many at most.
+        column: the column that is ranked.
+        order: "random", or the "lowest" or "highest" of them.
+        seed: of the random choice; the same seed and table give the same cells.
+
+    Raises:
+        ValueError: no such column, or an argument that is none of the above.
+    """
+    if which not in (*BANDS, "all"):
+        raise ValueError(f"which: found {which!r}; expected 'low', 'middle', 'high' or 'all'")
+    if order not in ("random", "lowest", "highest"):
+        raise ValueError(f"order: found {order!r}; expected 'random', 'lowest' or 'highest'")
+    if n < 1:
+        raise ValueError(f"n: found {n}; expected at least 1")
+    rows = table if which == "all" else table[band(table, column) == which]
+    values = np.asarray(column_values(rows, column), np.float64)
+    return rows.iloc[choose(values, n, order, seed)]
+
+
+def choose(
+    values: NDArray[np.float64], n: int, order: Order = "random", seed: int = 0
+) -> NDArray[np.int64]:
+    """The places of at most `n` values, by ascending value; NaN is never chosen."""
+    places = np.argsort(values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
+    if order == "random" and len(places) > n:
+        chosen = np.random.default_rng(seed).choice(len(places), n, replace=False)
+        return places[np.sort(chosen)]
+    return places[max(0, len(places) - n) :] if order == "highest" else places[:n]
+
+
+def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFrame:
+    """The cells of a class; all for None.
+
+    Raises:
+        ValueError: no cell is of that class.
+    """
+    if class_label is None:
+        return table
+    if "class_label" not in table.columns:
+        raise ValueError("class_label: the table has no such column")
+    labels = class_text(table["class_label"])
+    rows = table[labels == str(class_label)]
+    if rows.empty:
+        found = sorted(labels.dropna().unique(), key=natural)
+        raise ValueError(
+            f"class_label: no cell is of class {str(class_label)!r}; the table has "
+            + (", ".join(found[:20]) or "none")
+            + (" ..." if len(found) > 20 else "")
+        )
+    return rows
+
+
+def natural(text: str) -> tuple[int, int, str]:
+    """A key that sorts "2" before "10"."""
+    return (0, int(text), text) if text.isdecimal() else (1, 0, text)

@@ -1,0 +1,112 @@
+"""A report that opens in any browser: one page, everything inside."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from cellsieve.images import ImageSet
+from cellsieve.journal import image_table_path
+from cellsieve.reporting.cells import cells_report
+from cellsieve.reporting.plates import is_assignment, is_wells, plates_report
+from cellsieve.tables import read_table
+from cellsieve.views import Look, Neighbours, image_table
+
+NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
+
+Table = pd.DataFrame | str | os.PathLike[str]
+
+
+def report(
+    table: Table,
+    output: str | os.PathLike[str],
+    *,
+    images: ImageSet | Table | None = None,
+    wells: Table | None = None,
+    truth: Table | None = None,
+    column: str = "fraction",
+    n: int = 8,
+    seed: int = 0,
+    channels: tuple[str, ...] | list[str] | None = None,
+    neighbours: Neighbours = "dim",
+    outline: bool = True,
+    title: str | None = None,
+    jobs: int | None = None,
+    progress: bool | None = False,
+) -> int:
+    """Writes a report of a cleaned cell table: what was decided, and cells of each class to see.
+
+    Of a plates result, it shows the assignments and their margins, how sure the wells are and how
+    reliable that is, and maps of the plates.
+
+    Args:
+        table: a cell table as `clean` leaves it, or its file; one that is not cleaned is shown
+            without limits. Or a plates result: the table of `PlateLayout.infer` or `decode`.
+        output: the page, .html. It holds all it needs and asks for nothing elsewhere.
+        images: the data set, the image table, or its file; the image table beside the file of
+            `table` if not given. Without one there are no pictures.
+        wells: of a plates result, the table of `PlateLayout.decode`, or its file.
+        truth: of a plates result, the true class of some wells, under the names that `wells` has
+            for the id and the class.
+        column: the column whose distribution and limits are shown.
+        n: cells a gallery (three a class) at most; fewer where there are many classes, so that a
+            page stays small.
+        seed: of the random choice of cells.
+        channels: the channels shown, each in the colour it is named after, else gray; by default
+            those of red, green and blue that there are, or else the measured one.
+        neighbours: pixels of other cells: "dim", "blank" or "show".
+        outline: whether cells are outlined.
+        title: the page's title; the file's name if not given.
+        jobs: number of threads; as many as processors if not given.
+        progress: whether to show a progress bar; None: on a terminal only.
+
+    Returns:
+        How many of the cells shown have no picture because a file is gone or damaged.
+
+    An empty table, a class without values, cells all dropped, or files that are gone are said on
+    the page.
+
+    Raises:
+        ValueError: `output` is not .html; a column or channel is missing.
+        OSError: a table can't be read, or the page can't be written.
+        ImportError: the extra `report` is not installed.
+    """
+    if Path(output).suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{os.fspath(output)}: expected a page: .html")
+    path = None if isinstance(table, pd.DataFrame) else Path(table)
+    shown = _loaded(table)
+    if is_assignment(shown) or is_wells(shown):
+        whole = is_assignment(shown)
+        decoded = None if wells is None else _loaded(wells)
+        plates_report(
+            shown if whole else None,
+            decoded if whole else shown,
+            None if truth is None else _loaded(truth),
+            output,
+            title=title or (path.name if path else "Plates"),
+        )
+        return 0
+    missing = [name for name in NEEDED if name not in shown.columns]
+    if missing:
+        raise ValueError(
+            f"{path or 'table'}: has no column {', '.join(missing)}; expected a cell table as "
+            "cellsieve measure and cellsieve clean write it, or a result of cellsieve plates"
+        )
+    if images is None and path is not None and image_table_path(path).exists():
+        images = image_table_path(path)
+    return cells_report(
+        shown,
+        None if images is None else image_table(images),
+        output,
+        title=title or (path.name if path else "Cells"),
+        column=column,
+        n=n,
+        seed=seed,
+        look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),
+        jobs=jobs,
+        progress=progress,
+    )
+
+
+def _loaded(table: Table) -> pd.DataFrame:
+    return table if isinstance(table, pd.DataFrame) else read_table(table)

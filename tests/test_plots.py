@@ -1,0 +1,285 @@
+"""Plots: what is drawn, what is said where there is nothing, and the files."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+import cellsieve as cs
+from cellsieve.cli import main
+from cellsieve.picking import pick
+from cellsieve.plots import save
+from cellsieve.wellmap import plate_map, row_name, well_place
+
+mpl.use("agg")
+import matplotlib.pyplot as plt
+
+
+@pytest.fixture(autouse=True)
+def _close() -> Any:
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plots")
+    images = cs.make_demo_set(folder, size=160)
+    cs.measure_to(images, folder / "cells.csv", progress=False)
+    cs.clean_to([folder / "cells.csv"], folder / "clean.csv", [cs.Rule(lower=0.1, upper=0.9)])
+    return folder
+
+
+def table(fractions: list[float], lower: float = 0.2, upper: float = 0.8) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "image_id": "a",
+            "class_label": "3",
+            "label": range(1, len(fractions) + 1),
+            "fraction": fractions,
+            "lower_limit": lower,
+            "upper_limit": upper,
+        }
+    )
+
+
+def words(ax: Any) -> str:
+    return " | ".join(text.get_text() for text in ax.texts)
+
+
+def test_distribution_draws_all_cells_the_limits_and_what_is_cut() -> None:
+    ax = cs.plot_distribution(table([0.1, 0.15, 0.5, 0.5, 0.9, np.nan]), bins=10)
+    assert sum(bar.get_height() for bar in ax.patches) == 5
+    assert [line.get_xdata()[0] for line in ax.lines] == [0.2, 0.8]
+    assert words(ax) == "2 below 0.2 | 1 above 0.8"
+    assert "1 cells without a value" in ax.get_xlabel()
+
+
+def test_distribution_on_given_axes_of_one_class() -> None:
+    cells = pd.concat([table([0.1] * 3), table([0.5] * 4).assign(class_label="4")])
+    _, mine = plt.subplots()
+    assert cs.plot_distribution(cells, class_label=4, ax=mine) is mine
+    assert sum(bar.get_height() for bar in mine.patches) == 4
+
+
+def test_distribution_of_any_column_without_limits() -> None:
+    cells = table([0.1, 0.2]).drop(columns=["lower_limit", "upper_limit"]).assign(area=[5, 900])
+    ax = cs.plot_distribution(cells, "area")
+    assert not ax.lines
+    assert ax.get_xlabel() == "area"
+
+
+def test_distribution_says_when_there_is_nothing() -> None:
+    assert "no cell has a value" in words(cs.plot_distribution(table([np.nan])))
+    assert "no cell has a value" in words(cs.plot_distribution(table([])))
+    with pytest.raises(ValueError, match="no cell is of class '7'; the table has 3"):
+        cs.plot_distribution(table([0.1]), class_label="7")
+    with pytest.raises(ValueError, match="column 'aera': not in the table"):
+        cs.plot_distribution(table([0.1]), "aera")
+
+
+def test_text_is_not_taken_for_formulas(tmp_path: Path) -> None:
+    cells = table([0.1, 0.2]).assign(class_label="$\\frac{$")
+    save(cs.plot_distribution(cells, class_label="$\\frac{$"), tmp_path / "plot.png")
+
+
+def test_pick_takes_cells_from_their_band() -> None:
+    cells = table(list(np.linspace(0, 1, 101)))
+    low, middle, high = (pick(cells, band, 7, seed=1) for band in ("low", "middle", "high"))
+    assert low["fraction"].max() < 0.2
+    assert middle["fraction"].between(0.2, 0.8).all()
+    assert high["fraction"].min() > 0.8
+    assert [len(rows) for rows in (low, middle, high)] == [7, 7, 7]
+    assert pick(cells, "low", 7, seed=1).equals(low)
+    assert not pick(cells, "low", 7, seed=2).equals(low)
+    assert pick(cells, "low", 3, order="lowest")["label"].tolist() == [1, 2, 3]
+    assert pick(cells, "all", 2, order="highest")["label"].tolist() == [100, 101]
+
+
+def test_pick_refuses_what_it_does_not_know() -> None:
+    for wrong in ({"which": "lower"}, {"order": "first"}, {"n": 0}):
+        with pytest.raises(ValueError, match=r"found .*; expected"):
+            pick(table([0.1]), **wrong)  # type: ignore[arg-type]
+
+
+def test_gallery_shows_cells_with_their_values(demo: Path) -> None:
+    clean = cs.read_table(demo / "clean.csv")
+    figure = cs.plot_gallery(clean, demo / "clean.images.csv", "low", 5, across=3)
+    shown = [ax for ax in figure.axes if ax.images]
+    assert len(shown) == 5
+    values = [float(ax.get_title()) for ax in shown]
+    assert values == sorted(values)
+    lowest = clean.loc[clean["reason"] == "low", "fraction"]
+    assert {f"{value:.4g}" for value in lowest} >= {ax.get_title() for ax in shown}
+
+
+def test_gallery_from_an_image_set(demo: Path) -> None:
+    images = cs.ImageSet.hpa(demo / "images", demo / "masks")
+    figure = cs.plot_gallery(
+        cs.read_table(demo / "clean.csv"), images, n=2, channels=["yellow"], outline=False
+    )
+    pixels = figure.axes[0].images[0].get_array()
+    assert pixels[:, :, 2].max() == 0  # yellow has no blue
+    assert pixels[:, :, 0].max() > 100
+
+
+def test_gallery_says_what_is_missing(demo: Path) -> None:
+    clean = cs.read_table(demo / "clean.csv")
+    none = cs.plot_gallery(clean[clean["clean"]], demo / "clean.images.csv", "low")
+    assert none.texts[0].get_text() == "no cell is low"
+    images = cs.read_table(demo / "clean.images.csv").assign(path_red="/nowhere/red.png")
+    gone = cs.plot_gallery(clean, images, n=1)
+    assert "/nowhere/red.png: No such file" in words(gone.axes[0])
+    with pytest.raises(ValueError, match="found cyan; the images have blue, green, red, yellow"):
+        cs.plot_gallery(clean, images, channels=["cyan"])
+
+
+def test_overlay_shows_three_panels_with_ids() -> None:
+    mask = np.zeros((40, 60), np.uint16)
+    mask[5:15, 5:25] = 7
+    mask[20:35, 30:50] = 4_000
+    image = np.arange(2400, dtype=np.uint16).reshape(40, 60)
+    figure = cs.plot_overlay(image, mask)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["image", "mask", "both"]
+    assert words(figure.axes[1]) == "7 | 4000"
+    assert not figure.axes[0].texts
+    seven = next(text for text in figure.axes[2].texts if text.get_text() == "7")
+    assert seven.get_position() == (14.5, 9.5)
+    areas = figure.axes[1].images[0].get_array()
+    assert not areas[0, 0].any()
+    assert (areas[5, 5] != areas[20, 30]).any()
+    _, mine = plt.subplots()
+    assert cs.plot_overlay(image, mask, ids=False, ax=mine) is mine
+    assert not mine.texts
+
+
+def test_overlay_refuses_shapes_that_differ() -> None:
+    with pytest.raises(ValueError, match=r"\(4, 5\) and a mask of \(5, 4\)"):
+        cs.plot_overlay(np.zeros((4, 5), np.uint8), np.ones((5, 4), np.uint8))
+
+
+def test_overlay_of_an_empty_mask() -> None:
+    figure = cs.plot_overlay(np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.uint8))
+    assert not figure.axes[2].texts
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("A1", (0, 0)), ("B02", (1, 1)), ("p24", (15, 23)), ("AF48", (31, 47))]
+)
+def test_wells_have_their_places(name: str, place: tuple[int, int]) -> None:
+    assert well_place(name) == place
+    assert name.upper().startswith(row_name(place[0]))
+
+
+def test_plate_maps() -> None:
+    plate = plate_map(["A1", "B02", "B2"], pd.Series([1.0, 2.0, 4.0]))
+    assert plate.shape == (2, 3)
+    assert plate[0, 0] == 1
+    assert plate[1, 1] == 3  # the mean of its two rows
+    assert np.isnan(plate[0, 1])
+    assert plate_map(["P24"], pd.Series([1.0])).shape == (16, 24)
+    with pytest.raises(ValueError, match="well: found '2B'; expected letters and a number"):
+        plate_map(["2B"], pd.Series([1.0]))
+    with pytest.raises(ValueError, match="found 'C1'; expected a well of a plate of 2 rows"):
+        plate_map(["A1", "C1"], pd.Series([1.0, 1.0]), (2, 3))
+
+
+def test_plate_draws_values_and_leaves_gaps() -> None:
+    wells = pd.DataFrame({"well": ["A1", "H12", "C3"], "agree": [True, False, None]})
+    wells["agree"] = wells["agree"].astype("boolean")
+    ax = cs.plot_plate(wells, "agree", limits=(0, 1))
+    drawn = ax.images[0].get_array()
+    assert drawn.shape == (8, 12)
+    assert drawn[0, 0] == 1
+    assert drawn[7, 11] == 0
+    assert drawn.mask.sum() == 94
+    assert "no well has a value" in words(cs.plot_plate(wells.assign(x=np.nan), "x"))
+    with pytest.raises(ValueError, match="column 'Well': not in the table"):
+        cs.plot_plate(wells, "agree", well="Well")
+
+
+@pytest.fixture
+def inferred() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "experiment": ["RPE-01", "<b>"],
+            "best": [1, 0],
+            "share_0": [0.2, 0.9],
+            "share_1": [0.8, 0.1],
+        }
+    )
+
+
+def test_assignment_heat_map(inferred: pd.DataFrame) -> None:
+    ax = cs.plot_assignment(inferred)
+    assert ax.images[0].get_array().tolist() == [[0.2, 0.8], [0.9, 0.1]]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["RPE-01", "<b>"]
+    assert [patch.get_xy() for patch in ax.patches] == [(0.5, -0.5), (-0.5, 0.5)]
+    assert "no experiment" in words(cs.plot_assignment(inferred.head(0)))
+    with pytest.raises(ValueError, match="has no column posterior_0"):
+        cs.plot_assignment(inferred, "posterior")
+
+
+def test_a_plot_is_written_whole_and_always_the_same(
+    inferred: pd.DataFrame, tmp_path: Path
+) -> None:
+    for name in ("a.svg", "b.svg", "a.png", "b.png"):
+        save(cs.plot_assignment(inferred), tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    with pytest.raises(ValueError, match=r"expected a picture: .png, .svg"):
+        save(cs.plot_assignment(inferred), tmp_path / "a.jpg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a.svg", "b.png", "b.svg"]
+
+
+def test_commands_write_pictures(demo: Path, inferred: pd.DataFrame, tmp_path: Path) -> None:
+    clean = str(demo / "clean.csv")
+    inferred.to_csv(tmp_path / "inferred.csv", index=False)
+    wells = pd.DataFrame({"well": ["A1", "B2"], "plate": [1, 2], "confidence": [0.5, 1.0]})
+    wells.to_csv(tmp_path / "wells.csv", index=False)
+    image = str(demo / "images" / "demo-00_green.png")
+    for name, arguments in {
+        "gallery.png": ["gallery", clean, "--which", "high", "-n", "3", "--class", "0"],
+        "distribution.svg": ["plot", "distribution", clean, "--column", "area"],
+        "overlay.png": ["plot", "overlay", image, str(demo / "masks" / "demo-00.npz")],
+        "plate.svg": ["plot", "plate", f"{tmp_path}/wells.csv", "--value", "confidence",
+                      "--where", "plate=2"],
+        "assignment.png": ["plot", "assignment", f"{tmp_path}/inferred.csv"],
+    }.items():  # fmt: skip
+        assert main([*arguments, "-o", str(tmp_path / name)]) == 0
+        start = (tmp_path / name).read_bytes()[:60]
+        assert start.startswith(b"\x89PNG") or b"<?xml" in start
+
+
+def test_commands_refuse_in_one_line(
+    demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = tmp_path / "alone.csv"
+    alone.write_bytes((demo / "clean.csv").read_bytes())
+    assert main(["gallery", str(alone), "-o", str(tmp_path / "x.png")]) == 2
+    assert "name it with --images" in capsys.readouterr().err
+    wells = tmp_path / "wells.csv"
+    wells.write_text("well,v\nA1,1\n")
+    plate = ["plot", "plate", str(wells), "--value", "v", "-o", str(tmp_path / "x.png")]
+    assert main([*plate, "--where", "plate=1"]) == 2
+    assert "expected COLUMN=VALUE" in capsys.readouterr().err
+
+
+def test_importing_the_package_imports_no_plotting() -> None:
+    code = (
+        "import sys, cellsieve, cellsieve.cli\n"
+        "print([name for name in ('matplotlib', 'jinja2', 'PIL') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_without_matplotlib_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"pip install 'cellsieve\[plot\]'"):
+        cs.plot_distribution(table([0.1]))

@@ -1,0 +1,547 @@
+"""The report: what is on the page, what it says when something is missing, and what it can't do."""
+
+import base64
+import hashlib
+import io
+import json
+import re
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import cellsieve as cs
+from cellsieve import views
+from cellsieve.cli import main
+from cellsieve.reporting.bins import Axis, in_short, nice_step, percentile_of
+from cellsieve.reporting.page import as_json, percent
+from cellsieve.reporting.verdicts import sections_of
+from cellsieve.views import Look, draw_cell, edge, pictures
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
+
+
+class Page(HTMLParser):
+    """The elements of a page and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.inside = ""
+        self.scripts: list[str] = []
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.inside = tag
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.inside == "script":
+            self.scripts[-1] += data
+        elif self.inside != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.scripts[0])
+        return found
+
+    def of(self, tag: str, name: str) -> list[dict[str, str | None]]:
+        return [attrs for each, attrs in self.tags if each == tag and attrs.get("class") == name]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    images = cs.make_demo_set(folder, size=160)
+    cs.measure_to(images, folder / "cells.csv", progress=False)
+    cs.clean_to([folder / "cells.csv"], folder / "clean.csv", [cs.Rule(lower=0.1, upper=0.9)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(demo: Path) -> Page:
+    cs.report(demo / "clean.csv", demo / "report.html", n=4)
+    return Page(demo / "report.html")
+
+
+def rows(fractions: list[float], **columns: Any) -> pd.DataFrame:
+    """A cleaned cell table without images."""
+    table = pd.DataFrame(
+        {
+            "image_id": "a",
+            "class_label": pd.Series("0", index=range(len(fractions)), dtype="str"),
+            "label": range(1, len(fractions) + 1),
+            **dict.fromkeys(("min_row", "min_col"), 0),
+            **dict.fromkeys(("max_row", "max_col"), 4),
+            "fraction": pd.Series(fractions, dtype="float64"),
+        }
+    )
+    return cs.clean(table, lower=0.1, upper=0.9).assign(**columns)
+
+
+def written(table: Any, tmp_path: Path, **options: Any) -> Page:
+    cs.report(table, tmp_path / "page.html", **options)
+    return Page(tmp_path / "page.html")
+
+
+# ---- the page as a whole ----
+
+
+def test_the_page_asks_for_nothing(page: Page) -> None:
+    for tag, attrs in page.tags:
+        for name in ("src", "href", "srcset", "action", "poster"):
+            if attrs.get(name) is not None:
+                assert re.match(r"data:|#", str(attrs[name])), (tag, attrs)
+    styles = re.search(r"<style>(.*?)</style>", page.source, flags=re.S)
+    assert styles
+    assert "url(" not in styles[1]
+    assert "@import" not in styles[1]
+    [policy] = [attrs for tag, attrs in page.tags if "http-equiv" in attrs]
+    digest = base64.b64encode(hashlib.sha256(page.scripts[1].encode()).digest()).decode()
+    assert str(policy["content"]).startswith("default-src 'none'; img-src data:")
+    assert f"script-src 'sha256-{digest}'" in str(policy["content"])
+    assert len(page.scripts) == 2
+
+
+def test_it_opens_with_what_was_decided(page: Page, demo: Path) -> None:
+    clean = cs.read_table(demo / "clean.csv")
+    kept = int(clean["clean"].sum())
+    assert f"Images 12 1 failed Cells {len(clean)}" in page.text
+    assert f"Kept {kept}" in page.text
+    assert f"Dropped {len(clean) - kept}" in page.text
+    for reason, said in (("low", "too low"), ("high", "too high"), ("multi_label", "several")):
+        assert re.search(rf"{said}\D* {(clean['reason'] == reason).sum()} ", page.text)
+    assert "demo-11 no_mask no mask for this image" in page.text
+
+
+def test_a_section_a_class_in_natural_order(page: Page) -> None:
+    names = [attrs["data-name"] for tag, attrs in page.tags if "data-name" in attrs]
+    assert names == ["0", "1", "16", "Several classes"]
+    ids = [attrs["id"] for attrs in page.of("section", "class")]
+    assert ids == [attrs["data-section"] for _, attrs in page.tags if "data-name" in attrs]
+
+
+def test_galleries_show_cells_of_their_band_by_value(page: Page, demo: Path) -> None:
+    clean = cs.read_table(demo / "clean.csv").set_index(["image_id", "label"])
+    cells = page.data["cells"]
+    assert len(cells) == len({(cell["image_id"], cell["label"]) for cell in cells})
+    for start in range(0, 36, 12):  # three classes of low, middle, high, four each
+        low, middle, high = (cells[start + k : start + k + 4] for k in (0, 4, 8))
+        for gallery in (low, middle, high):
+            values = [cell["value"] for cell in gallery]
+            assert values == sorted(values)
+        reasons = [
+            [clean.loc[(cell["image_id"], cell["label"]), "reason"] for cell in gallery]
+            for gallery in (low, middle, high)
+        ]
+        assert "low" in reasons[0]
+        assert reasons[1] == [""] * 4 or pd.isna(reasons[1]).all()
+        assert "high" in reasons[2]
+        assert "low" not in reasons[2]
+
+
+def test_pictures_are_webp_with_an_outline(page: Page) -> None:
+    images = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert len(images) == len(page.data["cells"])
+    kind, _, encoded = str(images[0]["src"]).partition("base64,")
+    assert kind == "data:image/webp;"
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))))
+    assert (picture.min(axis=2) > 200).any()
+
+
+def test_a_cell_can_be_reached_and_heard(page: Page) -> None:
+    buttons = [attrs["aria-label"] for attrs in page.of("button", "open")]
+    cell = page.data["cells"][0]
+    assert f"Cell {cell['label']} of image {cell['image_id']}, fraction" in str(buttons[0])
+    assert "dropped (too low)" in str(buttons[0])
+    assert all(
+        attrs.get("aria-label") or attrs.get("aria-hidden")
+        for tag, attrs in page.tags
+        if tag == "svg"
+    )
+    ids = [str(attrs["id"]) for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    for tag, attrs in page.tags:
+        if tag == "label":
+            assert attrs["for"] in ids
+
+
+def test_the_same_table_gives_the_same_bytes(demo: Path, tmp_path: Path) -> None:
+    options = {"title": "x", "images": demo / "clean.images.csv", "jobs": 2}
+    first = written(demo / "clean.csv", tmp_path, **options)
+    again = written(demo / "clean.csv", tmp_path, **options)
+    other = written(demo / "clean.csv", tmp_path, seed=1, **options)
+    assert first.source == again.source
+    assert first.source != other.source
+
+
+def test_each_image_is_decoded_once(demo: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    opened: Counter[str] = Counter()
+    for name in ("read_image", "read_mask"):
+        read = getattr(views, name)
+        monkeypatch.setattr(
+            views, name, lambda path, read=read: (opened.update([str(path)]), read(path))[1]
+        )
+    page = written(demo / "clean.csv", tmp_path)
+    images = {cell["image_id"] for cell in page.data["cells"]}
+    assert len(opened) == 4 * len(images)  # three colours and the mask
+    assert set(opened.values()) == {1}
+
+
+# ---- what is missing, hostile or odd ----
+
+
+def test_hostile_text_shows_as_text(tmp_path: Path) -> None:
+    table = rows(list(np.linspace(0, 1, 30))).assign(
+        image_id=HOSTILE, class_label=HOSTILE, **{HOSTILE: HOSTILE}
+    )
+    images = pd.DataFrame(
+        {
+            "image_id": [HOSTILE, "b"],
+            "path_mask": HOSTILE,
+            "path_green": HOSTILE,
+            "channel": "green",
+            "status": ["measured", HOSTILE],
+            "error": HOSTILE,
+            "warning": HOSTILE,
+        }
+    )
+    page = written(table, tmp_path, images=images, title=HOSTILE)
+    assert len(page.scripts) == 2
+    assert not [attrs for tag, attrs in page.tags if tag == "img" or "onerror" in attrs]
+    assert HOSTILE in "".join(page.words)
+    assert page.data["cells"][0]["image_id"] == HOSTILE
+    assert "49" not in page.of("section", "class")[0].values()
+
+
+def test_json_can_not_leave_its_element() -> None:
+    text = as_json({"a": "</script><!--&\u2028"})
+    assert not re.search(r"[<>&\u2028]", text)
+    assert json.loads(text) == {"a": "</script><!--&\u2028"}
+    with pytest.raises(ValueError, match="JSON"):
+        as_json(float("nan"))
+
+
+def test_a_file_that_is_gone_is_said_in_its_place(demo: Path, tmp_path: Path) -> None:
+    images = cs.read_table(demo / "clean.images.csv")
+    images.loc[images["image_id"] == "demo-00", "path_mask"] = str(tmp_path / "gone.npz")
+    page = written(demo / "clean.csv", tmp_path, images=images)
+    images.to_csv(tmp_path / "images.csv", index=False)
+    command = ["report", str(demo / "clean.csv"), "--images", str(tmp_path / "images.csv")]
+    assert main([*command, "-q", "-o", str(tmp_path / "again.html")]) == 1
+    of_it = sum(cell["image_id"] == "demo-00" for cell in page.data["cells"])
+    assert of_it > 0
+    assert page.text.count("gone.npz: No such file or directory") == of_it
+    assert f"{of_it} of the {len(page.data['cells'])} cells shown have no picture" in page.text
+
+
+def test_a_mask_that_changed_is_said(demo: Path, tmp_path: Path) -> None:
+    clean = cs.read_table(demo / "clean.csv").head(1).assign(label=999)
+    page = written(clean, tmp_path, images=demo / "clean.images.csv")
+    assert "no cell 999 in its box; has the mask changed?" in page.text
+
+
+def test_without_an_image_table_there_are_numbers(tmp_path: Path) -> None:
+    page = written(rows(list(np.linspace(0, 1, 30))), tmp_path)
+    assert "There is no image table beside the cell table" in page.text
+    assert "30 cells" in page.text
+
+
+def test_an_empty_table(tmp_path: Path) -> None:
+    page = written(rows([]), tmp_path)
+    assert "The table holds no cells." in page.text
+    assert not page.of("section", "class")
+
+
+def test_one_cell(tmp_path: Path) -> None:
+    page = written(rows([0.5]), tmp_path)
+    assert "1 cell " in page.text
+    assert len(page.data["cells"]) == 1
+
+
+def test_all_cells_dropped(tmp_path: Path) -> None:
+    page = written(rows([0.1, 0.2, 0.3]), tmp_path)  # a class too small
+    assert "Every cell was dropped" in page.text
+    assert "class too small 3 100 %" in page.text
+
+
+def test_fractions_that_are_nan(tmp_path: Path) -> None:
+    page = written(rows([np.nan, *np.linspace(0, 1, 29)]), tmp_path)
+    assert "1 of 30 cells have no value" in page.text
+    nothing = written(rows([np.nan] * 30), tmp_path)
+    assert "No cell here has a value of fraction" in nothing.text
+    assert "NaN" not in nothing.scripts[0]
+
+
+def test_a_table_that_was_not_cleaned(tmp_path: Path) -> None:
+    table = rows(list(np.linspace(0, 1, 30)))[
+        ["image_id", "class_label", "label", "fraction", "min_row", "min_col", "max_row", "max_col"]
+    ]
+    page = written(table, tmp_path)
+    assert "The table has not been cleaned" in page.text
+    assert "Lower limit none" in page.text
+    without = written(table.drop(columns="class_label"), tmp_path)
+    assert "All cells" in without.text
+
+
+def test_cells_of_several_and_of_no_class_have_their_sections() -> None:
+    table = rows(list(np.linspace(0, 1, 40)))
+    table["class_label"] = np.repeat(["0", "10", "2", "0|2"], 10)
+    table.loc[5, "class_label"] = None
+    cleaned = cs.clean(table, lower=0.1, upper=0.9, min_group=5)
+    assert [(name, kind) for name, kind, _ in sections_of(cleaned)] == [
+        ("0", "class"),
+        ("2", "class"),
+        ("10", "class"),
+        ("Several classes", "several"),
+        ("No class", "none"),
+    ]
+    own = cs.clean(table, multi="own", lower=0.1, upper=0.9, min_group=5)
+    assert [name for name, _, _ in sections_of(own)] == ["0", "2", "10", "0|2", "No class"]
+
+
+def test_rules_of_two_columns(tmp_path: Path) -> None:
+    table = rows(list(np.linspace(0, 1, 40))).assign(area=np.arange(40) % 13)
+    rules = [cs.Rule(lower=0.1, upper=0.9), cs.Rule("area", lower=3, by=None, kind="value")]
+    cleaned = cs.clean(table, rules=rules)
+    page = written(cleaned, tmp_path, column="area")
+    [section] = page.data["sections"]
+    assert section["lower"] == 3
+    assert section["upper"] is None
+    moved = sum(section["counts"]) + section["fixed"]
+    assert moved == len(cleaned)
+
+
+def test_cells_kept_by_hand_are_said(tmp_path: Path) -> None:
+    cleaned = rows(list(np.linspace(0, 1, 40)))
+    marks = pd.DataFrame({"image_id": "a", "label": [1, 20], "mark": ["keep", "drop"]})
+    page = written(cs.apply_overrides(cleaned, marks), tmp_path)
+    assert "1 by hand" in page.text
+    assert "by hand 1 2.5 %" in page.text
+
+
+def test_four_hundred_classes_stay_small(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    table = rows(rng.random(8000).tolist())
+    table["class_label"] = np.repeat([f"class {k}" for k in range(400)], 20)
+    page = written(cs.clean(table, lower=0.1, upper=0.9), tmp_path)
+    assert len(page.of("section", "class")) == 400
+    assert len(page.data["cells"]) <= 1500
+    assert len(page.source) < 8e6
+
+
+def test_what_can_not_be_reported_is_refused(demo: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"page.txt: expected a page: .html"):
+        cs.report(demo / "clean.csv", tmp_path / "page.txt")
+    with pytest.raises(ValueError, match="has no column image_id, label, min_row"):
+        cs.report(pd.DataFrame({"a": [1]}), tmp_path / "page.html")
+    with pytest.raises(ValueError, match="column 'aera': not in the table"):
+        cs.report(demo / "clean.csv", tmp_path / "page.html", column="aera")
+    with pytest.raises(ValueError, match="found cyan; the images have"):
+        cs.report(demo / "clean.csv", tmp_path / "page.html", channels=["cyan"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_jinja_it_says_how_to_get_it(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(ImportError, match=r"pip install 'cellsieve\[report\]'"):
+        cs.report(rows([0.5]), tmp_path / "page.html")
+
+
+def test_the_command(demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "page.html"
+    arguments = ["report", str(demo / "clean.csv"), "-o", str(output)]
+    assert main([*arguments, "-n", "2", "--channels", "green,yellow", "--no-outline"]) == 0
+    assert f"report: {output}" in capsys.readouterr().out
+    assert "Pictures: green, yellow; neighbours are dimmed" in Page(output).text
+
+
+# ---- the numbers in the page ----
+
+
+@given(
+    st.lists(st.integers(0, 400).map(lambda k: k / 400), min_size=2, max_size=900),
+    st.floats(0, 0.05),
+    st.booleans(),
+)
+def test_limits_near_the_ends_move_exactly(values: list[float], share: float, low: bool) -> None:
+    """As `report.js` does it, from values in short, the way numpy does it from all."""
+    place = share if low else 1 - share
+    array = np.array(values)
+    distinct, counts = in_short(array, 150)
+    spread = np.repeat(distinct, counts)
+    expected = np.quantile(array, place)
+    assert len(spread) == len(array)
+    if len(np.unique(array)) <= 150:
+        assert np.quantile(spread, place) == pytest.approx(expected, abs=1e-6)
+    assert len(distinct) <= 151
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=3, max_size=60, unique=True), st.floats(0, 1))
+def test_the_percentile_of_a_limit_is_found_again(values: list[int], place: float) -> None:
+    array = np.array(values, np.float64)
+    found = percentile_of(array, float(np.quantile(array, place)))
+    assert found == pytest.approx(place, abs=1e-5)
+
+
+def test_a_limit_that_is_no_percentile_is_not_taken_for_one() -> None:
+    assert percentile_of(np.array([1.0, 2.0]), 3.0) is None
+    assert percentile_of(np.array([1.0, 1.0, 2.0]), 1.0) is None
+
+
+def test_the_percentiles_that_decided_stand_in_the_page(page: Page) -> None:
+    assert page.data["percentiles"] == ["10", "90"]
+
+
+@given(st.floats(1e-9, 1e9))
+def test_ticks_are_round_and_few(width: float) -> None:
+    step = nice_step(width / 5)
+    assert width / 5 <= step * (1 + 1e-6) <= width / 2 + step * 1e-5
+    ticks = Axis(0.0, width).ticks()
+    assert 2 <= len(ticks) <= 6
+    assert all(0 <= place <= 1 for place, _ in ticks)
+
+
+def test_shares_never_round_to_all_or_nothing() -> None:
+    assert percent(1, 10**6) == "< 0.01 %"
+    assert percent(10**6 - 1, 10**6) == "> 99.99 %"
+    assert percent(0, 5) == "0 %"
+    assert percent(5, 5) == "100 %"
+    assert percent(1, 0) == "–"
+
+
+# ---- pictures ----
+
+
+def test_a_cell_is_drawn_in_colour_with_neighbours_dimmed() -> None:
+    own, others = np.zeros((2, 20, 20), bool)
+    own[5:15, 2:10] = True
+    others[5:15, 12:18] = True
+    colours = np.full((20, 20, 3), (0, 200, 0), np.uint8)
+    dimmed = draw_cell(colours, own, others, Look(side=20, outline=False))
+    assert dimmed[10, 5].tolist() == [0, 200, 0]
+    assert dimmed[10, 14].tolist() == [0, 60, 0]
+    assert dimmed[1, 1].tolist() == [0, 200, 0]  # background is no neighbour
+    blank = draw_cell(colours, own, others, Look(side=20, outline=False, neighbours="blank"))
+    assert blank[10, 14].tolist() == [0, 0, 0]
+    outlined = draw_cell(colours, own, others, Look(side=20, neighbours="show"))
+    assert (outlined == 255).all(axis=2).sum() == edge(own).sum() == 32
+    assert outlined[10, 14].tolist() == [0, 200, 0]
+
+
+@pytest.mark.parametrize(("size", "side", "drawn"), [(20, 64, 60), (50, 64, 50), (200, 64, 64)])
+def test_pictures_come_in_size(size: int, side: int, drawn: int) -> None:
+    own = np.ones((size, size // 2), bool)
+    colours = np.zeros((*own.shape, 3), np.uint8)
+    shape = draw_cell(colours, own, ~own, Look(side=side)).shape
+    assert shape == (drawn, drawn // 2, 3)
+
+
+def test_cells_of_one_image_share_their_brightness(tmp_path: Path) -> None:
+    """A dark cell stays dark beside a bright one, also in 16 bits."""
+    mask = np.zeros((60, 60), np.uint8)
+    mask[5:25, 5:25], mask[30:55, 30:55] = 1, 2
+    green = np.full((60, 60), 300, np.uint16)
+    green[mask == 1], green[mask == 2] = 900, 6300
+    cs.write_png(tmp_path / "a_green.png", green)
+    np.savez(tmp_path / "a.npz", mask)
+    images = cs.ImageSet.hpa(tmp_path, tmp_path)
+    cells = cs.measure_images(images)
+    drawn = pictures(cells, images.table, Look(outline=False), lambda colours: colours)
+    dark, bright = (each.made for each in drawn)
+    assert dark is not None
+    assert bright is not None
+    middle = [int(each[each.shape[0] // 2, each.shape[1] // 2, 1]) for each in (dark, bright)]
+    assert middle == [25, 255]  # (900 - 300) / (6300 - 300) of 255
+    assert dark[:, :, [0, 2]].max() == 0
+
+
+# ---- plates ----
+
+
+@pytest.fixture
+def inferred() -> pd.DataFrame:
+    table = pd.DataFrame(
+        {"experiment": ["RPE-01", HOSTILE], "wells": [3, 3], "best": [1, 0],
+         "posterior": [0.999, 0.6], "margin": [7.5, 0.4], "certain": [True, False]}
+    )  # fmt: skip
+    for k in range(2):
+        table[f"share_{k}"] = [0.2 + 0.6 * k, 0.5]
+    for k in range(2):
+        table[f"posterior_{k}"] = [0.001, 0.6] if k == 0 else [0.999, 0.4]
+    return table
+
+
+@pytest.fixture
+def wells() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"id_code": ["RPE-01_1_B02", "RPE-01_1_B03", "RPE-01_2_C04", "U_2_OS_1_P24"],
+         "sirna": [5, 6, 7, 8], "confidence": [0.95, 0.91, 0.15, np.nan],
+         "runner_up": [1, 1, 1, 1], "margin": [0.5, 0.5, 0.1, 0.2]}
+    )  # fmt: skip
+
+
+def test_plates_report_shows_assignments_confidence_and_maps(
+    inferred: pd.DataFrame, wells: pd.DataFrame, tmp_path: Path
+) -> None:
+    truth = pd.DataFrame({"id_code": wells["id_code"].iloc[:3], "sirna": [5, 9, 7]})
+    page = written(inferred, tmp_path, wells=wells, truth=truth)
+    assert "Experiments 2 1 certain Uncertain 1" in page.text
+    assert "RPE-01 3 0.001 0.999 0.200 0.800 7.5 yes" in page.text
+    assert HOSTILE in "".join(page.words)
+    assert len(page.scripts) == 1
+    assert "1 wells have no confidence" in page.text
+    assert "Right 66.7 % of 3 whose class is known" in page.text
+    assert "0.930 0.500 2" in page.text  # claimed, right, wells
+    assert "0.150 1.000 1" in page.text
+    labels = [str(attrs.get("aria-label")) for tag, attrs in page.tags if tag == "svg"]
+    assert any("Plate 1 of RPE-01" in label and "1 wrong" in label for label in labels)
+    assert any("Plate 1 of U_2_OS" in label and "P24" in label for label in labels)
+
+
+def test_plates_report_without_wells_or_truth(
+    inferred: pd.DataFrame, wells: pd.DataFrame, tmp_path: Path
+) -> None:
+    alone = written(inferred.drop(columns=["posterior_0", "posterior_1"]), tmp_path)
+    assert "No table of wells was given" in alone.text
+    decoded = written(wells, tmp_path)
+    assert "can’t be said without wells whose class is known" in decoded.text
+    assert "only wells are shown" in decoded.text
+    with pytest.raises(ValueError, match="id_code 'B02' is not of the form experiment_plate_well"):
+        written(wells.assign(id_code=["B02", "a_1_B03", "a_1_B04", "a_1_B05"]), tmp_path)
+    with pytest.raises(ValueError, match="truth: has no column sirna"):
+        written(wells, tmp_path, truth=wells[["id_code"]])
+
+
+# ---- real images ----
+
+
+def test_real_images(real_data: Path, tmp_path: Path) -> None:
+    hpa = real_data / "hpa"
+    images = cs.ImageSet.hpa(hpa / "train", hpa / "hpa_cell_mask", hpa / "train.csv")
+    cs.measure_to(images, tmp_path / "cells.csv", progress=False)
+    cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.05)], "own")
+    page = written(tmp_path / "clean.csv", tmp_path)
+    pictures = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert len(pictures) == len(page.data["cells"]) > 20
+    assert "Images 3 none failed" in page.text
