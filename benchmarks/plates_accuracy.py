@@ -27,8 +27,7 @@ def main() -> None:
     """Prints the tables of docs/plates.md."""
     options = arguments("Accuracy and calibration of the plates half.")
     heading("scipy")
-    small = {"group_size": 24, "train_experiments": 8}
-    size = small if options.quick else {"train_experiments": 12}
+    size = {"group_size": 24} if options.quick else {}
     print("\nAssignments of planted experiments\n")
     inference(size, 1 if options.quick else 4)
     print("\nDecoding of planted plates\n")
