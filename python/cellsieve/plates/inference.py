@@ -97,7 +97,9 @@ def posterior(
     total = support[:, plates[None, :], assignments].sum(axis=2)  # (experiments, candidates)
     by_sharpness = total[:, :, None] * sharpness - normaliser[:, None, :]
     by_sharpness[~fits] = -np.inf
-    score = _log_mean(by_sharpness, axis=2)
+    by_experiment = _log_sum(by_sharpness + prior[:, None], axis=1)
+    trust = _shared_weights(by_experiment)
+    score = _log_sum(by_sharpness + trust, axis=2)
     method = np.full(n_experiments, "row bound", dtype=object)
     best = (score + prior).argmax(axis=1)
     spread = dispersion(_vote_table(layout, wells, votes), assignments[best])
@@ -109,9 +111,10 @@ def posterior(
             energy = _free_energies(layout, wells, scores, int(experiment))
             matched = energy[plates[None, :], assignments].sum(axis=1)
             # How far to trust the scores, as the row bound has found it.
-            trust = _log_softmax(_log_sum((by_sharpness[experiment] + prior[:, None]).T, axis=1))
+            weights = _log_softmax(by_experiment[experiment] + trust)
             again = _log_sum(
-                trust[None, :] + _log_softmax_rows(matched[:, None] * sharpness, fits[experiment]),
+                weights[None, :]
+                + _log_softmax_rows(matched[:, None] * sharpness, fits[experiment]),
                 axis=1,
             )
             score[experiment] = again
@@ -349,9 +352,19 @@ def _log_sum(values: Floats, axis: int) -> Floats:
     return total
 
 
-def _log_mean(values: Floats, axis: int) -> Floats:
-    mean: Floats = _log_sum(values, axis) - np.log(values.shape[axis])
-    return mean
+def _shared_weights(log_evidence: Floats, rounds: int = 50) -> Floats:
+    """Logarithms of how common each sharpness is among the experiments of one model.
+
+    `log_evidence` is `(experiments, sharpnesses)`. Maximum likelihood of the weights of a mixture by
+    expectation and maximisation, with one experiment's worth of equal weights added.
+    """
+    count = log_evidence.shape[1]
+    log_weights: Floats = np.full(count, -np.log(count))
+    for _ in range(rounds):
+        joint = log_evidence + log_weights
+        share = np.exp(joint - _log_sum(joint, axis=1)[:, None])
+        log_weights = np.log((share.sum(axis=0) + 1 / count) / (len(share) + 1))
+    return log_weights
 
 
 def _log_softmax(values: Floats) -> Floats:
