@@ -32,8 +32,6 @@ UNEVEN = 1.6
 """As above, where the vote of a well is shared by more than so many wells of its plate."""
 DEPTH = 30.0
 """Scores this far below a well's best, in nats, count as that far: zeros would drown the rest."""
-FEW_WELLS = 20.0
-"""On a plate of as many wells, half of each class's mean is taken for the model's bias."""
 SINKHORN_ROUNDS = 100
 SINKHORN_TOLERANCE = 1e-3
 
@@ -212,20 +210,38 @@ def _free_energies(
 ) -> Floats:
     """Sinkhorn's free energy of each plate with each group; of a plate without wells, 0."""
     energy = np.zeros((len(layout.plates), layout.n_groups))
-    for plate in range(len(layout.plates)):
-        rows = np.flatnonzero((wells.experiment == experiment) & (wells.plate == plate))
-        if not len(rows):
-            continue
-        logs = unbiased(log_scores(scores, rows))
+    here = np.flatnonzero(wells.experiment == experiment)
+    plates = np.unique(wells.plate[here])
+    logs = [log_scores(scores, here[wells.plate[here] == plate]) for plate in plates]
+    for plate, plate_logs in zip(plates, without_plate_bias(logs), strict=True):
         for group in range(layout.n_groups):
             columns = np.flatnonzero(in_group(layout, scores, group))
-            if len(columns) < len(rows):
+            if len(columns) < len(plate_logs):
                 energy[plate, group] = -np.inf
                 continue
             energy[plate, group] = _core.free_energy(
-                np.ascontiguousarray(logs[:, columns]), SINKHORN_ROUNDS, SINKHORN_TOLERANCE
+                np.ascontiguousarray(plate_logs[:, columns]), SINKHORN_ROUNDS, SINKHORN_TOLERANCE
             )[0]
     return energy
+
+
+def without_plate_bias(plates: list[Floats]) -> list[Floats]:
+    """The log scores of an experiment's plates without what classes get from one plate of them.
+
+    A class is in one well of an experiment at most, so its mean over a plate hardly tells where it
+    is, but is the model's liking for it: on the experiment, which says nothing of assignments, and
+    on the plate, which misleads. The plates' deviations are taken out in so far as they vary more
+    than chance has them (empirical Bayes): fully where they are large, not at all where they are
+    noise.
+    """
+    plates = [_relative(logs) for logs in plates]
+    means = np.stack([logs.mean(axis=0) for logs in plates])
+    deviation = means - means.mean(axis=0)
+    noise = np.mean([logs.var(axis=0).mean() / len(logs) for logs in plates])
+    noise *= 1 - 1 / len(plates)
+    found = float((deviation**2).mean())
+    share = max(0.0, 1.0 - noise / found) if found > 0 else 0.0
+    return [logs - share * off for logs, off in zip(plates, deviation, strict=True)]
 
 
 def in_group(layout: PlateLayout, scores: WellScores, group: int) -> NDArray[np.bool_]:
@@ -248,13 +264,17 @@ def unbiased(logs: Floats) -> Floats:
     """The log scores of a plate without what each class gets from all of its wells.
 
     A class is in one well of a plate at most, so its mean over the plate is the model's liking for
-    it. Taking that out costs the true group next to nothing, and what plates and classes have in
-    common no longer counts for or against a group.
+    it more than anything else.
     """
-    logs = np.maximum(logs, logs.max(axis=1, keepdims=True) - DEPTH)
-    logs = logs - logs.max(axis=1, keepdims=True)
-    centred: Floats = logs - logs.sum(axis=0) / (len(logs) + FEW_WELLS)
+    logs = _relative(logs)
+    centred: Floats = logs - logs.mean(axis=0)
     return centred
+
+
+def _relative(logs: Floats) -> Floats:
+    """Log scores relative to each well's best, cut off far below it."""
+    relative: Floats = np.maximum(logs - logs.max(axis=1, keepdims=True), -DEPTH)
+    return relative
 
 
 def _crowding(wells: Wells, votes: NDArray[np.int64]) -> Floats:
@@ -355,8 +375,8 @@ def _log_sum(values: Floats, axis: int) -> Floats:
 def _shared_weights(log_evidence: Floats, rounds: int = 50) -> Floats:
     """Logarithms of how common each sharpness is among the experiments of one model.
 
-    `log_evidence` is `(experiments, sharpnesses)`. Maximum likelihood of the weights of a mixture by
-    expectation and maximisation, with one experiment's worth of equal weights added.
+    `log_evidence` is `(experiments, sharpnesses)`. Maximum likelihood of the weights of a mixture
+    by expectation and maximisation, with one experiment's worth of equal weights added.
     """
     count = log_evidence.shape[1]
     log_weights: Floats = np.full(count, -np.log(count))
