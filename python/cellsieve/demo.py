@@ -1,4 +1,4 @@
-"""A small data set made up on the spot, and the main job done on it."""
+"""Small data sets made up on the spot, and the main job of both halves done on them."""
 
 import os
 import shutil
@@ -11,6 +11,7 @@ from cellsieve.cleaning import Rule, clean_to
 from cellsieve.files import write_png
 from cellsieve.images import ImageSet
 from cellsieve.measuring import measure_to
+from cellsieve.plates.demo import run_plates_demo
 from cellsieve.reporting import report
 from cellsieve.synthetic import field, photograph
 from cellsieve.tables import write_table
@@ -72,7 +73,7 @@ def make_demo_set(folder: str | os.PathLike[str], *, size: int = 512, seed: int 
 
 
 def demo(folder: str | os.PathLike[str] = "cellsieve-demo", *, overwrite: bool = False) -> None:
-    """Makes the demo set, measures and cleans it, and ends with a report.
+    """Makes the demo sets, does the main job of both halves, and ends with a report.
 
     Args:
         folder: where everything is written.
@@ -109,6 +110,10 @@ def demo(folder: str | os.PathLike[str] = "cellsieve-demo", *, overwrite: bool =
         ("cells.images.csv", "a row an image: files, threshold, status"),
         ("clean.csv", "the cells with the verdict on each, and why"),
     ]
+    print(f"Making a small screen with planted classes in {folder / 'plates'} ...")
+    run_plates_demo(folder / "plates")
+    listed_files.append(("plates/", "the screen, its layout, assignments and submission"))
+
     try:
         report(folder / "clean.csv", folder / "report.html", title="The cellsieve demo")
         listed_files.append(("report.html", "open this one in a browser: the cells themselves"))

@@ -1,8 +1,6 @@
 //! Channels of an image file.
 
-use super::{Format, npy, npz, png, read};
 use crate::{Error, Result};
-use std::path::Path;
 
 /// The values of an image, row by row, the channels of a pixel side by side.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,27 +80,5 @@ struct Pick {
 impl Pick {
     fn from<T: Copy>(&self, values: &[T]) -> Vec<T> {
         values.iter().skip(self.index).step_by(self.step).copied().collect()
-    }
-}
-
-/// Reads an image with all its channels.
-///
-/// # Errors
-/// A file that can't be read, is not what its extension says, is damaged, has a type other than
-/// u8, u16 or f32, or declares more than `max_pixels` pixels.
-pub fn read_image(path: &Path, max_pixels: u64) -> Result<Image> {
-    let format = Format::of(path).map_err(|error| error.in_file(path))?;
-    decode_image(&read(path, max_pixels)?, format, max_pixels).map_err(|error| error.in_file(path))
-}
-
-/// The same from the bytes of a file.
-///
-/// # Errors
-/// As [`read_image`].
-pub fn decode_image(bytes: &[u8], format: Format, max_pixels: u64) -> Result<Image> {
-    match format {
-        Format::Png => png::decode(bytes, png::Samples::Expanded, max_pixels),
-        Format::Npy => npy::Array::new(bytes, max_pixels)?.image(),
-        Format::Npz => npz::open(bytes, max_pixels)?.image(),
     }
 }

@@ -5,9 +5,7 @@
 //! wide array never exists.
 
 use super::image::{Image, Pixels};
-use super::{Format, npy, npz, png, read};
 use crate::{Error, Result};
-use std::path::Path;
 
 /// Ids, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,39 +30,20 @@ pub struct Mask {
     pub capacity: u64,
 }
 
-/// Reads a label image.
-///
-/// # Errors
-/// A file that can't be read, is not what its extension says, is damaged, is not of an integer
-/// type, holds a negative id, or declares more than `max_pixels` pixels; a PNG with several channels.
-pub fn read_mask(path: &Path, max_pixels: u64) -> Result<Mask> {
-    let format = Format::of(path).map_err(|error| error.in_file(path))?;
-    decode_mask(&read(path, max_pixels)?, format, max_pixels).map_err(|error| error.in_file(path))
-}
+impl TryFrom<Image> for Mask {
+    type Error = Error;
 
-/// The same from the bytes of a file.
-///
-/// # Errors
-/// As [`read_mask`].
-pub fn decode_mask(bytes: &[u8], format: Format, max_pixels: u64) -> Result<Mask> {
-    match format {
-        // Samples as stored: of a palette image the indices are the ids.
-        Format::Png => of_image(png::decode(bytes, png::Samples::Stored, max_pixels)?),
-        Format::Npy => npy::Array::new(bytes, max_pixels)?.mask(),
-        Format::Npz => npz::open(bytes, max_pixels)?.mask(),
+    fn try_from(Image { rows, columns, channels, pixels }: Image) -> Result<Self> {
+        if channels != 1 {
+            return Err(Error::Value(format!("has {channels} channels; a label image has one")));
+        }
+        let (labels, capacity) = match pixels {
+            Pixels::U8(ids) => (Labels::U8(ids), 0xFF),
+            Pixels::U16(ids) => (Labels::U16(ids), 0xFFFF),
+            Pixels::F32(_) => return Err(Error::Value("holds float32; a label image holds integers".into())),
+        };
+        Ok(Mask { rows, columns, labels, capacity })
     }
-}
-
-fn of_image(Image { rows, columns, channels, pixels }: Image) -> Result<Mask> {
-    if channels != 1 {
-        return Err(Error::Value(format!("has {channels} channels; a label image has one")));
-    }
-    let (labels, capacity) = match pixels {
-        Pixels::U8(ids) => (Labels::U8(ids), 0xFF),
-        Pixels::U16(ids) => (Labels::U16(ids), 0xFFFF),
-        Pixels::F32(_) => unreachable!("a PNG has no floating-point samples"),
-    };
-    Ok(Mask { rows, columns, labels, capacity })
 }
 
 impl Labels {

@@ -12,8 +12,8 @@ mod png;
 #[cfg(test)]
 mod tests;
 
-pub use image::{Image, Pixels, decode_image, read_image};
-pub use mask::{Labels, Mask, decode_mask, read_mask};
+pub use image::{Image, Pixels};
+pub use mask::{Labels, Mask};
 pub use png::encode as encode_png;
 
 use crate::{Error, Result};
@@ -45,6 +45,51 @@ impl Format {
             "npz" => Ok(Format::Npz),
             _ => Err(Error::Value("expected a .png, .npy or .npz file".into())),
         }
+    }
+}
+
+/// Reads an image with all its channels.
+///
+/// # Errors
+/// A file that can't be read, is not what its extension says, is damaged, has a type other than
+/// u8, u16 or f32, or declares more than `max_pixels` pixels.
+pub fn read_image(path: &Path, max_pixels: u64) -> Result<Image> {
+    let format = Format::of(path).map_err(|error| error.in_file(path))?;
+    decode_image(&read(path, max_pixels)?, format, max_pixels).map_err(|error| error.in_file(path))
+}
+
+/// The same from the bytes of a file.
+///
+/// # Errors
+/// As [`read_image`].
+pub fn decode_image(bytes: &[u8], format: Format, max_pixels: u64) -> Result<Image> {
+    match format {
+        Format::Png => png::decode(bytes, png::Samples::Expanded, max_pixels),
+        Format::Npy => npy::Array::new(bytes, max_pixels)?.image(),
+        Format::Npz => npz::open(bytes, max_pixels)?.image(),
+    }
+}
+
+/// Reads a label image.
+///
+/// # Errors
+/// A file that can't be read, is not what its extension says, is damaged, is not of an integer
+/// type, holds a negative id, or declares more than `max_pixels` pixels; a PNG with several channels.
+pub fn read_mask(path: &Path, max_pixels: u64) -> Result<Mask> {
+    let format = Format::of(path).map_err(|error| error.in_file(path))?;
+    decode_mask(&read(path, max_pixels)?, format, max_pixels).map_err(|error| error.in_file(path))
+}
+
+/// The same from the bytes of a file.
+///
+/// # Errors
+/// As [`read_mask`].
+pub fn decode_mask(bytes: &[u8], format: Format, max_pixels: u64) -> Result<Mask> {
+    match format {
+        // Samples as stored: of a palette image the indices are the ids.
+        Format::Png => png::decode(bytes, png::Samples::Stored, max_pixels)?.try_into(),
+        Format::Npy => npy::Array::new(bytes, max_pixels)?.mask(),
+        Format::Npz => npz::open(bytes, max_pixels)?.mask(),
     }
 }
 

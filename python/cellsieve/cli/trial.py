@@ -15,7 +15,8 @@ def add_commands(commands: Any) -> None:
         "demo",
         help="make a small data set and do everything on it",
         description="Makes a small data set that looks like the Human Protein Atlas, measures and "
-        "cleans it, and says where the files are. Needs no network and a few seconds.",
+        "cleans it; makes a small screen with planted classes, learns its plates and decodes its "
+        "wells; and says where the files are. Needs no network and a few seconds.",
     )
     command.add_argument(
         "folder",
