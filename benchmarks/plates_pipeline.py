@@ -1,7 +1,6 @@
 """All of RxRx1, from CSV and .npy to a submission, step by step and against the notebook's way.
 
     python benchmarks/plates_pipeline.py           # a planted screen of RxRx1's size
-    python benchmarks/plates_pipeline.py --data ../shared/data/rxrx1      # its real CSVs
     python benchmarks/plates_pipeline.py --quick
 
 Scores are planted (there are no public ones of all classes), as float32 probabilities in a .npy.
@@ -39,10 +38,6 @@ def run(folder: Path, made, options) -> None:  # type: ignore[no-untyped-def]
     made.train.to_csv(train_csv, index=False)
     made.test.to_csv(test_csv, index=False)
     scores = probabilities(made.logits)
-    if options.data:
-        train_csv, test_csv = (options.data / "kaggle2019" / f"{n}.csv" for n in ("train", "test"))
-        rows = len(pd.read_csv(test_csv))
-        scores = np.resize(scores, (rows, 1108))
     np.save(npy, scores)
     train, test = pd.read_csv(train_csv), pd.read_csv(test_csv)
     votes = scores.argmax(axis=1)

@@ -129,6 +129,7 @@ def masked_argmax(
     allowed: NDArray[np.bool_],
     rows: NDArray[np.int64] | None = None,
     k: int = 1,
+    total: bool | float = False,
     threads: int = 1,
     level: str | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -139,6 +140,9 @@ def masked_argmax(
     order if `None`). Returns `(n, k)` classes and scores, the best first; -1 and NaN where fewer
     are allowed. Equal scores go to the lowest class; negative infinity may win. A NaN among
     allowed scores, or a row with no allowed class, is a ValueError.
+
+    With `total`, one more column of values: the logarithm of the sum of the allowed scores (True),
+    or of the exponentials of `total * score` (a number).
     """
 
 def log_sums(
@@ -147,15 +151,14 @@ def log_sums(
     groups: int,
     sharpness: float | None = None,
     rows: NDArray[np.int64] | None = None,
-    row_group: NDArray[np.int64] | None = None,
     threads: int = 1,
     level: str | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The logarithm of the sum of each row's scores in each group of columns, and its argmax.
 
-    Sums the scores, or `exp(sharpness * score)` if that is given. Returns `(n, groups)` and `(n,)`;
-    with `row_group` only that group's sum a row: `(n, 1)`, and the argmax is within it. Columns
-    whose group is -1 are not looked at.
+    Sums the scores, or `exp(sharpness * score)` if that is given. Returns `(n, groups)` and `(n,)`.
+    Columns whose group is -1 are not looked at. NaN, positive infinity and, where scores are
+    summed, negative scores are ValueErrors.
     """
 
 def marginals(

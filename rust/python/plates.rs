@@ -167,9 +167,26 @@ fn scale(sharpness: Option<f64>) -> Result<Scale> {
     }
 }
 
+/// Rows that are read twice: the first time in one stream, which the processor can foresee, the
+/// second time from its cache.
+const BLOCK: usize = 32;
+
+fn in_steps(range: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    range.clone().step_by(BLOCK).map(|start| start..(start + BLOCK).min(range.end))
+}
+
+/// What is summed beside a masked argmax.
+#[derive(Clone, Copy, FromPyObject)]
+pub enum Total {
+    /// The scores (if true), or nothing.
+    Linear(bool),
+    /// The exponentials of the scores times this.
+    Logarithmic(f64),
+}
+
 /// The best `k` classes of each row among those allowed to its group.
 #[pyfunction]
-#[pyo3(signature = (scores, row_group, allowed, rows=None, k=1, threads=1, level=None))]
+#[pyo3(signature = (scores, row_group, allowed, rows=None, k=1, total=Total::Linear(false), threads=1, level=None), text_signature = "(scores, row_group, allowed, rows=None, k=1, total=False, threads=1, level=None)")]
 #[allow(clippy::too_many_arguments, clippy::type_complexity)]
 pub fn masked_argmax<'py>(
     py: Python<'py>,
@@ -178,38 +195,65 @@ pub fn masked_argmax<'py>(
     allowed: PyReadonlyArray2<'py, bool>,
     rows: Option<PyReadonlyArray1<'py, i64>>,
     k: usize,
+    total: Total,
     threads: usize,
     level: Option<&str>,
 ) -> PyResult<(Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<f64>>)> {
     let level = self::level(level)?;
+    if k == 0 {
+        return Err(Error::Value("k: found 0; expected 1 or more".into()).into());
+    }
+    let scale = match total {
+        Total::Linear(false) => None,
+        Total::Linear(true) => Some(scale(None)?),
+        Total::Logarithmic(sharpness) => Some(scale(Some(sharpness))?),
+    };
     let order = rows.as_ref().map(|rows| rows.as_slice()).transpose()?;
     let groups = row_group.as_slice()?;
     let allowed = allowed.as_array();
     with_scores!(scores, order, |matrix| {
         let n = matrix.rows();
-        let (mut classes, mut values) = (vec![-1i64; n * k], vec![f64::NAN; n * k]);
+        let width = k + usize::from(scale.is_some());
+        let (mut classes, mut values) = (vec![-1i64; n * k], vec![f64::NAN; n * width]);
         py.detach(|| {
             let masks: Vec<Vec<bool>> = allowed.rows().into_iter().map(|row| row.to_vec()).collect();
             let candidates = candidates(&matrix, groups, &masks)?;
-            in_blocks(n, threads, (&mut classes, k), (&mut values, k), |range, classes, values| {
+            let sums: Vec<_> = masks.iter().map(|mask| Groups::new(mask.len(), [mask.as_slice()])).collect();
+            in_blocks(n, threads, (&mut classes, k), (&mut values, width), |range, classes, values| {
                 let mut ranked = vec![Ranked { class: 0, score: 0.0 }; k];
-                for (place, row) in range.enumerate() {
-                    let found = candidates[groups[row] as usize]
-                        .best(level, matrix.row(row), &mut ranked)
-                        .map_err(|column| nan(matrix.place(row), column))?;
-                    for (rank, best) in ranked[..found].iter().enumerate() {
-                        classes[place * k + rank] = i64::from(best.class);
-                        values[place * k + rank] = best.score;
+                let mut scratch = Scratch::default();
+                for block in in_steps(&range) {
+                    for row in block.clone() {
+                        let place = row - range.start;
+                        let found = candidates[groups[row] as usize]
+                            .best(level, matrix.row(row), &mut ranked)
+                            .map_err(|column| nan(matrix.place(row), column))?;
+                        for (rank, best) in ranked[..found].iter().enumerate() {
+                            classes[place * k + rank] = i64::from(best.class);
+                            values[place * width + rank] = best.score;
+                        }
+                    }
+                    let Some(scale) = scale else { continue };
+                    for row in block {
+                        let place = row - range.start;
+                        let best = Ranked { class: classes[place * k] as u32, score: values[place * width] };
+                        let out = &mut values[place * width + k..][..1];
+                        sums[groups[row] as usize]
+                            .log_sums(level, matrix.row(row), best, scale, &mut scratch, out)
+                            .map_err(|found| flaw(matrix.place(row), found, scale))?;
                     }
                 }
                 Ok(())
             })
         })?;
-        let shaped = |n| move |_| Error::Value(format!("scores: {n} rows of {k} do not fit in memory"));
-        let classes = numpy::ndarray::Array2::from_shape_vec((n, k), classes).map_err(shaped(n))?;
-        let values = numpy::ndarray::Array2::from_shape_vec((n, k), values).map_err(shaped(n))?;
-        Ok((classes.into_pyarray(py), values.into_pyarray(py)))
+        Ok((table(classes, n, k)?.into_pyarray(py), table(values, n, width)?.into_pyarray(py)))
     })
+}
+
+/// Numbers as rows of so many.
+fn table<T>(numbers: Vec<T>, rows: usize, columns: usize) -> Result<numpy::ndarray::Array2<T>> {
+    numpy::ndarray::Array2::from_shape_vec((rows, columns), numbers)
+        .map_err(|error| Error::Value(format!("{rows} x {columns} numbers: {error}")))
 }
 
 /// The candidates of each group, once rows, groups and masks are known to fit each other.
@@ -253,7 +297,7 @@ fn candidates<T: Score>(
 
 /// The logarithm of each group's sum, and the vote, of each row.
 #[pyfunction]
-#[pyo3(signature = (scores, column_group, groups, sharpness=None, rows=None, row_group=None, threads=1, level=None))]
+#[pyo3(signature = (scores, column_group, groups, sharpness=None, rows=None, threads=1, level=None))]
 #[allow(clippy::too_many_arguments, clippy::type_complexity)]
 pub fn log_sums<'py>(
     py: Python<'py>,
@@ -262,7 +306,6 @@ pub fn log_sums<'py>(
     groups: usize,
     sharpness: Option<f64>,
     rows: Option<PyReadonlyArray1<'py, i64>>,
-    row_group: Option<PyReadonlyArray1<'py, i64>>,
     threads: usize,
     level: Option<&str>,
 ) -> PyResult<(Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<i64>>)> {
@@ -270,7 +313,6 @@ pub fn log_sums<'py>(
     let scale = scale(sharpness)?;
     let order = rows.as_ref().map(|rows| rows.as_slice()).transpose()?;
     let column_group = column_group.as_slice()?;
-    let row_group = row_group.as_ref().map(|groups| groups.as_slice()).transpose()?;
     with_scores!(scores, order, |matrix| {
         let n = matrix.rows();
         if column_group.len() != matrix.view.ncols() {
@@ -281,44 +323,27 @@ pub fn log_sums<'py>(
             ))
             .into());
         }
-        if let Some(row_group) = row_group
-            && (row_group.len() != n || row_group.iter().any(|&g| !(0..groups as i64).contains(&g)))
-        {
-            return Err(Error::Value(format!(
-                "row_group: expected {n} groups from 0 to {}, one a row",
-                groups as i64 - 1
-            ))
-            .into());
-        }
-        let width = if row_group.is_some() { 1 } else { groups };
-        let (mut sums, mut votes) = (vec![0.0f64; n * width], vec![0i64; n]);
+        let (mut sums, mut votes) = (vec![0.0f64; n * groups], vec![0i64; n]);
         py.detach(|| {
             let columns = matrix.view.ncols();
             let flags: Vec<Vec<bool>> = (0..groups as i64)
                 .map(|group| column_group.iter().map(|&of_column| of_column == group).collect())
                 .collect();
             let all = Groups::new(columns, flags.iter().map(Vec::as_slice));
-            let single: Vec<_> = flags.iter().map(|flags| Groups::new(columns, [flags.as_slice()])).collect();
-            in_blocks(n, threads, (&mut sums, width), (&mut votes, 1), |range, sums, votes| {
-                // Blocks of rows are read twice, the first time in one stream, which the processor can
-                // foresee, the second time from its cache.
-                const BLOCK: usize = 32;
+            in_blocks(n, threads, (&mut sums, groups), (&mut votes, 1), |range, sums, votes| {
                 let mut scratch = Scratch::default();
-                let groups = |row: usize| row_group.map_or(&all, |of_row| &single[of_row[row] as usize]);
                 let blame = |row, found| flaw(matrix.place(row), found, scale);
                 let mut ranked = Vec::with_capacity(BLOCK);
-                for start in range.clone().step_by(BLOCK) {
-                    let block = start..(start + BLOCK).min(range.end);
+                for block in in_steps(&range) {
                     ranked.clear();
                     for row in block.clone() {
-                        let vote = groups(row).vote(level, matrix.row(row));
+                        let vote = all.vote(level, matrix.row(row));
                         ranked.push(vote.map_err(|found| blame(row, found))?);
                     }
                     for (row, &vote) in block.zip(&ranked) {
                         let place = row - range.start;
-                        let sums = &mut sums[place * width..(place + 1) * width];
-                        groups(row)
-                            .log_sums(level, matrix.row(row), vote, scale, &mut scratch, sums)
+                        let sums = &mut sums[place * groups..(place + 1) * groups];
+                        all.log_sums(level, matrix.row(row), vote, scale, &mut scratch, sums)
                             .map_err(|found| blame(row, found))?;
                         votes[place] = i64::from(vote.class);
                     }
@@ -326,9 +351,7 @@ pub fn log_sums<'py>(
                 Ok(())
             })
         })?;
-        let sums = numpy::ndarray::Array2::from_shape_vec((n, width), sums)
-            .map_err(|error| Error::Value(format!("scores: {error}")))?;
-        Ok((sums.into_pyarray(py), votes.into_pyarray(py)))
+        Ok((table(sums, n, groups)?.into_pyarray(py), votes.into_pyarray(py)))
     })
 }
 
@@ -360,8 +383,7 @@ pub fn marginals<'py>(
     let (logs, columns) = plate!(log_scores);
     let rows = log_scores.as_array().nrows();
     let found = py.detach(|| plates::marginals(level, logs, columns, iterations, tolerance, damping))?;
-    let values = numpy::ndarray::Array2::from_shape_vec((rows, columns), found.values)
-        .map_err(|error| Error::Value(format!("log_scores: {error}")))?;
+    let values = table(found.values, rows, columns)?;
     Ok((values.into_pyarray(py), found.log_permanent, found.iterations, found.residual, found.converged))
 }
 

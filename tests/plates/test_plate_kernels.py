@@ -144,9 +144,18 @@ def test_log_sums(made, sharpness, threads):
         np.testing.assert_array_equal(votes, top[:, 0])
         first = sums if first is None else first
         np.testing.assert_array_equal(sums, first)
-    of_row = rng.integers(0, 3, len(scores))
-    own, _ = _core.log_sums(scores, group, 3, sharpness, None, of_row)
-    np.testing.assert_allclose(own[:, 0], expected[np.arange(len(scores)), of_row], atol=2e-5)
+    present = np.flatnonzero(np.bincount(group[group >= 0], minlength=3))
+    of_row = rng.choice(present, len(scores))
+    _, values = _core.masked_argmax(
+        scores,
+        of_row,
+        group[None, :] == np.arange(3)[:, None],
+        k=2,
+        total=True if sharpness is None else sharpness,
+        threads=threads,
+    )
+    own = expected[np.arange(len(scores)), of_row]
+    np.testing.assert_allclose(values[:, 2], own, atol=2e-5)
 
 
 def test_log_sums_refuses_what_are_no_probabilities():
@@ -157,6 +166,8 @@ def test_log_sums_refuses_what_are_no_probabilities():
             _core.log_sums(scores, group, 1)
     with pytest.raises(ValueError, match="sharpness"):
         _core.log_sums(scores, group, 1, 0.0)
+    with pytest.raises(ValueError, match="k: found 0"):
+        _core.masked_argmax(scores, np.zeros(2, int), np.ones((1, 3), bool), k=0)
 
 
 @pytest.mark.parametrize("level", LEVELS)

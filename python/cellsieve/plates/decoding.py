@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
-from cellsieve.plates.inference import in_group, in_place, log_scores
+from cellsieve.plates.inference import in_group, in_place, log_scores, unbiased
 from cellsieve.plates.inference import posterior as infer_posterior
 from cellsieve.plates.layout import Method, PlateLayout
 from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Source, WellScores, join
@@ -144,15 +144,19 @@ def fit_temperature(
     """The temperature at which the wells' own groups are most probable; needs no labels.
 
     The group on each well's plate is known from the posterior, so the share of a well's probability
-    inside it is a proper score of how sharp the scores should be.
+    inside it is a proper score of how sharp the scores should be; the model's liking for classes
+    is taken out first. Some plates are enough, about `sample` wells.
     """
     best = assignments[probabilities.argmax(axis=1)]
-    group = best[wells.experiment, wells.plate]
-    rows = np.linspace(0, len(wells) - 1, min(sample, len(wells))).astype(np.int64)
-    logs = log_scores(scores, rows)[:, scores.columns >= 0]
+    plates = list(_plates(wells))
+    chosen = plates[:: max(1, len(plates) * len(plates[0][2]) // sample)]
+    named = scores.columns >= 0
+    of_column = layout.group[scores.columns[named]]
+    logs = np.concatenate([unbiased(log_scores(scores, rows)[:, named]) for _, _, rows in chosen])
     logs -= logs.max(axis=1, keepdims=True)
-    of_column = layout.group[scores.columns[scores.columns >= 0]]
-    inside = of_column[None, :] == group[rows][:, None]
+    inside = np.concatenate(
+        [np.tile(of_column == best[e, q], (len(rows), 1)) for e, q, rows in chosen]
+    )
 
     def loss(log_temperature: float) -> float:
         weights = np.exp(logs / np.exp(log_temperature))
@@ -186,30 +190,23 @@ def _argmax(
     agrees = assignments[None, :, :] == best[:, None, :]
     certain = (probabilities[:, :, None] * agrees).sum(axis=1)[wells.experiment, wells.plate]
     allowed = np.stack([in_group(layout, scores, number) for number in range(layout.n_groups)])
-    of_column = np.where(scores.columns >= 0, layout.group[scores.columns], -1)
+    linear = scores.kind == "probability" and temperature == 1.0
+    # Of probabilities at another temperature, powers are summed; that is left to numpy.
+    powers = scores.kind == "probability" and not linear
+    total: bool | float = True if scores.kind == "probability" else 1 / temperature
     column, value = in_place(
         scores,
         lambda matrix, rows, part: _core.masked_argmax(
-            matrix, group[part], allowed, rows, 2, threads
+            matrix, group[part], allowed, rows, 2, total, threads
         ),
     )
-    linear = scores.kind == "probability" and temperature == 1.0
-    if scores.kind == "probability" and not linear:
+    value, log_total = value[:, :2], value[:, 2]
+    if powers:
         value = np.log(np.maximum(value, np.finfo(np.float64).tiny))
-    sharpness = None if linear else 1 / temperature
-    if scores.kind == "probability" and not linear:
-        total = _log_totals(layout, scores, group, temperature)
-    else:
-        sums, _ = in_place(
-            scores,
-            lambda matrix, rows, part: _core.log_sums(
-                matrix, of_column, layout.n_groups, sharpness, rows, group[part], threads
-            ),
-        )
-        total = sums[:, 0]
+        log_total = _log_totals(layout, scores, group, temperature)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(value) if linear else value / temperature
-        confidence = np.exp(logs[:, 0] - total)
+        confidence = np.exp(logs[:, 0] - log_total)
         margin = logs[:, 0] - logs[:, 1]
     size = np.bincount(layout.group)[group]
     # Nothing but zeros, or negative infinities, says that each class is as likely as the other.

@@ -14,12 +14,12 @@ from cellsieve.plates.wells import Table, Wells, read_wells
 
 Floats = NDArray[np.float64]
 
-SHARPNESS = np.array([0.03, 0.06, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0])
+SHARPNESS = 2.0 ** np.arange(-5, 3)
 """Powers to which a model's group probabilities are raised; it is not known how far to trust it."""
-HARD_SHARPNESS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 6.0])
+HARD_SHARPNESS = 0.025 * 2.0 ** np.arange(9)
 """The same for votes: the log-odds that a vote names the right group against another."""
-PSEUDOCOUNT = 1.0
-"""Added to how often each assignment of the closed set was seen."""
+PSEUDOCOUNT = 5.0
+"""Added to how often each assignment was seen: test experiments need not be drawn as those were."""
 OTHERS = 0.01
 """The prior of all assignments outside the closed set together."""
 FLOOR = -60.0
@@ -28,8 +28,10 @@ CERTAIN = 0.99
 """The posterior from which an assignment counts as certain."""
 CLOSE_CALL = 10.0
 """Nats of margin below which the evidence is computed again, by Sinkhorn's free energy."""
-UNEVEN = 3.0
-"""As above, where the vote of a well is shared by more than so many wells of its experiment."""
+UNEVEN = 1.6
+"""As above, where the vote of a well is shared by more than so many wells of its plate."""
+DEPTH = 30.0
+"""Scores this far below a well's best, in nats, count as that far: zeros would drown the rest."""
 SINKHORN_ROUNDS = 100
 SINKHORN_TOLERANCE = 1e-3
 
@@ -70,10 +72,12 @@ def posterior(
     place = wells.experiment * n_plates + wells.plate
     support = _sum_by(place, log_density, n_experiments * n_plates)
     support = support.reshape(n_experiments, n_plates, -1)
-    normalisers = np.stack(
-        [np.log(np.exp(b * log_density) @ group_size) for b in sharpness], axis=1
-    )
-    normaliser = _sum_by(wells.experiment, normalisers, n_experiments)
+    power = np.exp(sharpness[0] * log_density)
+    normalisers = []
+    for _ in sharpness:  # each is twice the one before
+        normalisers.append(np.log(power @ group_size))
+        power *= power
+    normaliser = _sum_by(wells.experiment, np.stack(normalisers, axis=1), n_experiments)
 
     n_wells = np.bincount(place, minlength=n_experiments * n_plates).reshape(n_experiments, -1)
     room: NDArray[np.bool_] = n_wells[:, None, :] <= group_size[assignments][None]
@@ -91,7 +95,9 @@ def posterior(
     total = support[:, plates[None, :], assignments].sum(axis=2)  # (experiments, candidates)
     by_sharpness = total[:, :, None] * sharpness - normaliser[:, None, :]
     by_sharpness[~fits] = -np.inf
-    score = _log_mean(by_sharpness, axis=2)
+    by_experiment = _log_sum(by_sharpness + prior[:, None], axis=1)
+    trust = _shared_weights(by_experiment)
+    score = _log_sum(by_sharpness + trust, axis=2)
     method = np.full(n_experiments, "row bound", dtype=object)
     best = (score + prior).argmax(axis=1)
     spread = dispersion(_vote_table(layout, wells, votes), assignments[best])
@@ -103,9 +109,10 @@ def posterior(
             energy = _free_energies(layout, wells, scores, int(experiment))
             matched = energy[plates[None, :], assignments].sum(axis=1)
             # How far to trust the scores, as the row bound has found it.
-            trust = _log_softmax(_log_sum((by_sharpness[experiment] + prior[:, None]).T, axis=1))
+            weights = _log_softmax(by_experiment[experiment] + trust)
             again = _log_sum(
-                trust[None, :] + _log_softmax_rows(matched[:, None] * sharpness, fits[experiment]),
+                weights[None, :]
+                + _log_softmax_rows(matched[:, None] * sharpness, fits[experiment]),
                 axis=1,
             )
             score[experiment] = again
@@ -145,7 +152,7 @@ def densities(
     sums, column = in_place(
         scores,
         lambda matrix, rows, _: _core.log_sums(
-            matrix, group_of_column, n_groups, sharpness, rows, None, threads
+            matrix, group_of_column, n_groups, sharpness, rows, threads
         ),
     )
     best = sums.max(axis=1, keepdims=True)
@@ -203,20 +210,38 @@ def _free_energies(
 ) -> Floats:
     """Sinkhorn's free energy of each plate with each group; of a plate without wells, 0."""
     energy = np.zeros((len(layout.plates), layout.n_groups))
-    for plate in range(len(layout.plates)):
-        rows = np.flatnonzero((wells.experiment == experiment) & (wells.plate == plate))
-        if not len(rows):
-            continue
-        logs = log_scores(scores, rows)
+    here = np.flatnonzero(wells.experiment == experiment)
+    plates = np.unique(wells.plate[here])
+    logs = [log_scores(scores, here[wells.plate[here] == plate]) for plate in plates]
+    for plate, plate_logs in zip(plates, without_plate_bias(logs), strict=True):
         for group in range(layout.n_groups):
             columns = np.flatnonzero(in_group(layout, scores, group))
-            if len(columns) < len(rows):
+            if len(columns) < len(plate_logs):
                 energy[plate, group] = -np.inf
                 continue
             energy[plate, group] = _core.free_energy(
-                np.ascontiguousarray(logs[:, columns]), SINKHORN_ROUNDS, SINKHORN_TOLERANCE
+                np.ascontiguousarray(plate_logs[:, columns]), SINKHORN_ROUNDS, SINKHORN_TOLERANCE
             )[0]
     return energy
+
+
+def without_plate_bias(plates: list[Floats]) -> list[Floats]:
+    """The log scores of an experiment's plates without what classes get from one plate of them.
+
+    A class is in one well of an experiment at most, so its mean over a plate hardly tells where it
+    is, but is the model's liking for it: on the experiment, which says nothing of assignments, and
+    on the plate, which misleads. The plates' deviations are taken out in so far as they vary more
+    than chance has them (empirical Bayes): fully where they are large, not at all where they are
+    noise.
+    """
+    plates = [_relative(logs) for logs in plates]
+    means = np.stack([logs.mean(axis=0) for logs in plates])
+    deviation = means - means.mean(axis=0)
+    noise = np.mean([logs.var(axis=0).mean() / len(logs) for logs in plates])
+    noise *= 1 - 1 / len(plates)
+    found = float((deviation**2).mean())
+    share = max(0.0, 1.0 - noise / found) if found > 0 else 0.0
+    return [logs - share * off for logs, off in zip(plates, deviation, strict=True)]
 
 
 def in_group(layout: PlateLayout, scores: WellScores, group: int) -> NDArray[np.bool_]:
@@ -235,11 +260,31 @@ def log_scores(scores: WellScores, rows: NDArray[np.int64]) -> Floats:
     return logs
 
 
+def unbiased(logs: Floats) -> Floats:
+    """The log scores of a plate without what each class gets from all of its wells.
+
+    A class is in one well of a plate at most, so its mean over the plate is the model's liking for
+    it more than anything else.
+    """
+    logs = _relative(logs)
+    centred: Floats = logs - logs.mean(axis=0)
+    return centred
+
+
+def _relative(logs: Floats) -> Floats:
+    """Log scores relative to each well's best, cut off far below it."""
+    relative: Floats = np.maximum(logs - logs.max(axis=1, keepdims=True), -DEPTH)
+    return relative
+
+
 def _crowding(wells: Wells, votes: NDArray[np.int64]) -> Floats:
-    """By how many wells of its experiment the vote of a well is shared, on average; at best 1."""
-    count = np.zeros((len(wells.experiments), votes.max(initial=0) + 1))
-    np.add.at(count, (wells.experiment, votes), 1)
-    crowding: Floats = (count**2).sum(axis=1) / count.sum(axis=1)
+    """By how many wells of its plate the vote of a well is shared, on average; at best 1."""
+    plates = int(wells.plate.max()) + 1
+    n_classes = int(votes.max()) + 1
+    key = (wells.experiment * plates + wells.plate) * n_classes + votes
+    shared = np.bincount(key)[key]
+    size = np.bincount(wells.experiment)
+    crowding: Floats = np.bincount(wells.experiment, shared) / size
     return crowding
 
 
@@ -250,7 +295,7 @@ def _vote_table(layout: PlateLayout, wells: Wells, votes: NDArray[np.int64]) -> 
     return count
 
 
-def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64], rounds: int = 50) -> Floats:
+def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64], rounds: int = 20) -> Floats:
     """How many times more votes vary between plates than if wells erred independently; at least 1.
 
     A model's errors differ between plates (stain, position in the batch), so that wells of a plate
@@ -327,9 +372,19 @@ def _log_sum(values: Floats, axis: int) -> Floats:
     return total
 
 
-def _log_mean(values: Floats, axis: int) -> Floats:
-    mean: Floats = _log_sum(values, axis) - np.log(values.shape[axis])
-    return mean
+def _shared_weights(log_evidence: Floats, rounds: int = 50) -> Floats:
+    """Logarithms of how common each sharpness is among the experiments of one model.
+
+    `log_evidence` is `(experiments, sharpnesses)`. Maximum likelihood of the weights of a mixture
+    by expectation and maximisation, with one experiment's worth of equal weights added.
+    """
+    count = log_evidence.shape[1]
+    log_weights: Floats = np.full(count, -np.log(count))
+    for _ in range(rounds):
+        joint = log_evidence + log_weights
+        share = np.exp(joint - _log_sum(joint, axis=1)[:, None])
+        log_weights = np.log((share.sum(axis=0) + 1 / count) / (len(share) + 1))
+    return log_weights
 
 
 def _log_softmax(values: Floats) -> Floats:

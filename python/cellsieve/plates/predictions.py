@@ -278,7 +278,9 @@ def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
                 f"{len(wells)} wells; expected as many, in the same order, or ids"
             )
         return np.arange(len(wells))
-    ids = pd.Index(found.ids).astype(str)
+    ids = pd.Index(found.ids)
+    if not isinstance(ids.dtype, pd.StringDtype):
+        ids = ids.astype(str)
     if ids.equals(wells.ids):
         return np.arange(len(wells))
     if not ids.is_unique:

@@ -89,6 +89,8 @@ def read_wells(table: Table, columns: Columns, plates: pd.Index, argument: str =
     """
     frame, name = load(table, argument)
     need(frame, name, [columns.experiment, columns.plate, columns.well])
+    if not len(frame):
+        raise ValueError(f"{name}: no rows; expected a row a well")
     experiment, experiments = pd.factorize(frame[columns.experiment])
     plate = plates.get_indexer(pd.Index(frame[columns.plate]))
     if (plate < 0).any():
@@ -97,17 +99,20 @@ def read_wells(table: Table, columns: Columns, plates: pd.Index, argument: str =
             f"{name}: plate {frame[columns.plate].tolist()[row]!r} in row {row} is not in the "
             f"layout, which has {first([repr(p) for p in plates.tolist()])}"
         )
-    well = frame[columns.well].astype(str).to_numpy(dtype=object)
+    well_code, well_names = pd.factorize(frame[columns.well])
+    well = np.asarray(well_names).astype(str).astype(object)[well_code]
     if columns.id in frame.columns:
         need(frame, name, [columns.id])
-        ids = pd.Index(frame[columns.id].astype(str))
+        ids = pd.Index(as_text(frame[columns.id]))
     else:
         parts = [frame[column].astype(str) for column in (columns.experiment, columns.plate)]
         ids = pd.Index(parts[0] + "_" + parts[1] + "_" + pd.Series(well, index=frame.index))
     if not ids.is_unique:
         twice = ids[ids.duplicated()].unique().tolist()
         raise ValueError(f"{name}: ids that stand twice: {first(twice)}; expected a row a well")
-    if _repeats(experiment.astype(np.int64) * len(plates) + plate, well):
+    key = experiment.astype(np.int64) * len(plates) + plate
+    key = key * (len(well_names) + 1) + well_code
+    if len(pd.unique(key)) < len(key):
         place = frame.assign(**{columns.well: well})
         again = place.duplicated([columns.experiment, columns.plate, columns.well])
         raise ValueError(
@@ -125,7 +130,6 @@ def read_wells(table: Table, columns: Columns, plates: pd.Index, argument: str =
     )
 
 
-def _repeats(place: NDArray[np.int64], well: NDArray[np.object_]) -> bool:
-    codes, names = pd.factorize(well)
-    key = place * max(len(names), 1) + codes
-    return bool(len(pd.unique(key)) < len(key))
+def as_text(values: pd.Series) -> pd.Series:
+    """The values as text; as they are where they are text already."""
+    return values if isinstance(values.dtype, pd.StringDtype) else values.astype(str)
