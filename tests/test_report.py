@@ -255,6 +255,15 @@ def test_a_file_that_is_gone_is_said_in_its_place(demo: Path, tmp_path: Path) ->
     assert f"{of_it} of the {len(page.data['cells'])} cells shown have no picture" in page.text
 
 
+def test_a_channel_that_one_image_lacks_is_left_out(demo: Path, tmp_path: Path) -> None:
+    images = cs.read_table(demo / "clean.images.csv")
+    images.loc[images["image_id"] == "demo-00", "path_red"] = None
+    page = written(demo / "clean.csv", tmp_path, images=images)
+    assert len([tag for tag, _ in page.tags if tag == "img"]) == len(page.data["cells"])
+    asked = written(demo / "clean.csv", tmp_path, images=images, channels=["red"])
+    assert "image demo-00: has no channel red" in asked.text
+
+
 def test_a_mask_that_changed_is_said(demo: Path, tmp_path: Path) -> None:
     clean = cs.read_table(demo / "clean.csv").head(1).assign(label=999)
     page = written(clean, tmp_path, images=demo / "clean.images.csv")
@@ -447,6 +456,8 @@ def test_a_cell_is_drawn_in_colour_with_neighbours_dimmed() -> None:
     outlined = draw_cell(colours, own, others, Look(side=20, neighbours="show"))
     assert (outlined == 255).all(axis=2).sum() == edge(own).sum() == 32
     assert outlined[10, 14].tolist() == [0, 200, 0]
+    gray = draw_cell(np.full((20, 20, 3), 255, np.uint8), own, others, Look(side=20))
+    assert gray[5, 2].tolist() != [255, 255, 255]  # a line can be told from a gray picture
 
 
 @pytest.mark.parametrize(("size", "side", "drawn"), [(20, 64, 60), (50, 64, 50), (200, 64, 64)])
@@ -504,7 +515,8 @@ def wells() -> pd.DataFrame:
 def test_plates_report_shows_assignments_confidence_and_maps(
     inferred: pd.DataFrame, wells: pd.DataFrame, tmp_path: Path
 ) -> None:
-    truth = pd.DataFrame({"id_code": wells["id_code"].iloc[:3], "sirna": [5, 9, 7]})
+    truth = pd.DataFrame({"id_code": wells["id_code"].iloc[:3], "sirna": [5, 9, None]})
+    truth.loc[2, "sirna"] = 7.0  # a column of whole numbers with a gap comes back as 7.0
     page = written(inferred, tmp_path, wells=wells, truth=truth)
     assert "Experiments 2 1 certain Uncertain 1" in page.text
     assert "RPE-01 3 0.001 0.999 0.200 0.800 7.5 yes" in page.text

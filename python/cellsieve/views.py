@@ -1,6 +1,6 @@
 """Cells as pictures: their pixels found again, in colours, with their outline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +35,7 @@ GRAY = (1, 1, 1)
 SHOWN = ("red", "green", "blue")  # what is shown unless channels are chosen
 
 BLACK, WHITE = 0.01, 0.998  # the quantiles of a channel that become black and full colour
-OUTLINE = (255, 255, 255)
+OUTLINE, OUTLINE_ON_GRAY = (255, 255, 255), (255, 176, 0)  # what no pixel is likely to look like
 DIM = 0.3
 
 
@@ -115,13 +115,14 @@ def pictures(
     """
     made: list[Picture[Finished]] = [Picture(None, "")] * len(cells)
     work = []
-    by_id = images.drop_duplicates("image_id").set_index("image_id")
+    by_id = images.assign(image_id=images["image_id"].astype("str"))
+    by_id = by_id.drop_duplicates("image_id").set_index("image_id")
     _check_channels(by_id, look)
     defaults = default_channels(by_id)
     boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
     labels = cells["label"].to_numpy(np.int64).tolist()
     groups: dict[str, list[int]] = {}
-    for place, image_id in enumerate(cells["image_id"].tolist()):
+    for place, image_id in enumerate(cells["image_id"].astype("str").tolist()):
         groups.setdefault(image_id, []).append(place)
     for image_id, places in groups.items():
         wanted = tuple((place, labels[place], tuple(boxes[place])) for place in places)
@@ -156,13 +157,16 @@ def image_table(images: "ImageSet | pd.DataFrame | FilePath") -> pd.DataFrame:
     return images if isinstance(images, pd.DataFrame) else read_table(images)
 
 
+def _names(columns: Iterable[Any]) -> list[str]:
+    """The channels that an image table has columns for."""
+    paths = [str(name) for name in columns if str(name).startswith(PATH) and name != MASK]
+    return [path.removeprefix(PATH) for path in paths]
+
+
 def _paths(row: "pd.Series[Any]") -> dict[str, str]:
     """The channels of an image and their files."""
-    return {
-        str(name).removeprefix(PATH): str(path)
-        for name, path in row.items()
-        if str(name).startswith(PATH) and name != MASK and pd.notna(path)
-    }
+    paths = {name: row[PATH + name] for name in _names(row.index)}
+    return {name: str(path) for name, path in paths.items() if pd.notna(path)}
 
 
 def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
@@ -170,11 +174,7 @@ def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
 
     Red, green and blue, as far as there are; where the measured one is none of them, that alone.
     """
-    names = [
-        str(name).removeprefix(PATH)
-        for name in images.columns
-        if str(name).startswith(PATH) and name != MASK
-    ]
+    names = _names(images.columns)
     measured = set(images["channel"].dropna().astype(str)) if "channel" in images else set()
     colours = tuple(name for name in SHOWN if name in names)
     others = tuple(sorted(measured & set(names) - set(colours)))
@@ -182,8 +182,7 @@ def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _check_channels(by_id: pd.DataFrame, look: Look) -> None:
-    names = [str(name).removeprefix(PATH) for name in by_id.columns if str(name).startswith(PATH)]
-    names.remove("mask") if "mask" in names else None
+    names = _names(by_id.columns)
     unknown = [name for name in look.channels or () if name not in names]
     if unknown and names != ["image"]:
         raise ValueError(
@@ -208,7 +207,7 @@ def _image(
     measured = None if pd.isna(measured) else str(measured)
     if list(paths) == ["image"]:
         return _Image(image_id, str(row[MASK]), (("image", paths["image"]),), measured, cells)
-    names = look.channels or defaults
+    names = look.channels or tuple(name for name in defaults if name in paths) or tuple(paths)[:1]
     missing = [name for name in names if name not in paths]
     if missing:
         raise ValueError(f"image {image_id}: has no channel {', '.join(missing)}")
@@ -301,7 +300,9 @@ def draw_cell(
         colours = np.where(others[:, :, None], colours * keep, colours).astype(np.uint8)
     colours, own = to_side(colours, own, look.side)
     if look.outline:
-        colours = np.where(edge(own)[:, :, None], np.array(OUTLINE, np.uint8), colours)
+        gray = (colours == colours[:, :, :1]).all()
+        line = np.array(OUTLINE_ON_GRAY if gray else OUTLINE, np.uint8)
+        colours = np.where(edge(own)[:, :, None], line, colours)
     return colours
 
 
