@@ -6,8 +6,8 @@ Each row is one image (four 8-bit channels and a mask; real ones with --data); e
 fastest of interleaved runs in milliseconds, on one thread. `read 2` reads mask and one channel,
 `read 5` mask and four channels, with cellsieve's own readers: the floor of any run. `table + RLE`
 is measuring and encoding from files. `+ cut` also cuts every cell out of the four channels in
-memory; `+ PNG`, `+ npz` and `+ tar` write the crops too (to a RAM disk where there is one). Values
-are compared with the numpy reference and with what is written.
+memory; `+ PNG`, `+ npz`, `+ npy` and `+ tar` write the crops too (to a RAM disk where there is
+one). Values are compared with the numpy reference and with what is written.
 """
 
 import io
@@ -85,6 +85,10 @@ class Work:
         for place, crop in enumerate(self.cut()[1]):
             np.savez(self.out / f"{place}.npz", image=crop)
 
+    def npy(self):
+        for place, crop in enumerate(self.cut()[1]):
+            np.save(self.out / f"{place}.npy", crop)
+
     def tar(self):
         with tarfile.open(self.out / "shard.tar", "w") as tar:
             for place, content in enumerate(self.pngs()):
@@ -131,6 +135,7 @@ def main() -> None:
                     "+ cut": work.cut,
                     "+ PNG": work.png,
                     "+ npz": work.npz,
+                    "+ npy": work.npy,
                     "+ tar": work.tar,
                 },
                 options.repeats,
@@ -140,7 +145,7 @@ def main() -> None:
             found = {"image": f"{name}, {mask.shape[0]}², {len(np.unique(mask)) - 1} cells"}
             for floor, names in (
                 ("read 2", ["table + RLE"]),
-                ("read 5", ["+ cut", "+ PNG", "+ npz", "+ tar"]),
+                ("read 5", ["+ cut", "+ PNG", "+ npz", "+ npy", "+ tar"]),
             ):
                 found[f"{floor} ms"] = ms[floor]
                 for what in names:

@@ -44,7 +44,7 @@ from cellsieve.tables import atomic, read_csv
 
 Keep = Literal["cell", "cell_and_outside", "all"]
 Fit = Literal["cut", "shrink", "stretch"]
-Kind = Literal["png", "npz", "tar"]
+Kind = Literal["png", "npz", "npy", "tar"]
 
 INDEX = "index.csv"
 SHARD_CELLS = 1000
@@ -84,7 +84,7 @@ class Settings:
         for name, known in (
             ("fit", ("cut", "shrink", "stretch")),
             ("keep", ("cell", "cell_and_outside", "all")),
-            ("kind", ("png", "npz", "tar")),
+            ("kind", ("png", "npz", "npy", "tar")),
         ):
             if getattr(self, name) not in known:
                 raise ValueError(
@@ -97,7 +97,7 @@ class Settings:
         if self.kind == "png" and len(self.channels) not in (1, 3, 4):
             raise ValueError(
                 f"channels: found {len(self.channels)} ({', '.join(self.channels)}); a PNG file "
-                "holds 1, 3 or 4; kind 'npz' holds any number"
+                "holds 1, 3 or 4; kinds 'npz' and 'npy' hold any number"
             )
         if self.kind == "tar" and self.folders:
             raise ValueError("folders: shards hold no folders; each crop's .json has its class")
@@ -146,9 +146,9 @@ def crops(
         keep: "cell" keeps the cell's own pixels; "cell_and_outside" also those outside every cell,
             so that neighbours are blanked; "all" keeps neighbours too. The rest is 0.
         kind: "png" (1 channel gray, 3 RGB, 4 RGBA), "npz" (any number; the array `image` of shape
-            (rows, columns, channels), not compressed) or "tar": WebDataset shards
-            (`shard-000000.tar`, ...), each cell a `.png` (or `.npy` where a PNG can't hold it) and
-            a `.json` with what the index says of it.
+            (rows, columns, channels), not compressed), "npy" (that array alone, the fastest to
+            write and to read) or "tar": WebDataset shards (`shard-000000.tar`, ...), each cell a
+            `.png` (or `.npy` where a PNG can't hold it) and a `.json` with what the index says.
         folders: a folder for each class label.
         per_class: at most so many cells of each class label, chosen by `seed`.
         balance: of each class label as many cells as there are of the rarest (or `per_class`, if
@@ -277,14 +277,14 @@ class Cropper:
         rows, contents = self.cut(task)
         return rows, partial(self._write, rows["path"].tolist(), contents)
 
-    def cut(self, task: Task) -> tuple[pd.DataFrame, list[bytes]]:
+    def cut(self, task: Task) -> tuple[pd.DataFrame, Sequence[bytes | memoryview]]:
         """Rows of the index, and for each the content of its file."""
         settings = self.settings
         mask = read_mask(task.mask, max_pixels=settings.max_pixels)
         places(task, _core.outline(mask, None, False))
         channels = read_channels(task, settings.channels, settings.max_pixels)
         windows = _windows(task.boxes, settings.size, settings.fit)
-        pngs = settings.kind != "npz"
+        pngs = settings.kind in ("png", "tar")
         if channels[0].dtype == np.float32 or len(channels) not in (1, 3, 4):
             pngs = False
             if settings.kind == "png":
@@ -292,14 +292,16 @@ class Cropper:
                     f"{path_of(task, settings.channels[0])}: has float32 pixels, which a PNG file "
                     "can't hold; kind 'npz' can"
                 )
-        rows = self._rows(task, windows, "npz" if settings.kind == "npz" else ("npy", "png")[pngs])
+        rows = self._rows(task, windows, _extension(settings.kind, pngs))
         if pngs and settings.fit == "cut":
             contents = _core.crop_pngs(
                 mask, channels, task.labels.tolist(), _rectangles(windows), settings.keep
             )
             return rows, contents
-        encode = _core.encode_png if pngs else _npz if settings.kind == "npz" else _npy
         pictures = _cut(mask, channels, task.labels, windows, settings)
+        if pngs:
+            return rows, [_core.encode_png(picture) for picture in pictures]
+        encode = _npz if settings.kind == "npz" else _npy
         return rows, [encode(picture) for picture in pictures]
 
     def _rows(self, task: Task, windows: NDArray[np.int64], extension: str) -> pd.DataFrame:
@@ -329,7 +331,7 @@ class Cropper:
             }
         )
 
-    def _write(self, paths: list[str], contents: list[bytes]) -> None:
+    def _write(self, paths: list[str], contents: Sequence[bytes | memoryview]) -> None:
         folder = Path(self.settings.output)
         # A table with a row for each class of a cell has the cell several times.
         for name, content in dict(zip(paths, contents, strict=True)).items():
@@ -382,7 +384,7 @@ class CellCrops:
     """The crops of a folder as a map-style data set, as PyTorch's `DataLoader` takes it.
 
     Args:
-        folder: what `crops` wrote, of kind "png" or "npz".
+        folder: what `crops` wrote, of kind "png", "npz" or "npy".
         transform: a function of the array, as to augment it; what it returns takes its place.
 
     `len(data)` is the number of crops, and `data[i]` the array, of shape (channels, rows, columns)
@@ -408,7 +410,7 @@ class CellCrops:
         if index["path"].str.startswith("shard-").any() and index["path"].str.contains("/").any():
             raise ValueError(
                 f"{self.folder}: holds shards, which are read one after the other (as by the "
-                "package webdataset); crops of kind 'png' or 'npz' can be had by number"
+                "package webdataset); crops of the other kinds can be had by number"
             )
         self.index = index
         self.classes: list[str] = sorted(index["class_label"].dropna().unique(), key=natural)
@@ -425,6 +427,8 @@ class CellCrops:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
                 image: NDArray[Any] = file["image"]
+        elif path.suffix == ".npy":
+            image = np.load(path, allow_pickle=False)
         else:
             image = read_image(path)
         image = image[None] if image.ndim == 2 else np.moveaxis(image, 2, 0)
@@ -527,22 +531,27 @@ def _joined(classes: "pd.Series[Any]") -> str | None:
     return "|".join(known) if known else None
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+def _add(tar: tarfile.TarFile, name: str, content: bytes | memoryview) -> None:
     member = tarfile.TarInfo(name)  # without time and owner: they would differ from run to run
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
 
 
-def _npz(picture: NDArray[Any]) -> bytes:
+def _extension(kind: Kind, pngs: bool) -> str:
+    """Shards hold .npy where a PNG can't hold the crops."""
+    return kind if kind != "tar" else "png" if pngs else "npy"
+
+
+def _npz(picture: NDArray[Any]) -> memoryview:
     file = io.BytesIO()
     np.savez(file, image=picture)
-    return file.getvalue()
+    return file.getbuffer()
 
 
-def _npy(picture: NDArray[Any]) -> bytes:
+def _npy(picture: NDArray[Any]) -> memoryview:
     file = io.BytesIO()
     np.save(file, picture)
-    return file.getvalue()
+    return file.getbuffer()
 
 
 def _remove_written(folder: Path) -> None:

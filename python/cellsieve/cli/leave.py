@@ -243,9 +243,9 @@ def _add_crops(commands: Any) -> None:
     )
     command.add_argument(
         "--kind",
-        choices=("png", "npz", "tar"),
+        choices=("png", "npz", "npy", "tar"),
         default="png",
-        help="a PNG (1, 3 or 4 channels) or .npz (any) each, or WebDataset shards (default: "
+        help="a PNG (1, 3 or 4 channels), .npz or .npy (any) each, or WebDataset shards (default: "
         "%(default)s)",
     )
     command.add_argument("--folders", action="store_true", help="a folder for each class label")
