@@ -10,6 +10,7 @@ __all__ = [
     "Measurement",
     "Outline",
     "__version__",
+    "crop_pngs",
     "crops",
     "encode_png",
     "free_energy",
