@@ -380,7 +380,7 @@ def test_a_full_disk_leaves_no_half_file(small_set, clean_table):
     [
         ({"channels": ["green", "purple"]}, "channels: found purple; the images have green, red"),
         ({"channels": []}, "channels: found none"),
-        ({"channels": ["green", "red"]}, "holds 1, 3 or 4; kind 'npz' holds any"),
+        ({"channels": ["green", "red"]}, "holds 1, 3 or 4; kinds 'npz' and 'npy' hold any"),
         ({"keep": "nothing"}, "keep: found 'nothing'; expected 'cell'"),
         ({"fit": "shrink"}, "'shrink' needs a size"),
         ({"size": 0}, "size: found"),
@@ -407,7 +407,11 @@ def test_channels_of_two_kinds_are_refused_by_name(small_set, clean_table):
 
 
 def test_a_data_set_to_train_on(small_set, clean_table):
-    for kind, channels in (("png", ["green"]), ("npz", ["red", "green"])):
+    for kind, channels in (
+        ("png", ["green"]),
+        ("npz", ["red", "green"]),
+        ("npy", ["red", "green"]),
+    ):
         folder = small_set / kind
         cs.crops(clean_table, folder, channels=channels, kind=kind, size=12, progress=False)
         data = cs.CellCrops(folder)

@@ -11,6 +11,7 @@ from cellsieve.cleaning import percentile_limits as percentile_limits
 from cellsieve.cleaning import read_rules as read_rules
 from cellsieve.cropping import CellCrops as CellCrops
 from cellsieve.cropping import crops as crops
+from cellsieve.cropping import cut_cells as cut_cells
 from cellsieve.demo import make_demo_set as make_demo_set
 from cellsieve.files import read_image as read_image
 from cellsieve.files import read_mask as read_mask

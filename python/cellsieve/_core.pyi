@@ -10,6 +10,7 @@ __all__ = [
     "Measurement",
     "Outline",
     "__version__",
+    "crop_pngs",
     "crops",
     "encode_png",
     "free_energy",
@@ -178,4 +179,11 @@ def free_energy(
 ) -> tuple[float, int, bool]:
     """Sinkhorn's free energy of one plate less that of equal scores, rounds, converged."""
 
+def crop_pngs(
+    mask: NDArray[Any],
+    channels: list[NDArray[Any]],
+    labels: list[int],
+    windows: list[tuple[int, int, int, int]],
+    keep: str,
+) -> list[bytes]: ...
 def encode_png(image: NDArray[Any]) -> bytes: ...

@@ -73,6 +73,7 @@ def measure(
     threshold: float | None = None,
     convention: Convention = "cellsieve",
     columns: Vocabulary = "cellsieve",
+    rle: bool = False,
 ) -> pd.DataFrame:
     """Measures every cell of one image.
 
@@ -90,6 +91,8 @@ def measure(
             is divided by 255 and wrapped to 8 bits; where no pixel has label 0, the lowest id is
             taken for the background and left out.
         columns: names of the columns; see `rename_columns`.
+        rle: whether to add `rle`, each cell's COCO compressed run-length encoding (see
+            `encode_rle`), made in the same scan.
 
     Returns:
         A row a cell, by ascending `label`:
@@ -122,7 +125,7 @@ def measure(
            label  area  area_above  fraction  threshold
         0      7     2           2       1.0        1.5
     """
-    settings = Settings(None, quantile, threshold, convention)
+    settings = Settings(None, quantile, threshold, convention, rle=rle)
     return _single(measured(mask, image, settings), columns)
 
 
@@ -136,6 +139,7 @@ def measure_file(
     convention: Convention = "cellsieve",
     columns: Vocabulary = "cellsieve",
     max_pixels: int = MAX_PIXELS,
+    rle: bool = False,
 ) -> pd.DataFrame:
     """Measures every cell of one image on disk.
 
@@ -146,7 +150,7 @@ def measure_file(
         mask_path: the label image; see `read_mask`.
         image_path: the channel; see `read_image`.
         channel: of an image with several channels, the one to measure.
-        quantile, threshold, convention, columns: as for `measure`.
+        quantile, threshold, convention, columns, rle: as for `measure`.
         max_pixels: files that declare more are refused.
 
     Returns:
@@ -160,7 +164,7 @@ def measure_file(
     Warns:
         UserWarning: as `measure`.
     """
-    settings = Settings(channel, quantile, threshold, convention, max_pixels)
+    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
     return _single(measured_file(mask_path, image_path, settings), columns)
 
 

@@ -84,7 +84,7 @@ def read_cleaned(table: Path_, images: Path_ | None = None, *, all_cells: bool =
     name = os.fspath(table)
     needed = ["image_id", "label", *BOX, "area"]
     kept: list[pd.DataFrame] = []
-    has_rle = False
+    has_rle = True
     for piece in read_batches(table):
         missing = [column for column in needed if column not in piece.columns]
         if missing:
@@ -104,7 +104,7 @@ def read_cleaned(table: Path_, images: Path_ | None = None, *, all_cells: bool =
                     "False"
                 )
             piece = piece[piece["clean"]]
-        has_rle = "rle" in piece.columns
+        has_rle = has_rle and "rle" in piece and bool(piece["rle"].notna().all())
         classes = class_text(piece["class_label"]) if "class_label" in piece else None
         piece = piece[needed].assign(class_label=classes)
         kept.append(piece.astype({"image_id": "str", "class_label": object}))

@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cellsieve import _core
+from cellsieve._arrays import native
 from cellsieve.cleaned import (
     BOX,
     OUTCOME_COLUMNS,
@@ -28,6 +29,7 @@ from cellsieve.cleaned import (
     check_channels,
     do_chunk,
     natural,
+    path_of,
     places,
     read_channels,
     read_cleaned,
@@ -42,7 +44,7 @@ from cellsieve.tables import atomic, read_csv
 
 Keep = Literal["cell", "cell_and_outside", "all"]
 Fit = Literal["cut", "shrink", "stretch"]
-Kind = Literal["png", "npz", "tar"]
+Kind = Literal["png", "npz", "npy", "tar"]
 
 INDEX = "index.csv"
 SHARD_CELLS = 1000
@@ -82,7 +84,7 @@ class Settings:
         for name, known in (
             ("fit", ("cut", "shrink", "stretch")),
             ("keep", ("cell", "cell_and_outside", "all")),
-            ("kind", ("png", "npz", "tar")),
+            ("kind", ("png", "npz", "npy", "tar")),
         ):
             if getattr(self, name) not in known:
                 raise ValueError(
@@ -95,7 +97,7 @@ class Settings:
         if self.kind == "png" and len(self.channels) not in (1, 3, 4):
             raise ValueError(
                 f"channels: found {len(self.channels)} ({', '.join(self.channels)}); a PNG file "
-                "holds 1, 3 or 4; kind 'npz' holds any number"
+                "holds 1, 3 or 4; kinds 'npz' and 'npy' hold any number"
             )
         if self.kind == "tar" and self.folders:
             raise ValueError("folders: shards hold no folders; each crop's .json has its class")
@@ -144,9 +146,9 @@ def crops(
         keep: "cell" keeps the cell's own pixels; "cell_and_outside" also those outside every cell,
             so that neighbours are blanked; "all" keeps neighbours too. The rest is 0.
         kind: "png" (1 channel gray, 3 RGB, 4 RGBA), "npz" (any number; the array `image` of shape
-            (rows, columns, channels), not compressed) or "tar": WebDataset shards
-            (`shard-000000.tar`, ...), each cell a `.png` (or `.npy` where a PNG can't hold it) and
-            a `.json` with what the index says of it.
+            (rows, columns, channels), not compressed), "npy" (that array alone, the fastest to
+            write and to read) or "tar": WebDataset shards (`shard-000000.tar`, ...), each cell a
+            `.png` (or `.npy` where a PNG can't hold it) and a `.json` with what the index says.
         folders: a folder for each class label.
         per_class: at most so many cells of each class label, chosen by `seed`.
         balance: of each class label as many cells as there are of the rarest (or `per_class`, if
@@ -230,6 +232,39 @@ def crops(
     return listed.drop(columns="part")
 
 
+def cut_cells(
+    mask: ArrayLike,
+    channels: Sequence[ArrayLike],
+    cells: pd.DataFrame,
+    *,
+    size: int | tuple[int, int] | None = None,
+    fit: Fit = "cut",
+    keep: Keep = "cell",
+) -> list[NDArray[Any]]:
+    """Cuts cells out of one image that is in memory.
+
+    Args:
+        mask: label image, shape (rows, columns), as for `measure`.
+        channels: arrays of the same shape and of one dtype: uint8, uint16 or float32.
+        cells: a row a cell, with the columns `label`, `min_row`, `min_col`, `max_row` and `max_col`
+            that `measure` gives.
+        size, fit, keep: as for `crops`.
+
+    Returns:
+        An array a row, of shape (rows, columns, channels) and the dtype of the channels.
+
+    Raises:
+        TypeError: another dtype, or channels of several.
+        ValueError: shapes that differ, no channels, a choice that is none.
+    """
+    names = tuple(map(str, range(len(channels))))
+    sides = (size, size) if isinstance(size, int) else size
+    settings = Settings("", names, sides, fit, keep, "npz", False, MAX_PIXELS)
+    windows = _windows(cells[BOX].to_numpy(np.int64), sides, fit)
+    images = [native(channel) for channel in channels]
+    return _cut(native(mask), images, cells["label"].to_numpy(np.int64), windows, settings)
+
+
 @dataclass(frozen=True)
 class Cropper:
     """The crops of one image."""
@@ -239,34 +274,38 @@ class Cropper:
 
     def __call__(self, task: Task) -> tuple[pd.DataFrame, Callable[[], None] | None]:
         """Rows of the index, and what writes the files."""
-        rows, pictures = self.cut(task)
-        return rows, partial(self._write, rows["path"].tolist(), pictures)
+        rows, contents = self.cut(task)
+        return rows, partial(self._write, rows["path"].tolist(), contents)
 
-    def cut(self, task: Task) -> tuple[pd.DataFrame, list[NDArray[Any]]]:
-        """Rows of the index, and the crop of each, of shape (rows, columns, channels)."""
+    def cut(self, task: Task) -> tuple[pd.DataFrame, Sequence[bytes | memoryview]]:
+        """Rows of the index, and for each the content of its file."""
         settings = self.settings
         mask = read_mask(task.mask, max_pixels=settings.max_pixels)
         places(task, _core.outline(mask, None, False))
         channels = read_channels(task, settings.channels, settings.max_pixels)
         windows = _windows(task.boxes, settings.size, settings.fit)
-        rows = self._rows(task, windows)
-        cells = [tuple(window) for window in windows.tolist()]
-        pictures = _core.crops(mask, channels, task.labels.tolist(), cells, settings.keep)
-        if settings.fit != "cut" and settings.size is not None:
-            pictures = [
-                picture if picture.shape[:2] == settings.size else resize(picture, *settings.size)
-                for picture in pictures
-            ]
-        if settings.kind == "png" and pictures and pictures[0].dtype == np.float32:
-            raise ValueError(
-                f"{next(iter(task.channels.values()))}: has float32 pixels, which a PNG file can't "
-                "hold; kind 'npz' can"
+        pngs = settings.kind in ("png", "tar")
+        if channels[0].dtype == np.float32 or len(channels) not in (1, 3, 4):
+            pngs = False
+            if settings.kind == "png":
+                raise ValueError(
+                    f"{path_of(task, settings.channels[0])}: has float32 pixels, which a PNG file "
+                    "can't hold; kind 'npz' can"
+                )
+        rows = self._rows(task, windows, _extension(settings.kind, pngs))
+        if pngs and settings.fit == "cut":
+            contents = _core.crop_pngs(
+                mask, channels, task.labels.tolist(), _rectangles(windows), settings.keep
             )
-        return rows, pictures
+            return rows, contents
+        pictures = _cut(mask, channels, task.labels, windows, settings)
+        if pngs:
+            return rows, [_core.encode_png(picture) for picture in pictures]
+        encode = _npz if settings.kind == "npz" else _npy
+        return rows, [encode(picture) for picture in pictures]
 
-    def _rows(self, task: Task, windows: NDArray[np.int64]) -> pd.DataFrame:
+    def _rows(self, task: Task, windows: NDArray[np.int64], extension: str) -> pd.DataFrame:
         settings = self.settings
-        extension = "npz" if settings.kind == "npz" else "png"
         names = [f"{task.name}_{label}.{extension}" for label in task.labels.tolist()]
         if settings.folders:
             classes = [self.class_names.get(text, "no_label") for text in task.classes.tolist()]
@@ -292,19 +331,15 @@ class Cropper:
             }
         )
 
-    def _write(self, paths: list[str], pictures: list[NDArray[Any]]) -> None:
+    def _write(self, paths: list[str], contents: Sequence[bytes | memoryview]) -> None:
         folder = Path(self.settings.output)
         # A table with a row for each class of a cell has the cell several times.
-        for name, picture in dict(zip(paths, pictures, strict=True)).items():
+        for name, content in dict(zip(paths, contents, strict=True)).items():
             path = folder / name
             if self.settings.folders:
                 path.parent.mkdir(exist_ok=True)
             with atomic(path) as temporary:
-                if self.settings.kind == "png":
-                    _core.write_png(os.fspath(temporary), picture)
-                else:
-                    with temporary.open("wb") as file:
-                        np.savez(file, image=picture)
+                temporary.write_bytes(content)
 
     def shard(self, work: Sequence[Task]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """A shard of these images; an image at a time is in memory."""
@@ -322,18 +357,15 @@ class Cropper:
     def _into(
         self, shard: str, tar: tarfile.TarFile, task: Task
     ) -> tuple[pd.DataFrame, Callable[[], None]]:
-        rows, pictures = self.cut(task)
-        pngs = len(self.settings.channels) in (1, 3, 4) and pictures[0].dtype != np.float32
-        if not pngs:
-            rows["path"] = rows["path"].str.removesuffix(".png") + ".npy"
+        rows, contents = self.cut(task)
         members = rows["path"].tolist()
         rows["path"] = shard + "/" + rows["path"]
         classes = rows.groupby("label")["class_label"].agg(_joined)
 
         def write() -> None:
             written: set[str] = set()
-            for member, picture, row in zip(
-                members, pictures, rows.to_dict("records"), strict=True
+            for member, content, row in zip(
+                members, contents, rows.to_dict("records"), strict=True
             ):
                 if member in written:
                     continue
@@ -342,7 +374,7 @@ class Cropper:
                 about["class_label"] = classes[row["label"]]
                 about["channels"] = self.settings.channels
                 key = member.rpartition(".")[0]
-                _add(tar, member, _core.encode_png(picture) if pngs else _npy(picture))
+                _add(tar, member, content)
                 _add(tar, f"{key}.json", json.dumps(about).encode("ascii"))
 
         return rows, write
@@ -352,7 +384,7 @@ class CellCrops:
     """The crops of a folder as a map-style data set, as PyTorch's `DataLoader` takes it.
 
     Args:
-        folder: what `crops` wrote, of kind "png" or "npz".
+        folder: what `crops` wrote, of kind "png", "npz" or "npy".
         transform: a function of the array, as to augment it; what it returns takes its place.
 
     `len(data)` is the number of crops, and `data[i]` the array, of shape (channels, rows, columns)
@@ -378,7 +410,7 @@ class CellCrops:
         if index["path"].str.startswith("shard-").any() and index["path"].str.contains("/").any():
             raise ValueError(
                 f"{self.folder}: holds shards, which are read one after the other (as by the "
-                "package webdataset); crops of kind 'png' or 'npz' can be had by number"
+                "package webdataset); crops of the other kinds can be had by number"
             )
         self.index = index
         self.classes: list[str] = sorted(index["class_label"].dropna().unique(), key=natural)
@@ -395,6 +427,8 @@ class CellCrops:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
                 image: NDArray[Any] = file["image"]
+        elif path.suffix == ".npy":
+            image = np.load(path, allow_pickle=False)
         else:
             image = read_image(path)
         image = image[None] if image.ndim == 2 else np.moveaxis(image, 2, 0)
@@ -407,6 +441,27 @@ def _default_channels(cleaned: Cleaned) -> tuple[str, ...]:
     if {"red", "green", "blue"} <= set(known):
         return "red", "green", "blue"
     return (cleaned.channel or "",)
+
+
+def _cut(
+    mask: NDArray[Any],
+    channels: list[NDArray[Any]],
+    labels: NDArray[np.int64],
+    windows: NDArray[np.int64],
+    settings: Settings,
+) -> list[NDArray[Any]]:
+    shown = _rectangles(windows)
+    pictures = _core.crops(mask, channels, labels.tolist(), shown, settings.keep)
+    if settings.fit == "cut" or settings.size is None:
+        return pictures
+    return [
+        picture if picture.shape[:2] == settings.size else resize(picture, *settings.size)
+        for picture in pictures
+    ]
+
+
+def _rectangles(windows: NDArray[np.int64]) -> list[tuple[int, int, int, int]]:
+    return [(row, column, rows, columns) for row, column, rows, columns in windows.tolist()]
 
 
 def _windows(boxes: NDArray[np.int64], size: tuple[int, int] | None, fit: Fit) -> NDArray[np.int64]:
@@ -476,16 +531,27 @@ def _joined(classes: "pd.Series[Any]") -> str | None:
     return "|".join(known) if known else None
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+def _add(tar: tarfile.TarFile, name: str, content: bytes | memoryview) -> None:
     member = tarfile.TarInfo(name)  # without time and owner: they would differ from run to run
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
 
 
-def _npy(picture: NDArray[Any]) -> bytes:
+def _extension(kind: Kind, pngs: bool) -> str:
+    """Shards hold .npy where a PNG can't hold the crops."""
+    return kind if kind != "tar" else "png" if pngs else "npy"
+
+
+def _npz(picture: NDArray[Any]) -> memoryview:
+    file = io.BytesIO()
+    np.savez(file, image=picture)
+    return file.getbuffer()
+
+
+def _npy(picture: NDArray[Any]) -> memoryview:
     file = io.BytesIO()
     np.save(file, picture)
-    return file.getvalue()
+    return file.getbuffer()
 
 
 def _remove_written(folder: Path) -> None:

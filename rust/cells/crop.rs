@@ -1,6 +1,8 @@
 //! A window of an image around one cell.
 
 use super::label::Label;
+use super::runs::run_end;
+use std::ops::Range;
 
 /// A rectangle of an image; it may reach beyond the image on any side.
 #[derive(Clone, Copy, Debug)]
@@ -55,22 +57,51 @@ pub fn crop<L: Label, P: Copy + Default>(
             + (left as i64 - window.column) as usize)
             * depth;
         let to = &mut cut[to..to + labels.len() * depth];
-        for (channel, pixels) in channels.iter().enumerate() {
-            let pixels = &pixels[place + left..place + right];
-            let to = to.iter_mut().skip(channel).step_by(depth);
-            for ((to, &id), &pixel) in to.zip(labels).zip(pixels) {
-                let kept = match keep {
-                    Keep::Cell => Some(id) == label,
-                    Keep::CellAndOutside => Some(id) == label || id == L::OUTSIDE,
-                    Keep::All => true,
-                };
-                if kept {
-                    *to = pixel;
-                }
+        let mut start = 0;
+        while start < labels.len() {
+            let id = labels[start];
+            let end = run_end(labels, start);
+            let kept = match keep {
+                Keep::Cell => Some(id) == label,
+                Keep::CellAndOutside => Some(id) == label || id == L::OUTSIDE,
+                Keep::All => true,
+            };
+            if kept {
+                let from = place + left + start..place + left + end;
+                interleave(channels, from, &mut to[start * depth..end * depth]);
             }
+            start = end;
         }
     }
     cut
+}
+
+/// Writes some pixels of the channels side by side; the usual numbers of channels without a stride.
+fn interleave<P: Copy>(channels: &[&[P]], from: Range<usize>, to: &mut [P]) {
+    match channels {
+        [one] => to.copy_from_slice(&one[from]),
+        [a, b, c] => {
+            let (pixels, _) = to.as_chunks_mut();
+            for (((to, &a), &b), &c) in
+                pixels.iter_mut().zip(&a[from.clone()]).zip(&b[from.clone()]).zip(&c[from])
+            {
+                *to = [a, b, c];
+            }
+        }
+        [a, b, c, d] => {
+            let (pixels, _) = to.as_chunks_mut();
+            let sources = a[from.clone()].iter().zip(&b[from.clone()]).zip(&c[from.clone()]).zip(&d[from]);
+            for (to, (((&a, &b), &c), &d)) in pixels.iter_mut().zip(sources) {
+                *to = [a, b, c, d];
+            }
+        }
+        any => {
+            for (channel, pixels) in any.iter().enumerate() {
+                let to = to.iter_mut().skip(channel).step_by(any.len());
+                to.zip(&pixels[from.clone()]).for_each(|(to, &pixel)| *to = pixel);
+            }
+        }
+    }
 }
 
 /// The part of `start..start + length` within `0..size`.
@@ -113,11 +144,14 @@ mod tests {
             let window = Window { row, column, rows, columns };
             let first: Vec<u16> = (1..36).collect();
             let second: Vec<u16> = (101..136).collect();
-            let cut = crop(&labels, &[&first[..], &second[..]], 7, window, 1, keep);
-            let one: Vec<u16> = cut.iter().copied().step_by(2).collect();
-            let other: Vec<u16> = cut.iter().copied().skip(1).step_by(2).collect();
-            prop_assert_eq!(one, naive(&labels, &first, 7, window, keep));
-            prop_assert_eq!(other, naive(&labels, &second, 7, window, keep));
+            let (one, other) = (&first[..], &second[..]);
+            for channels in [&[one][..], &[one, other], &[other, one, other], &[one, other, one, other]] {
+                let cut = crop(&labels, channels, 7, window, 1, keep);
+                for (place, channel) in channels.iter().enumerate() {
+                    let found: Vec<u16> = cut.iter().copied().skip(place).step_by(channels.len()).collect();
+                    prop_assert_eq!(found, naive(&labels, channel, 7, window, keep));
+                }
+            }
         }
     }
 }

@@ -25,6 +25,12 @@ impl From<Vec<u16>> for Pixels {
     }
 }
 
+impl From<Vec<f32>> for Pixels {
+    fn from(values: Vec<f32>) -> Self {
+        Pixels::F32(values)
+    }
+}
+
 /// An image as read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {

@@ -18,7 +18,7 @@ mod _core {
     #[pymodule_export]
     use super::cells::{Measurement, measure};
     #[pymodule_export]
-    use super::crops::crops;
+    use super::crops::{crop_pngs, crops};
     #[pymodule_export]
     use super::files::{encode_png, measure_file, read_image, read_mask, write_png};
     #[pymodule_export]

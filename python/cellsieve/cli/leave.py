@@ -134,10 +134,9 @@ def _add_annotate(commands: Any) -> None:
     )
     command.add_argument(
         "--except-class",
-        type=str,
-        nargs="+",
+        type=names,
         default=[],
-        metavar="CLASS",
+        metavar="CLASS,...",
         help="classes whose cells --min-intensity never drops",
     )
     command.add_argument(
@@ -243,9 +242,9 @@ def _add_crops(commands: Any) -> None:
     )
     command.add_argument(
         "--kind",
-        choices=("png", "npz", "tar"),
+        choices=("png", "npz", "npy", "tar"),
         default="png",
-        help="a PNG (1, 3 or 4 channels) or .npz (any) each, or WebDataset shards (default: "
+        help="a PNG (1, 3 or 4 channels), .npz or .npy (any) each, or WebDataset shards (default: "
         "%(default)s)",
     )
     command.add_argument("--folders", action="store_true", help="a folder for each class label")
@@ -277,6 +276,9 @@ def size(text: str) -> int | tuple[int, int]:
     if len(sides) not in (1, 2):
         raise ValueError
     return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+
+
+size.__name__ = "size (as 512 or 512x384)"  # what argparse says was expected
 
 
 def _crops(options: argparse.Namespace) -> int:
