@@ -90,7 +90,9 @@ def test_clean_on_the_command_line(
     rows = cs.read_table(output)
     by_hand = rows[rows["reason"] == "by hand"].set_index(["image_id", "label"])["clean"]
     assert by_hand.to_dict() == {("007", 3): False, ("a,b", 2): True}
-    assert "by hand" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "dropped by hand" in said
+    assert f"{rows['clean'].sum()} of {len(rows)} cells kept" in said
 
 
 def test_a_mark_of_no_cell_is_refused_and_nothing_is_written(

@@ -353,8 +353,8 @@ def clean_to(
         overwrite: replace an output that is there.
 
     Returns:
-        How many cells there are of each class and reason: the columns `class_label`, `reason` and
-        `cells`.
+        How many cells there are of each class and verdict: the columns `class_label`, `reason`,
+        `clean` and `cells`.
 
     Raises:
         FileExistsError: the output is there, and `overwrite` is not asked for.
@@ -380,7 +380,7 @@ def clean_to(
                 cleaned = apply_overrides(cleaned, marks)
                 unseen = unknown_marks(cleaned, unseen)
             write(rename_columns(cleaned, columns, keep=("clean", "reason")))
-            keys = [key for key in ("class_label", "reason") if key in cleaned]
+            keys = [key for key in ("class_label", "reason", "clean") if key in cleaned]
             counts.append(cleaned.groupby(keys, dropna=False).size().rename("cells"))
         if unseen is not None and len(unseen):
             first = unseen.iloc[0]
@@ -391,7 +391,7 @@ def clean_to(
     if images:
         _join_as_they_are(images, image_table_path(target))
     found = pd.concat([count.reset_index() for count in counts], ignore_index=True)
-    keys = [key for key in ("class_label", "reason") if key in found]
+    keys = [key for key in ("class_label", "reason", "clean") if key in found]
     return found.groupby(keys, dropna=False)["cells"].sum().reset_index()
 
 

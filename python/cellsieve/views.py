@@ -115,13 +115,14 @@ def pictures(
     """
     made: list[Picture[Finished]] = [Picture(None, "")] * len(cells)
     work = []
-    by_id = images.drop_duplicates("image_id").set_index("image_id")
+    by_id = images.assign(image_id=images["image_id"].astype("str"))
+    by_id = by_id.drop_duplicates("image_id").set_index("image_id")
     _check_channels(by_id, look)
     defaults = default_channels(by_id)
     boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
     labels = cells["label"].to_numpy(np.int64).tolist()
     groups: dict[str, list[int]] = {}
-    for place, image_id in enumerate(cells["image_id"].tolist()):
+    for place, image_id in enumerate(cells["image_id"].astype("str").tolist()):
         groups.setdefault(image_id, []).append(place)
     for image_id, places in groups.items():
         wanted = tuple((place, labels[place], tuple(boxes[place])) for place in places)

@@ -12,6 +12,7 @@ from cellsieve.files import MAX_PIXELS
 from cellsieve.images import ImageSet
 from cellsieve.journal import image_table_path
 from cellsieve.measuring import MEASURED, measure_to
+from cellsieve.overrides import BY_HAND
 from cellsieve.tables import FORMATS, table_format
 
 
@@ -326,7 +327,11 @@ def _clean(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
     )
     if not options.quiet:
+        kept = counts.loc[counts["clean"], "cells"].sum()
         counts["reason"] = counts["reason"].replace("", "kept")
+        by_hand = counts["reason"] == BY_HAND
+        counts.loc[by_hand & counts["clean"], "reason"] = "kept by hand"
+        counts.loc[by_hand & ~counts["clean"], "reason"] = "dropped by hand"
         if "class_label" in counts:
             wide = counts.pivot_table(
                 index=counts["class_label"].fillna("(none)"),
@@ -337,7 +342,7 @@ def _clean(options: argparse.Namespace) -> int:
             )
             wide.columns.name = None
             print(wide.to_string())
-        total, kept = counts["cells"].sum(), counts.loc[counts["reason"] == "kept", "cells"].sum()
+        total = counts["cells"].sum()
         print(f"{kept} of {total} cells kept: {options.output}")
         if total and set(counts["reason"]) == {"no_label"}:
             print("No cell has a class label; --by none takes all cells as one group.")
