@@ -447,6 +447,8 @@ def test_a_cell_is_drawn_in_colour_with_neighbours_dimmed() -> None:
     outlined = draw_cell(colours, own, others, Look(side=20, neighbours="show"))
     assert (outlined == 255).all(axis=2).sum() == edge(own).sum() == 32
     assert outlined[10, 14].tolist() == [0, 200, 0]
+    gray = draw_cell(np.full((20, 20, 3), 255, np.uint8), own, others, Look(side=20))
+    assert gray[5, 2].tolist() != [255, 255, 255]  # a line can be told from a gray picture
 
 
 @pytest.mark.parametrize(("size", "side", "drawn"), [(20, 64, 60), (50, 64, 50), (200, 64, 64)])

@@ -35,7 +35,7 @@ GRAY = (1, 1, 1)
 SHOWN = ("red", "green", "blue")  # what is shown unless channels are chosen
 
 BLACK, WHITE = 0.01, 0.998  # the quantiles of a channel that become black and full colour
-OUTLINE = (255, 255, 255)
+OUTLINE, OUTLINE_ON_GRAY = (255, 255, 255), (255, 176, 0)  # what no pixel is likely to look like
 DIM = 0.3
 
 
@@ -302,7 +302,9 @@ def draw_cell(
         colours = np.where(others[:, :, None], colours * keep, colours).astype(np.uint8)
     colours, own = to_side(colours, own, look.side)
     if look.outline:
-        colours = np.where(edge(own)[:, :, None], np.array(OUTLINE, np.uint8), colours)
+        gray = (colours == colours[:, :, :1]).all()
+        line = np.array(OUTLINE_ON_GRAY if gray else OUTLINE, np.uint8)
+        colours = np.where(edge(own)[:, :, None], line, colours)
     return colours
 
 
