@@ -42,7 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     labels = pd.read_csv(options.labels, dtype=str) if options.labels else None
     numbers = [12] if options.quick else options.images if labels is None else [len(labels)]
-    print("| images | cells | sections' classes | s | MiB | page, MB |")
+    print("| images | cells | class labels | s | MiB | page, MB |")
     print("| --- | --- | --- | --- | --- | --- |")
     for number in numbers:
         with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:

@@ -255,6 +255,15 @@ def test_a_file_that_is_gone_is_said_in_its_place(demo: Path, tmp_path: Path) ->
     assert f"{of_it} of the {len(page.data['cells'])} cells shown have no picture" in page.text
 
 
+def test_a_channel_that_one_image_lacks_is_left_out(demo: Path, tmp_path: Path) -> None:
+    images = cs.read_table(demo / "clean.images.csv")
+    images.loc[images["image_id"] == "demo-00", "path_red"] = None
+    page = written(demo / "clean.csv", tmp_path, images=images)
+    assert len([tag for tag, _ in page.tags if tag == "img"]) == len(page.data["cells"])
+    asked = written(demo / "clean.csv", tmp_path, images=images, channels=["red"])
+    assert "image demo-00: has no channel red" in asked.text
+
+
 def test_a_mask_that_changed_is_said(demo: Path, tmp_path: Path) -> None:
     clean = cs.read_table(demo / "clean.csv").head(1).assign(label=999)
     page = written(clean, tmp_path, images=demo / "clean.images.csv")

@@ -1,6 +1,6 @@
 """Cells as pictures: their pixels found again, in colours, with their outline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -157,13 +157,16 @@ def image_table(images: "ImageSet | pd.DataFrame | FilePath") -> pd.DataFrame:
     return images if isinstance(images, pd.DataFrame) else read_table(images)
 
 
+def _names(columns: Iterable[Any]) -> list[str]:
+    """The channels that an image table has columns for."""
+    paths = [str(name) for name in columns if str(name).startswith(PATH) and name != MASK]
+    return [path.removeprefix(PATH) for path in paths]
+
+
 def _paths(row: "pd.Series[Any]") -> dict[str, str]:
     """The channels of an image and their files."""
-    return {
-        str(name).removeprefix(PATH): str(path)
-        for name, path in row.items()
-        if str(name).startswith(PATH) and name != MASK and pd.notna(path)
-    }
+    paths = {name: row[PATH + name] for name in _names(row.index)}
+    return {name: str(path) for name, path in paths.items() if pd.notna(path)}
 
 
 def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
@@ -171,11 +174,7 @@ def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
 
     Red, green and blue, as far as there are; where the measured one is none of them, that alone.
     """
-    names = [
-        str(name).removeprefix(PATH)
-        for name in images.columns
-        if str(name).startswith(PATH) and name != MASK
-    ]
+    names = _names(images.columns)
     measured = set(images["channel"].dropna().astype(str)) if "channel" in images else set()
     colours = tuple(name for name in SHOWN if name in names)
     others = tuple(sorted(measured & set(names) - set(colours)))
@@ -183,8 +182,7 @@ def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _check_channels(by_id: pd.DataFrame, look: Look) -> None:
-    names = [str(name).removeprefix(PATH) for name in by_id.columns if str(name).startswith(PATH)]
-    names.remove("mask") if "mask" in names else None
+    names = _names(by_id.columns)
     unknown = [name for name in look.channels or () if name not in names]
     if unknown and names != ["image"]:
         raise ValueError(
@@ -209,7 +207,7 @@ def _image(
     measured = None if pd.isna(measured) else str(measured)
     if list(paths) == ["image"]:
         return _Image(image_id, str(row[MASK]), (("image", paths["image"]),), measured, cells)
-    names = look.channels or defaults
+    names = look.channels or tuple(name for name in defaults if name in paths) or tuple(paths)[:1]
     missing = [name for name in names if name not in paths]
     if missing:
         raise ValueError(f"image {image_id}: has no channel {', '.join(missing)}")
