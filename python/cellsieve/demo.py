@@ -123,6 +123,15 @@ def demo(folder: str | os.PathLike[str] = "cellsieve-demo", *, overwrite: bool =
 
     try:
         report(folder / "clean.csv", folder / "report.html", title="The cellsieve demo")
+        screen = folder / "plates"
+        report(
+            screen / "test_plate_groups.csv",
+            screen / "report.html",
+            wells=screen / "wells.csv",
+            truth=screen / "truth.csv",
+            title="The cellsieve demo: plates",
+        )
+        listed_files.append(("plates/report.html", "assignments, confidences, maps of the plates"))
         listed_files.append(("report.html", "open this one in a browser: the cells themselves"))
     except ImportError as error:
         print(f"No report: {error}")

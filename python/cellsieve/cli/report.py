@@ -47,7 +47,10 @@ def _add_report(commands: Any) -> None:
         help="the image table (default: that beside TABLE)",
     )
     command.add_argument(
-        "--wells", metavar="TABLE", type=table_path, help="wells as from 'cellsieve plates decode'"
+        "--wells",
+        metavar="TABLE",
+        type=table_path,
+        help="the wells' classes and confidences, as from 'cellsieve plates decode --details'",
     )
     command.add_argument(
         "--truth",

@@ -14,8 +14,9 @@ def run_plates_demo(folder: str | os.PathLike[str]) -> pd.DataFrame:
     """Makes a small screen like RxRx1 in `folder`, runs fit, infer and decode, prints the accuracy.
 
     Writes `train.csv`, `test.csv`, `predictions.npy` (probabilities of a made-up classifier),
-    `layout.json`, `test_plate_groups.csv` and `submission.csv`. One test experiment has a
-    rotation of the plates that no train experiment has. Takes about a second and 5 MB.
+    `layout.json`, `test_plate_groups.csv`, `submission.csv`, `wells.csv` (the same with
+    confidences) and `truth.csv` (the planted classes). One test experiment has a rotation of the
+    plates that no train experiment has. Takes about a second and 5 MB.
 
     Returns: a row a step (`step`, `wells`, `accuracy`).
     """
@@ -62,6 +63,8 @@ def run_plates_demo(folder: str | os.PathLike[str]) -> pd.DataFrame:
         decoded = layout.decode(test, predictions, posterior, method)
         rows.append((step, len(decoded), float((decoded["sirna"] == made.sirna).mean())))
     decoded[["id_code", "sirna"]].to_csv(folder / "submission.csv", index=False)
+    decoded.to_csv(folder / "wells.csv", index=False)
+    decoded[["id_code"]].assign(sirna=made.sirna).to_csv(folder / "truth.csv", index=False)
     steps = pd.DataFrame(rows, columns=["step", "wells", "accuracy"])
     for name, _, accuracy in rows:
         print(f"plates: {accuracy:6.1%} of wells right by {name}")
