@@ -515,7 +515,8 @@ def wells() -> pd.DataFrame:
 def test_plates_report_shows_assignments_confidence_and_maps(
     inferred: pd.DataFrame, wells: pd.DataFrame, tmp_path: Path
 ) -> None:
-    truth = pd.DataFrame({"id_code": wells["id_code"].iloc[:3], "sirna": [5, 9, 7]})
+    truth = pd.DataFrame({"id_code": wells["id_code"].iloc[:3], "sirna": [5, 9, None]})
+    truth.loc[2, "sirna"] = 7.0  # a column of whole numbers with a gap comes back as 7.0
     page = written(inferred, tmp_path, wells=wells, truth=truth)
     assert "Experiments 2 1 certain Uncertain 1" in page.text
     assert "RPE-01 3 0.001 0.999 0.200 0.800 7.5 yes" in page.text

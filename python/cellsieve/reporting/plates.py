@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.images import class_text
 from cellsieve.plots import assignment_columns
 from cellsieve.reporting.bins import bars_path, number
 from cellsieve.reporting.page import write_page
@@ -161,8 +162,8 @@ def _correct(wells: pd.DataFrame, truth: pd.DataFrame | None, words: list[str]) 
             "as in the table of wells"
         )
     known = truth.drop_duplicates(ids).set_index(truth.drop_duplicates(ids)[ids].astype("str"))
-    true = wells[ids].astype("str").map(known[classes].astype("str")).reset_index(drop=True)
-    right = true == wells[classes].astype("str").reset_index(drop=True)
+    true = wells[ids].astype("str").map(class_text(known[classes])).reset_index(drop=True)
+    right = true == class_text(wells[classes]).reset_index(drop=True)
     if true.isna().all():
         words.append("The truth names none of the wells.")
     return right.astype("float64").where(true.notna())
