@@ -215,7 +215,7 @@ def test_marks_are_kept_downloaded_and_applied(page: Any, clean: Path, tmp_path:
     assert one(page, "#marked-text").text == "2 marked: 1 keep, 1 drop"
     one(page, "#download").click()
     file = page.downloads / "marks.csv"
-    wait(page, lambda _: file.exists())
+    wait(page, lambda _: file.exists() and file.stat().st_size)  # its name is there before it is
     marks = pd.read_csv(file)
     wanted = {(cells[k]["image_id"], cells[k]["label"]) for k in (dropped, kept)}
     assert set(zip(marks["image_id"], marks["label"], strict=True)) == wanted
