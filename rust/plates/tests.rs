@@ -71,9 +71,11 @@ proptest! {
             prop_assert_eq!(vec![vote.class], naive::best(&row, &vec![true; row.len()], 1));
             for (sum, flags) in sums.into_iter().zip([&in_first, &in_second]) {
                 let expected = naive::log_sum(&row, flags, sharpness);
-                // Sums are of single precision, relative to the row's highest.
-                let lost = expected < sums[0].max(sums[1]) - 80.0;
-                prop_assert!(lost || (sum - expected).abs() < 2e-5 || sum == expected, "{sum} {expected}");
+                // Sums are of single precision, relative to the row's highest: the exponent of a score
+                // so far below it is rounded a few times (2^-23 each) in proportion to the distance.
+                let below = (sums[0].max(sums[1]) - expected).max(0.0);
+                let near = (sum - expected).abs() < 2e-5 + 4.0 * below / f64::from(1 << 23);
+                prop_assert!(below > 80.0 || near || sum == expected, "{sum} {expected}");
             }
             // To the last bit on every level; of nothing, both are NaN or negative infinity.
             let bits = sums.map(f64::to_bits);

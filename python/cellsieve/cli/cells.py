@@ -342,7 +342,8 @@ def _clean(options: argparse.Namespace) -> int:
             )
             wide.columns.name = None
             print(wide.to_string())
-        print(f"{kept} of {counts['cells'].sum()} cells kept: {options.output}")
-        if set(counts["reason"]) == {"no_label"}:
+        total = counts["cells"].sum()
+        print(f"{kept} of {total} cells kept: {options.output}")
+        if total and set(counts["reason"]) == {"no_label"}:
             print("No cell has a class label; --by none takes all cells as one group.")
     return 0
