@@ -87,9 +87,7 @@ def run(folder: Path, made, options) -> None:  # type: ignore[no-untyped-def]
         "fit, the notebook's way": lambda: reference.plate_groups(train),
         "infer from probabilities": lambda: layout.infer(test, scores),
         "infer, 2 threads": lambda: layout.infer(test, scores, threads=2),
-        "infer from logits": lambda: (
-            layout.infer(test, made.logits, "logit") if not options.data else None
-        ),
+        "infer from logits": lambda: layout.infer(test, np.log(scores), "logit"),
         "infer from votes": lambda: layout.infer(test, votes, "hard"),
         "votes, the notebook's way": notebook_votes,
         "decode by argmax": lambda: layout.decode(test, scores, best),
