@@ -8,27 +8,18 @@ from typing import Any
 import pandas as pd
 
 from cellsieve.cleaning import MIN_GROUP, Rule, clean_to, read_rules
-from cellsieve.files import MAX_PIXELS
+from cellsieve.cli.arguments import add_columns, add_quiet, add_run, positive, table_path
 from cellsieve.images import ImageSet
 from cellsieve.journal import image_table_path
 from cellsieve.measuring import MEASURED, measure_to
 from cellsieve.overrides import BY_HAND
-from cellsieve.tables import FORMATS, table_format
+from cellsieve.tables import FORMATS
 
 
 def add_commands(commands: Any) -> None:
     """Adds both to the command line."""
     _add_measure(commands)
     _add_clean(commands)
-
-
-def table_path(text: str) -> Path:
-    """An argument that names a table."""
-    try:
-        table_format(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return Path(text)
 
 
 def add_image_arguments(command: argparse.ArgumentParser, *, masks_required: bool) -> None:
@@ -106,46 +97,14 @@ def _add_measure(commands: Any) -> None:
         default="cellsieve",
         help="'notebook' gives the numbers of the notebook that this tool grew from",
     )
-    command.add_argument(
-        "--columns",
-        choices=("cellsieve", "skimage", "cellprofiler", "notebook"),
-        default="cellsieve",
-        help="names of the output's columns; other commands, and --resume once it is finished, "
-        "read 'cellsieve' (the default)",
-    )
-    command.add_argument(
-        "--jobs", type=positive, metavar="N", help="threads (default: as many as processors)"
-    )
-    command.add_argument(
-        "--max-pixels",
-        type=positive,
-        default=MAX_PIXELS,
-        metavar="N",
-        help="refuse files that declare more (default: %(default)s)",
-    )
+    add_columns(command, "other commands, and --resume once it is finished,")
     command.add_argument(
         "--rle",
         action="store_true",
         help="add each cell's run-length encoding, so that 'annotate' needs no mask",
     )
-    again = command.add_mutually_exclusive_group()
-    again.add_argument(
-        "--resume",
-        action="store_true",
-        help="keep what an earlier run has measured, and measure the rest and what failed",
-    )
-    again.add_argument(
-        "--overwrite", action="store_true", help="remove what an earlier run has written"
-    )
-    command.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    add_run(command, "keep what an earlier run has measured, and measure the rest and what failed")
     command.set_defaults(run=_measure)
-
-
-def positive(text: str) -> int:
-    """An argument that counts something."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"found {text!r}; expected a positive whole number")
-    return int(text)
 
 
 def _limit(text: str) -> float | None:
@@ -290,14 +249,9 @@ def _add_clean(commands: Any) -> None:
         metavar="N",
         help="cells of smaller groups are marked small_group (default: %(default)s)",
     )
-    command.add_argument(
-        "--columns",
-        choices=("cellsieve", "skimage", "cellprofiler", "notebook"),
-        default="cellsieve",
-        help="names of the output's columns; other commands read 'cellsieve' (the default)",
-    )
+    add_columns(command)
     command.add_argument("--overwrite", action="store_true", help="replace an existing output")
-    command.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    add_quiet(command)
     command.set_defaults(run=_clean)
 
 

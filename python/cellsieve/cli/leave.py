@@ -8,10 +8,9 @@ from typing import Any
 import pandas as pd
 
 from cellsieve.annotating import annotate
-from cellsieve.cli.cells import positive, table_path
+from cellsieve.cli.arguments import add_run, positive, table_path
 from cellsieve.composites import COLOURS
 from cellsieve.cropping import SHARD_CELLS, crops
-from cellsieve.files import MAX_PIXELS
 from cellsieve.masking import masks
 
 EPILOG = (
@@ -38,22 +37,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--all-cells", action="store_true", help="take every cell, whatever the column clean says"
     )
-    command.add_argument(
-        "--jobs", type=positive, metavar="N", help="threads (default: as many as processors)"
-    )
-    command.add_argument(
-        "--max-pixels",
-        type=positive,
-        default=MAX_PIXELS,
-        metavar="N",
-        help="refuse files that declare more (default: %(default)s)",
-    )
-    again = command.add_mutually_exclusive_group()
-    again.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
-    again.add_argument(
-        "--overwrite", action="store_true", help="remove what an earlier run has written"
-    )
-    command.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    add_run(command, "go on where an earlier run stopped")
 
 
 def _common(options: argparse.Namespace) -> dict[str, Any]:

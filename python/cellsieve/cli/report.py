@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cellsieve.cli.cells import table_path
+from cellsieve.cli.arguments import add_jobs, add_quiet, table_path
 from cellsieve.journal import image_table_path
 from cellsieve.plots import (
     plot_assignment,
@@ -64,7 +64,7 @@ def _add_report(commands: Any) -> None:
     command.add_argument("--title", help="the page's title (default: the table's name)")
     _add_column(command)
     _add_look(command)
-    command.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    add_quiet(command)
     command.set_defaults(run=_report)
 
 
@@ -176,7 +176,7 @@ def _add_look(command: Any) -> None:
     command.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the random choice (default: 0)"
     )
-    command.add_argument("--jobs", type=int, metavar="N", help="threads (default: all processors)")
+    add_jobs(command)
 
 
 def _look(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""Arguments that several commands take, each said and checked in one place."""
+
+import argparse
+from pathlib import Path
+
+from cellsieve.files import MAX_PIXELS
+from cellsieve.tables import table_format
+
+
+def table_path(text: str) -> Path:
+    """An argument that names a table."""
+    try:
+        table_format(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return Path(text)
+
+
+def positive(text: str) -> int:
+    """An argument that counts something."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected a positive whole number")
+    return int(text)
+
+
+def add_jobs(command: argparse.ArgumentParser) -> None:
+    """How many threads."""
+    command.add_argument(
+        "--jobs", type=positive, metavar="N", help="threads (default: as many as processors)"
+    )
+
+
+def add_quiet(command: argparse.ArgumentParser) -> None:
+    """Whether anything is said."""
+    command.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+
+
+def add_columns(command: argparse.ArgumentParser, readers: str = "other commands") -> None:
+    """The vocabulary of the output; `readers` says who needs cellsieve's own."""
+    command.add_argument(
+        "--columns",
+        choices=("cellsieve", "skimage", "cellprofiler", "notebook"),
+        default="cellsieve",
+        help=f"names of the output's columns; {readers} read 'cellsieve' (the default)",
+    )
+
+
+def add_run(command: argparse.ArgumentParser, resume: str) -> None:
+    """What every long run over images takes; `resume` says what becomes of an earlier run."""
+    add_jobs(command)
+    command.add_argument(
+        "--max-pixels",
+        type=positive,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="refuse files that declare more (default: %(default)s)",
+    )
+    again = command.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help=resume)
+    again.add_argument(
+        "--overwrite", action="store_true", help="remove what an earlier run has written"
+    )
+    add_quiet(command)
