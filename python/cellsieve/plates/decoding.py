@@ -393,8 +393,3 @@ def _write(
     found["runner_up"][rows] = np.where(runner_up >= 0, scores.columns[columns[runner_up]], -1)
     found["confidence"][rows] = result["confidence"]
     found["margin"][rows] = result["margin"]
-
-
-def submission(decoded: pd.DataFrame) -> pd.DataFrame:
-    """The two columns of a submission: the id and the class."""
-    return decoded.iloc[:, :2]
