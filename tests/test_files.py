@@ -189,6 +189,22 @@ class TestTiff:
         with pytest.raises(ValueError, match="4 channels"):
             cs.read_image(tmp_path / "c.ome.tif", 4)
 
+    def test_channels_of_ome_tiff_by_name(self, tmp_path, rng):
+        image = rng.integers(0, 90, (3, 40, 30)).astype(np.uint16)
+        path = tmp_path / "c.ome.tif"
+        names = {"axes": "CYX", "Channel": {"Name": ["DAPI", "GFP", "GFP"]}}
+        self.tifffile.imwrite(path, image, metadata=names, photometric="minisblack")
+        np.testing.assert_array_equal(cs.read_image(path, "DAPI"), image[0])
+        np.testing.assert_array_equal(cs.read_image(path, "1"), image[1])
+        with pytest.raises(
+            ValueError, match=r"3 channels, 0 \(DAPI\), 1 \(GFP\), 2 \(GFP\); found no"
+        ):
+            cs.read_image(path, "DAPIII")
+        with pytest.raises(ValueError, match="found more than one channel 'GFP'"):
+            cs.read_image(path, "GFP")
+        with pytest.raises(ValueError, match=r"name of a channel: 0 \(DAPI\), 1 \(GFP\)"):
+            cs.read_image(path)
+
     def test_colours(self, tmp_path, rng):
         image = rng.integers(0, 90, (40, 30, 3)).astype(np.uint8)
         self.tifffile.imwrite(tmp_path / "rgb.tif", image, photometric="rgb")

@@ -120,3 +120,95 @@ def test_from_a_file(folders):
 def test_braces_in_a_folder(folders):
     (folders / "i").rename(folders / "{x}")
     assert len(cs.ImageSet.hpa(folders / "{x}", folders / "m")) == 4
+
+
+def test_extensions_in_any_case_and_what_is_left_over(tmp_path):
+    touch(tmp_path / "i", "a.tif", "b.TIF", "c.Tiff", "thumbs.db", ".DS_Store")
+    touch(tmp_path / "m", "a.png", "b.PNG", "notes.txt")
+    (tmp_path / "i" / "d.tif").mkdir()
+    images = cs.ImageSet.from_patterns(f"{tmp_path}/i/{{id}}.tif", f"{tmp_path}/m/{{id}}.png")
+    assert images.table["image_id"].tolist() == ["a", "b"]
+    assert images.table["path_mask"].notna().all()
+    left = [f"{tmp_path}/i/c.Tiff", f"{tmp_path}/i/thumbs.db", f"{tmp_path}/m/notes.txt"]
+    assert list(images.ignored) == left
+    assert "3 other files ignored" in repr(images)
+    # One name in two cases is one id with two files, not a choice between them.
+    touch(tmp_path / "i", "a.TIF")
+    images = cs.ImageSet.from_patterns(f"{tmp_path}/i/{{id}}.tif", f"{tmp_path}/m/{{id}}.png")
+    assert "2 files fit one pattern" in images.table["problem"][0]
+
+
+def test_labels_in_the_folder_are_not_left_over(folders):
+    (folders / "i" / "train.csv").write_text("ID,Label\nb,7\n")
+    images = cs.ImageSet.hpa(folders / "i", folders / "m", folders / "i" / "train.csv")
+    assert list(images.ignored) == [f"{folders}/i/notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("names", "image_pattern", "mask_pattern", "channels"),
+    [
+        (["f0.tif", "f0_cp_masks.tif"], "{id}.tif", "{id}_cp_masks.tif", ["image"]),
+        (["f0_green.png", "f0_mask.png"], "{id}_{channel}.png", "{id}_mask.png", ["green"]),
+        (
+            ["f0_green.png", "f0_predictedmask.png"],
+            "{id}_{channel}.png",
+            "{id}_predictedmask.png",
+            ["green"],
+        ),
+        (["f0_green.png", "f0.png"], "{id}_{channel}.png", "{id}.png", ["green"]),
+        (["f0.png", "f0_m.png"], "{id}.png", "{id}_*.png", ["image"]),
+    ],
+)
+def test_images_and_masks_in_one_folder(tmp_path, names, image_pattern, mask_pattern, channels):
+    """Each file is either an image or a mask, whatever else fits its name."""
+    touch(tmp_path / "x", *names)
+    images = cs.ImageSet.from_patterns(
+        f"{tmp_path}/x/{image_pattern}", f"{tmp_path}/x/../x/{mask_pattern}"
+    )
+    assert images.table["image_id"].tolist() == ["f0"]
+    assert images.channels == channels
+    assert images.table.notna()[["path_mask", f"path_{channels[0]}"]].all(axis=None)
+    assert images.ignored == ()
+
+
+def test_a_folder_of_masks_alone(tmp_path):
+    touch(tmp_path / "x", "f0_cp_masks.tif")
+    with pytest.raises(ValueError, match=r"no image fits '\{id\}.tif'"):
+        cs.ImageSet.from_patterns(f"{tmp_path}/x/{{id}}.tif", f"{tmp_path}/x/{{id}}_cp_masks.tif")
+
+
+@pytest.mark.parametrize(
+    ("image_pattern", "mask_pattern", "said"),
+    [
+        ("{id}_{channel}.png", "{id}.npz", r"2 files fit --mask-pattern '\{id\}_cp_masks.png'"),
+        ("{id}_{channel}.tif", "{id}.npz", r"2 files fit --image-pattern '\{id\}_\{channel\}.png'"),
+        ("{id}.tif", "{id}.npz", r"2 files fit --image-pattern '\{id\}.png'"),
+    ],
+)
+def test_the_pattern_that_would_fit(tmp_path, image_pattern, mask_pattern, said):
+    touch(tmp_path / "i", "f0_green.png", "f1_green.png")
+    touch(tmp_path / "m", "f0_cp_masks.png", "f1_cp_masks.png", "notes.txt")
+    with pytest.raises(ValueError, match=said):
+        cs.ImageSet.from_patterns(f"{tmp_path}/i/{image_pattern}", f"{tmp_path}/m/{mask_pattern}")
+
+
+def test_no_pattern_would_fit(tmp_path):
+    touch(tmp_path / "i", "f0_green.png")
+    touch(tmp_path / "m", "labels")
+    with pytest.raises(ValueError, match="--mask-pattern says how its masks are named"):
+        cs.ImageSet.hpa(tmp_path / "i", tmp_path / "m")
+
+
+def test_the_measured_channel(folders):
+    hpa = cs.ImageSet.hpa(folders / "i", folders / "m")
+    assert hpa.measured_channel() == "green"
+    assert hpa.measured_channel("red") == "red"
+    with pytest.raises(ValueError, match="found 'blue'; the images have the channels green, red"):
+        hpa.measured_channel("blue")
+    only = hpa.table.rename(columns={"path_green": "path_RFP"}).drop(columns="path_red")
+    assert cs.ImageSet.from_table(only).measured_channel() == "RFP"
+    two = cs.ImageSet.from_table(only.assign(path_GFP=only["path_RFP"]))
+    with pytest.raises(
+        ValueError, match=r"none is named .*; the images have the channels RFP, GFP"
+    ):
+        two.measured_channel()

@@ -19,13 +19,13 @@ REPEATS = 5
 
 
 def bench(
-    images: ImageSet | None = None, channel: str = "green", *, size: int = 1024
+    images: ImageSet | None = None, channel: str | None = None, *, size: int = 1024
 ) -> pd.DataFrame:
     """Times `measure` and its numpy reference on the same arrays, turn by turn.
 
     Args:
         images: the first few images of this set; made-up ones if not given.
-        channel: the channel to measure.
+        channel: the channel to measure; see `ImageSet.measured_channel`.
         size: rows and columns of made-up images.
 
     Returns:
@@ -90,7 +90,8 @@ def _made(size: int) -> Iterator[Case]:
         yield f"{size} x {size}, {kinds}", mask, image
 
 
-def _given(images: ImageSet, channel: str, most: int = 5) -> Iterator[Case]:
-    for task in tasks(images, channel)[:most]:
-        name = channel if images.channels == ["image"] else None
+def _given(images: ImageSet, channel: str | None, most: int = 5) -> Iterator[Case]:
+    measured = images.measured_channel(channel)
+    name = channel if images.channels == ["image"] else None
+    for task in tasks(images, measured)[:most]:
         yield task.image_id, read_mask(task.mask), read_image(task.image, name)

@@ -2,7 +2,8 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,9 @@ def read_image(
     Args:
         path: .png (8 or 16 bits; gray, RGB, either with alpha, palette, interlaced), .npy or .npz
             (two dimensions; `arr_0` or the only array), .tif or .tiff (needs the extra `tiff`).
-        channel: "red", "green", "blue" or "alpha" of a colour image; the number of a channel
-            (from 0, as a number or as text) of a TIFF file that has a channel axis. A gray image
-            gives its only channel under any name.
+        channel: "red", "green", "blue" or "alpha" of a colour image; of a TIFF file that has a
+            channel axis, the channel's number (from 0, as a number or as text), or the name that
+            an OME-TIFF file gives it. A gray image gives its only channel under any name.
         max_pixels: files that declare more are refused before memory is taken for them.
 
     Returns:
@@ -82,7 +83,12 @@ def mask_and_capacity(path: FilePath, max_pixels: int) -> tuple[NDArray[Any], in
     """A label image as from `read_mask`, and the largest id that its file's type can hold."""
     if not is_tiff(path):
         return _core.read_mask(os.fspath(path), _pixels(max_pixels))
-    mask = _select(_read_tiff(path, max_pixels), path, None)
+    mask, axes, _ = _read_tiff(path, max_pixels)
+    if mask.ndim != 2:
+        raise ValueError(
+            f"{os.fspath(path)}: has the axes {axes} and the shape {mask.shape}; expected a label "
+            "image of one plane (rows, columns)"
+        )
     if mask.dtype.kind not in "iu" or mask.dtype == np.int8:
         raise ValueError(
             f"{os.fspath(path)}: dtype {mask.dtype} is not supported; expected an integer label "
@@ -119,8 +125,15 @@ def _pixels(max_pixels: int) -> int:
     return min(max_pixels, 2**32 - 1)
 
 
-def _read_tiff(path: FilePath, max_pixels: int) -> tuple[NDArray[Any], str]:
-    """The first series of a TIFF file with the letters of its axes, axes of length 1 dropped."""
+class _Series(NamedTuple):
+    """The first series of a TIFF file, axes of length 1 dropped."""
+
+    image: NDArray[Any]
+    axes: str  # a letter each
+    channels: list[str]  # the names that an OME-TIFF file gives its channels; else none
+
+
+def _read_tiff(path: FilePath, max_pixels: int) -> _Series:
     tifffile = require("tifffile", "tiff", "reading .tif")
     try:
         with tifffile.TiffFile(path) as file:
@@ -134,6 +147,7 @@ def _read_tiff(path: FilePath, max_pixels: int) -> tuple[NDArray[Any], str]:
                     f"{max_pixels} pixels are read unless max_pixels is raised"
                 )
             image = series.asarray()
+            channels = _ome_channels(file.ome_metadata)
     except (OSError, ImportError):
         raise
     except Exception as error:  # tifffile and its codecs raise many kinds on damaged files
@@ -142,30 +156,53 @@ def _read_tiff(path: FilePath, max_pixels: int) -> tuple[NDArray[Any], str]:
         raise ValueError(f"{os.fspath(path)}: not a readable TIFF file: {error}") from error
     keep = [place for place, length in enumerate(shape) if length != 1 or axes[place] in "YX"]
     kept_axes = "".join(axes[place] for place in keep)
-    return image.reshape([shape[place] for place in keep]), kept_axes
+    return _Series(image.reshape([shape[place] for place in keep]), kept_axes, channels)
+
+
+def _ome_channels(metadata: str | None) -> list[str]:
+    """The names of the channels in OME-XML: Name of each Channel of the first Image, or ""."""
+    if not metadata:
+        return []
+    image = ElementTree.fromstring(metadata).find("{*}Image/{*}Pixels")
+    return [] if image is None else [each.get("Name", "") for each in image.iterfind("{*}Channel")]
 
 
 def _select(
-    series: tuple[NDArray[Any], str], path: FilePath, channel: str | int | None
+    series: _Series, path: FilePath, channel: str | int | None, *, exact: bool = False
 ) -> NDArray[Any]:
-    """The plane of one channel: by the name of its colour, or by its number."""
-    image, axes = series
-    if image.ndim == 2:
-        return image
+    """The plane of one channel: by the name of its colour or in OME-XML, or by its number.
+
+    A single plane is given under any name, unless `exact` asks for one that the file itself knows.
+    """
+    image, axes, names = series
     rest = axes.replace("Y", "").replace("X", "")
-    names = ["red", "green", "blue", "alpha"] if rest == "S" else []
-    if image.ndim != 3 or rest not in ("C", "S") or channel is None:
+    shape = f"{os.fspath(path)}: has the axes {axes} and the shape {image.shape}"
+    if rest not in ("", "C", "S"):
+        raise ValueError(f"{shape}; expected one plane (rows, columns), or one for each channel")
+    if not rest and (channel is None or not exact):
+        return image
+    count = image.shape[axes.index(rest)] if rest else 1
+    if rest == "S":
+        names = ["red", "green", "blue", "alpha"]
+    names = [*names, *[""] * count][:count]
+    listed = ", ".join(
+        f"{number} ({name})" if name else str(number) for number, name in enumerate(names)
+    )
+    if channel is None:
         raise ValueError(
-            f"{os.fspath(path)}: has the axes {axes} and the shape {image.shape}; expected one "
-            "plane (rows, columns), or a channel axis and the channel's number"
+            f"{shape}; expected one plane, or the number or name of a channel: {listed}"
         )
-    count = image.shape[axes.index(rest)]
-    number = names.index(channel) if channel in names else channel
-    if isinstance(number, str) and number.isdecimal():
-        number = int(number)  # as a command line has it
-    if not isinstance(number, int) or not 0 <= number < count:
+    fitting = [
+        number
+        for number, name in enumerate(names)
+        if channel in (name or number, number, str(number))
+    ]
+    if len(fitting) != 1:
+        what = "no" if not fitting else "more than one"
+        channels = "1 channel" if count == 1 else f"{count} channels"
         raise ValueError(
-            f"{os.fspath(path)}: has {count} channels; found no channel {channel!r} among them"
+            f"{os.fspath(path)}: has {channels}, {listed}; found {what} channel {channel!r} "
+            "among them"
         )
-    plane: NDArray[Any] = image.take(number, axis=axes.index(rest))
+    plane: NDArray[Any] = image.take(fitting[0], axis=axes.index(rest)) if rest else image
     return plane

@@ -1,14 +1,14 @@
 """Which image, mask and class label belong together."""
 
 import os
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from cellsieve.patterns import find_files
 from cellsieve.tables import read_table
 
 PATH = "path_"  # columns of files begin so: path_mask, path_green, ...
@@ -26,11 +26,14 @@ class ImageSet:
             several joined by "|"; missing where there is none), `path_mask`, a column
             `path_<channel>` for each channel (missing where there is no such file), and `problem`:
             why the image can't be used whatever the channel, missing where nothing is wrong.
-        labels_without_image: how many rows of the labels named no image.
+        labels_without_image: how many ids of the labels named no image.
+        ignored: paths of the files that lie in the folders and fit no pattern; those whose name
+            begins with a dot are passed over.
     """
 
     table: pd.DataFrame
     labels_without_image: int = 0
+    ignored: tuple[str, ...] = ()
 
     @classmethod
     def hpa(
@@ -64,9 +67,11 @@ class ImageSet:
 
         Args:
             images: pattern of the image files, as "plate1/{id}_{channel}.tif". `{id}` is any text,
-                `{channel}` any text without "_" and ".", "*" anything. Without `{channel}`, one
-                file holds all channels of an image.
-            masks: pattern of the mask files, as "masks/{id}_cp_masks.png".
+                `{channel}` any text without "_" and ".", "*" anything; the extension fits in any
+                case (.tif, .TIF). Without `{channel}`, one file holds all channels of an image.
+            masks: pattern of the mask files, as "masks/{id}_cp_masks.png". In a folder that holds
+                both, a file that fits both patterns is what the narrower one says, the one with
+                more text besides its placeholders; a mask if they have as much.
             labels: a CSV or Parquet file, or a table, with the columns ID and Label, or image_id
                 and class_label. It never adds an image: ids in it are compared, not opened.
 
@@ -74,12 +79,13 @@ class ImageSet:
             OSError: a folder can't be read.
             ValueError: a pattern that fits no file, or labels without the columns.
         """
+        found = find_files(images, masks)
         channels: dict[str, dict[str, list[str]]] = {}
-        for image_id, channel, path in _find(images, "image"):
-            channels.setdefault(channel, {}).setdefault(image_id, []).append(path)
-        found_masks: dict[str, list[str]] = {}
-        for image_id, _, path in _find(masks, "mask"):
-            found_masks.setdefault(image_id, []).append(path)
+        for file in found.images:
+            channels.setdefault(file.channel, {}).setdefault(file.image_id, []).append(file.path)
+        mask_paths: dict[str, list[str]] = {}
+        for file in found.masks:
+            mask_paths.setdefault(file.image_id, []).append(file.path)
 
         if "mask" in channels:
             example = next(iter(channels["mask"].values()))[0]
@@ -87,7 +93,7 @@ class ImageSet:
                 f"image pattern {images!r}: fits {example}, as a channel named mask; masks are "
                 "what the other pattern says, so narrow this one or move such files"
             )
-        files = {MASK: found_masks, **{PATH + name: channels[name] for name in sorted(channels)}}
+        files = {MASK: mask_paths, **{PATH + name: channels[name] for name in sorted(channels)}}
         ids = sorted(set().union(*files.values()))
         table = pd.DataFrame({"image_id": pd.Series(ids, dtype="str")})
         table["class_label"] = pd.Series(pd.NA, index=table.index, dtype="str")
@@ -98,7 +104,8 @@ class ImageSet:
             _problem([paths.get(image_id, []) for paths in files.values()]) for image_id in ids
         ]
         table["problem"] = pd.Series(problems, dtype="str")
-        return cls._with_labels(table, labels)
+        ignored = [path for path in found.ignored if not _is_file(path, labels)]
+        return cls(table, ignored=tuple(ignored))._with_labels(labels)
 
     @classmethod
     def from_table(cls, frame: pd.DataFrame | str | os.PathLike[str]) -> "ImageSet":
@@ -135,13 +142,11 @@ class ImageSet:
         table.loc[counts > 1, "problem"] = counts.map("{} rows have this id".format)
         return cls(table.sort_values("image_id", kind="stable", ignore_index=True))
 
-    @classmethod
-    def _with_labels(
-        cls, table: pd.DataFrame, labels: str | os.PathLike[str] | pd.DataFrame | None
-    ) -> "ImageSet":
-        """Joins class labels by id."""
+    def _with_labels(self, labels: str | os.PathLike[str] | pd.DataFrame | None) -> "ImageSet":
+        """The same with class labels, joined by id."""
         if labels is None:
-            return cls(table)
+            return self
+        table = self.table.copy()
         if isinstance(labels, pd.DataFrame):
             name, given = "labels", labels
         else:
@@ -161,13 +166,39 @@ class ImageSet:
         torn = table["image_id"].map(by_id["size"]).fillna(0) > 1
         table.loc[torn & table["problem"].isna(), "problem"] = f"{name} gives it several labels"
         without = len(by_id.index.difference(pd.Index(table["image_id"])))
-        return cls(table, labels_without_image=without)
+        return replace(self, table=table, labels_without_image=without)
 
     @property
     def channels(self) -> list[str]:
         """The names of the channels; ["image"] where a file holds all of them."""
         paths = [name for name in self.table.columns if name.startswith(PATH) and name != MASK]
         return [name.removeprefix(PATH) for name in paths]
+
+    def measured_channel(self, channel: str | None = None) -> str:
+        """The name of the channel that is measured, and that its image table records.
+
+        Args:
+            channel: the one that is asked for. If not given, the only one; of several, green where
+                there is such, the protein's channel in the Human Protein Atlas; where a file holds
+                all channels, "image": its only one.
+
+        Raises:
+            ValueError: there is no such channel, or several and none named green.
+        """
+        channels = self.channels
+        if channels == ["image"]:
+            return channel or "image"  # the files themselves say whether they have it
+        found = channel or (channels[0] if len(channels) == 1 else "green")
+        if found not in channels:
+            asked = f"found {channel!r}" if channel else "none is named (--channel)"
+            raise ValueError(
+                f"channel: {asked}; the images have the channels {', '.join(channels)}"
+            )
+        return found
+
+    def path_column(self, channel: str) -> str:
+        """Where the files of a channel stand; one file may hold all channels."""
+        return PATH + ("image" if self.channels == ["image"] else channel)
 
     def take(self, rows: Sequence[int]) -> "ImageSet":
         """Some of the images, by their rows in `table`."""
@@ -190,6 +221,8 @@ class ImageSet:
         parts = [f"{count.sum()} {what}" for what, count in counts.items() if count.any()]
         if self.labels_without_image:
             parts.append(f"{self.labels_without_image} labels without an image")
+        if self.ignored:
+            parts.append(f"{len(self.ignored)} other files ignored")
         listed = ", ".join([f"{len(table)} images", f"channels {'/'.join(self.channels)}", *parts])
         return f"ImageSet({listed})"
 
@@ -207,32 +240,11 @@ def class_text(labels: "pd.Series[Any]") -> "pd.Series[Any]":
     return text.mask(labels.isna() | (text == ""))
 
 
-def _find(pattern: str, what: str) -> Iterable[tuple[str, str, str]]:
-    """The id, channel and path of every file that fits, in the order of their names."""
-    folder, name = os.path.split(pattern)
-    if "{id}" not in name or "{id}" in folder or "{channel}" in folder:
-        raise ValueError(
-            f"{what} pattern {pattern!r}: expected {{id}} in the file's name, as "
-            "'folder/{id}_{channel}.png'"
-        )
-    parts = {"{id}": "(?P<id>.+)", "{channel}": "(?P<channel>[^_.]+)", "*": ".*"}
-    pieces = re.split(r"(\{id\}|\{channel\}|\*)", name)
-    expression = re.compile("".join(parts.get(piece, re.escape(piece)) for piece in pieces))
-    names = sorted(entry.name for entry in os.scandir(folder or "."))
-    matches = [match for match in map(expression.fullmatch, names) if match]
-    if not matches:
-        examples = ", ".join(names[:3]) or "nothing"
-        raise ValueError(f"{folder or '.'}: no {what} fits {name!r}; the folder holds {examples}")
-    base = Path(folder).absolute()
-    for match in matches:
-        channel = match.groupdict().get("channel") or "image"
-        yield _printable(match["id"]), channel, _printable(str(base / match.string))
-
-
-def _printable(name: str) -> str:
-    """A file's name as tables can hold it: what is no text, and line breaks, spelled out."""
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return re.sub(r"[\x00-\x1f\x7f]", lambda match: repr(match[0])[1:-1], text)
+def _is_file(path: str, other: object) -> bool:
+    """Whether both are names of one file."""
+    return isinstance(other, str | os.PathLike) and os.path.realpath(path) == os.path.realpath(
+        other
+    )
 
 
 def _problem(found: list[list[str]]) -> str | None:

@@ -14,7 +14,7 @@ from cellsieve import _core
 from cellsieve._extras import require
 from cellsieve.cells import Convention, Settings, cell_table, measured_file
 from cellsieve.files import MAX_PIXELS, is_tiff
-from cellsieve.images import MASK, PATH, ImageSet
+from cellsieve.images import MASK, ImageSet
 from cellsieve.journal import Journal
 from cellsieve.parallel import chunks, default_jobs, run
 from cellsieve.tables import check_table, concat, typed
@@ -41,7 +41,7 @@ MEASURED = ("measured", "no_background")
 
 def measure_images(
     images: ImageSet,
-    channel: str = "green",
+    channel: str | None = None,
     *,
     quantile: float = 0.99,
     threshold: float | None = None,
@@ -58,7 +58,8 @@ def measure_images(
 
     Args:
         images: which image, mask and class label belong together.
-        channel: the channel to measure. Only its files are read.
+        channel: the channel to measure; if not given, see `ImageSet.measured_channel`. Only its
+            files are read.
         quantile, threshold, convention, columns: as for `measure`.
         jobs: number of threads; as many as processors if not given.
         executor: any `concurrent.futures.Executor` in place of threads, as a Dask
@@ -88,8 +89,8 @@ def measure_images(
     Warns:
         UserWarning: some images were not measured (unless `return_images`).
     """
+    channel = _checked_channel(images, channel)
     settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
-    _check(images, channel)
     work = chunks(tasks(images, channel), jobs or default_jobs())
     task = partial(measure_chunk, settings=settings)
     results = dict(
@@ -115,7 +116,7 @@ def measure_images(
 def measure_to(
     images: ImageSet,
     output: str | os.PathLike[str],
-    channel: str = "green",
+    channel: str | None = None,
     *,
     quantile: float = 0.99,
     threshold: float | None = None,
@@ -151,8 +152,8 @@ def measure_to(
         FileExistsError: there is an earlier run's output, and neither `resume` nor `overwrite`.
         ValueError, OSError, ImportError: as `measure_images`, or the output can't be written.
     """
+    channel = _checked_channel(images, channel)
     settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
-    _check(images, channel)
     todo = tasks(images, channel)
     check_table(output)
     rename_columns(pd.DataFrame(columns=list(settings.columns)), columns)
@@ -179,13 +180,15 @@ def measure_to(
     return table.drop(columns="part")
 
 
-def _check(images: ImageSet, channel: str) -> None:
-    """What no image could be measured without, said once and before anything is done."""
+def _checked_channel(images: ImageSet, asked: str | None) -> str:
+    """The channel to measure, once what no image could be measured without is known to be there."""
     if not isinstance(images, ImageSet):
         raise TypeError(f"images: found {type(images).__name__}; expected an ImageSet")
-    for column in (MASK, _path_column(images, channel)):
+    channel = images.measured_channel(asked)
+    for column in (MASK, images.path_column(channel)):
         if any(is_tiff(path) for path in images.table[column].dropna()):
             require("tifffile", "tiff", "reading .tif")
+    return channel
 
 
 class Task(NamedTuple):
@@ -205,18 +208,8 @@ def tasks(images: ImageSet, channel: str) -> list[Task]:
         ValueError: the set has no such channel.
     """
     table = images.table[_unusable(images, channel)["status"].isna()]
-    table = table[["image_id", "class_label", MASK, _path_column(images, channel)]].astype(object)
+    table = table[["image_id", "class_label", MASK, images.path_column(channel)]].astype(object)
     return [Task(*row) for row in table.where(table.notna(), None).itertuples()]
-
-
-def _path_column(images: ImageSet, channel: str) -> str:
-    """Where the files of a channel stand; one file may hold all channels."""
-    name = channel if images.channels != ["image"] else "image"
-    if name not in images.channels:
-        raise ValueError(
-            f"channel: found {channel!r}; the images have the channels {', '.join(images.channels)}"
-        )
-    return PATH + name
 
 
 def _unusable(images: ImageSet, channel: str) -> pd.DataFrame:
@@ -224,7 +217,7 @@ def _unusable(images: ImageSet, channel: str) -> pd.DataFrame:
     table = images.table
     found = pd.DataFrame({"status": None, "error": None}, index=table.index, dtype="str")
     for rows, status, error in (
-        (table[_path_column(images, channel)].isna(), "no_image", f"no image of channel {channel}"),
+        (table[images.path_column(channel)].isna(), "no_image", f"no image of channel {channel}"),
         (table[MASK].isna(), "no_mask", "no mask for this image"),
         (table["problem"].notna(), "unusable", table["problem"]),
     ):
@@ -303,7 +296,7 @@ def _done(finished: pd.DataFrame, images: ImageSet, settings: Settings) -> set[s
         same &= finished["quantile"].isna() & (finished["threshold"] == settings.threshold)
     now = images.table.drop_duplicates("image_id").set_index("image_id")
     now = now.reindex(finished["image_id"])
-    for column in ("class_label", MASK, _path_column(images, str(settings.channel))):
+    for column in ("class_label", MASK, images.path_column(str(settings.channel))):
         before = finished[column] if column in finished else pd.Series(index=finished.index)
         left, right = before.fillna("").to_numpy(str), now[column].fillna("").to_numpy(str)
         same &= left == right

@@ -41,7 +41,11 @@ def add_image_arguments(command: argparse.ArgumentParser, *, masks_required: boo
         help="how mask files are named (default: %(default)s)",
     )
     command.add_argument(
-        "--channel", default="green", help="the channel to measure (default: %(default)s)"
+        "--channel",
+        metavar="NAME",
+        help="the channel to measure (default: the only one; of several, green). Of files that "
+        "hold several: red, green, blue or alpha; of TIFF files the name that OME-TIFF gives it, "
+        "or its number from 0",
     )
 
 
@@ -138,9 +142,14 @@ def _measure(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         rle=options.rle,
     )
-    say(f"{table['cells'].sum()} cells of {table['status'].isin(MEASURED).sum()} images")
+    say(
+        f"{table['cells'].sum()} cells of {table['status'].isin(MEASURED).sum()} images, "
+        f"channel {images.measured_channel(options.channel)}"
+    )
     say(f"cells:  {options.output}")
     say(f"images: {image_table_path(options.output)}")
+    if not options.quiet:
+        _print_ignored(images)
     _print_problems(table)
     # A mask alone is no image that failed; everything else that was not measured is.
     return int((~table["status"].isin([*MEASURED, "no_image"])).any())
@@ -148,6 +157,19 @@ def _measure(options: argparse.Namespace) -> int:
 
 def _silent(*_: object) -> None:
     pass
+
+
+def _print_ignored(images: ImageSet, most: int = 5) -> None:
+    """Files that a pattern may have missed."""
+    if images.ignored:
+        count = len(images.ignored)
+        files = (
+            "1 file fits no pattern and was"
+            if count == 1
+            else f"{count} files fit no pattern and were"
+        )
+        names = ", ".join(images.ignored[:most]) + (", ..." if count > most else "")
+        print(f"{files} not read: {names}", file=sys.stderr)
 
 
 def _print_problems(table: pd.DataFrame, most: int = 5) -> None:
