@@ -25,7 +25,7 @@ def clean_cells(table):
 
 
 def masks_of(table):
-    images = cs.read_table(table.with_name("clean.images.csv")).set_index("image_id")
+    images = cs.read_image_table(table.with_name("clean.images.csv")).set_index("image_id")
     return {image: cs.read_mask(path) for image, path in images["path_mask"].items()}
 
 
@@ -190,7 +190,7 @@ def test_the_middle_format_of_mmdetection(small_set, clean_table, extension):
 
 def test_dim_cells_are_dropped_except_of_some_classes(small_set, clean_table):
     cells = clean_cells(clean_table)
-    images = cs.read_table(clean_table.with_name("clean.images.csv")).set_index("image_id")
+    images = cs.read_image_table(clean_table.with_name("clean.images.csv")).set_index("image_id")
     brightest = []
     for row in cells.itertuples():
         mask = cs.read_mask(images["path_mask"][row.image_id])
@@ -221,7 +221,7 @@ def test_composites_show_channels_in_their_colours(small_set, clean_table, kind)
         clean_table, small_set / "a.json", composites=folder, picture=kind,
         colours={"green": "green", "red": "yellow"}, progress=False,
     )  # fmt: skip
-    images = cs.read_table(clean_table.with_name("clean.images.csv")).set_index("image_id")
+    images = cs.read_image_table(clean_table.with_name("clean.images.csv")).set_index("image_id")
     coco = COCO(small_set / "a.json")
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         image["file_name"] for image in coco.imgs.values()

@@ -59,7 +59,7 @@ def test_every_pixel_is_where_it_belongs(small_set, clean_table, keep, size, fit
     columns = ["image_id", "label", "class_label", *box]
     pd.testing.assert_frame_equal(index[columns], cells[columns], check_dtype=False)
     assert sorted(index["path"]) == sorted(name for name in files_of(folder) if "index" not in name)
-    images = cs.read_table(clean_table.with_name("clean.images.csv")).set_index("image_id")
+    images = cs.read_image_table(clean_table.with_name("clean.images.csv")).set_index("image_id")
     for row in index.itertuples():
         mask = cs.read_mask(images["path_mask"][row.image_id])
         names = ("path_red", "path_green")
@@ -125,7 +125,7 @@ def test_cells_that_are_too_large_are_shrunk_or_stretched_when_asked(small_set, 
         if folder != cut:
             assert not index["cut"].any()
     assert index_of(cut)["cut"].any()
-    images = cs.read_table(clean_table.with_name("clean.images.csv")).set_index("image_id")
+    images = cs.read_image_table(clean_table.with_name("clean.images.csv")).set_index("image_id")
     row = next(index_of(stretched).itertuples())
     image = cs.read_image(images["path_green"][row.image_id])
     box = image[row.min_row : row.max_row, row.min_col : row.max_col].astype(np.float32)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
+from cellsieve.image_table import write_image_table
 
 
 def touch(folder, *names):
@@ -212,3 +213,44 @@ def test_the_measured_channel(folders):
         ValueError, match=r"none is named .*; the images have the channels RFP, GFP"
     ):
         two.measured_channel()
+
+
+def test_paths_on_disk_are_relative_to_the_image_table(small_images, small_set):
+    """So the bytes don't depend on where the data lie, and a folder can be moved as a whole."""
+    (small_set / "out").mkdir()
+    cs.measure_to(small_images, small_set / "out" / "cells.csv", progress=False)
+    raw = (small_set / "out" / "cells.images.csv").read_text()
+    assert "../images/im0_green.png" in raw
+    assert str(small_set) not in raw
+    moved = small_set.with_name("moved")
+    small_set.rename(moved)
+    table = cs.read_image_table(moved / "out" / "cells.images.csv")
+    assert table["path_green"][0] == str(moved / "images" / "im0_green.png")
+    again = cs.ImageSet.from_table(moved / "out" / "cells.images.csv")
+    images = cs.ImageSet.hpa(moved / "images", moved / "masks", moved / "train.csv")
+    pd.testing.assert_frame_equal(again.table, images.table)
+    # A finished run is known again where it lies now.
+    before = (moved / "out" / "cells.csv").read_bytes()
+    cs.measure_to(images, moved / "out" / "cells.csv", progress=False, resume=True)
+    assert (moved / "out" / "cells.csv").read_bytes() == before
+
+
+def test_paths_from_another_root(tmp_path):
+    frame = pd.DataFrame(
+        {"image_id": ["a", "b"], "path_mask": ["m/a.npz", "/m/b.npz"], "path_1": ["a.tif", "b.tif"]}
+    )
+    (tmp_path / "sub").mkdir()
+    frame.to_csv(tmp_path / "sub" / "files.csv", index=False)
+    for source in (tmp_path / "sub" / "files.csv", frame):
+        table = cs.ImageSet.from_table(source, root=tmp_path).table
+        assert table["path_mask"].tolist() == [f"{tmp_path}/m/a.npz", "/m/b.npz"]
+    table = cs.ImageSet.from_table(tmp_path / "sub" / "files.csv").table
+    assert table["path_1"][1] == str(tmp_path / "sub" / "b.tif")
+    assert cs.ImageSet.from_table(frame).table["path_1"][1] == "b.tif"
+
+
+def test_paths_that_share_nothing_with_the_table_stay_absolute(tmp_path):
+    files = pd.DataFrame({"image_id": ["a"], "path_mask": ["/m/a.npz"], "path_x": ["s3://b/a.tif"]})
+    write_image_table(files, tmp_path / "t.csv")
+    assert cs.read_table(tmp_path / "t.csv").equals(files)
+    assert cs.read_image_table(tmp_path / "t.csv").equals(files)

@@ -132,7 +132,7 @@ def test_gallery_says_what_is_missing(demo: Path) -> None:
     clean = cs.read_table(demo / "clean.csv")
     none = cs.plot_gallery(clean[clean["clean"]], demo / "clean.images.csv", "low")
     assert none.texts[0].get_text() == "no cell is low"
-    images = cs.read_table(demo / "clean.images.csv").assign(path_red="/nowhere/red.png")
+    images = cs.read_image_table(demo / "clean.images.csv").assign(path_red="/nowhere/red.png")
     gone = cs.plot_gallery(clean, images, n=1)
     assert "/nowhere/red.png: No such file" in words(gone.axes[0])
     with pytest.raises(ValueError, match="found cyan; the images have blue, green, red, yellow"):

@@ -243,7 +243,7 @@ def test_json_can_not_leave_its_element() -> None:
 
 
 def test_a_file_that_is_gone_is_said_in_its_place(demo: Path, tmp_path: Path) -> None:
-    images = cs.read_table(demo / "clean.images.csv")
+    images = cs.read_image_table(demo / "clean.images.csv")
     images.loc[images["image_id"] == "demo-00", "path_mask"] = str(tmp_path / "gone.npz")
     page = written(demo / "clean.csv", tmp_path, images=images)
     images.to_csv(tmp_path / "images.csv", index=False)
@@ -256,7 +256,7 @@ def test_a_file_that_is_gone_is_said_in_its_place(demo: Path, tmp_path: Path) ->
 
 
 def test_a_channel_that_one_image_lacks_is_left_out(demo: Path, tmp_path: Path) -> None:
-    images = cs.read_table(demo / "clean.images.csv")
+    images = cs.read_image_table(demo / "clean.images.csv")
     images.loc[images["image_id"] == "demo-00", "path_red"] = None
     page = written(demo / "clean.csv", tmp_path, images=images)
     assert len([tag for tag, _ in page.tags if tag == "img"]) == len(page.data["cells"])

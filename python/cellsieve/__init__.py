@@ -16,6 +16,7 @@ from cellsieve.demo import make_demo_set as make_demo_set
 from cellsieve.files import read_image as read_image
 from cellsieve.files import read_mask as read_mask
 from cellsieve.files import write_png as write_png
+from cellsieve.image_table import read_image_table as read_image_table
 from cellsieve.images import ImageSet as ImageSet
 from cellsieve.masking import masks as masks
 from cellsieve.measuring import measure_images as measure_images

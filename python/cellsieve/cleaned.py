@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from cellsieve import _core
 from cellsieve._arrays import native
 from cellsieve.files import MAX_PIXELS, _pixels, is_tiff, read_image, read_mask
-from cellsieve.images import MASK, PATH, class_text
+from cellsieve.image_table import MASK, PATH, read_image_table
+from cellsieve.images import class_text
 from cellsieve.journal import Journal, image_table_path
 from cellsieve.measuring import MEASURED, sentence
 from cellsieve.parallel import chunks, default_jobs
-from cellsieve.tables import concat, read_batches, read_csv
+from cellsieve.tables import concat, read_batches
 
 Path_ = str | os.PathLike[str]
 
@@ -114,7 +115,7 @@ def read_cleaned(table: Path_, images: Path_ | None = None, *, all_cells: bool =
     ordered = cells.sort_values(["image_id", "label"], kind="stable")
     in_order = ordered.index.is_monotonic_increasing
     cells = ordered.reset_index(drop=True)
-    listed = read_image_table(images if images is not None else beside(table))
+    listed = measured_images(images if images is not None else beside(table))
     listed = listed.set_index("image_id")
     unknown = cells.loc[~cells["image_id"].isin(listed.index), "image_id"].unique()
     if len(unknown):
@@ -173,23 +174,20 @@ def beside(table: Path_) -> Path:
     return path
 
 
-def read_image_table(path: Path_) -> pd.DataFrame:
+def measured_images(path: Path_, root: Path_ | None = None) -> pd.DataFrame:
     """The measured images of an image table.
 
     Raises:
         OSError: it can't be read.
         ValueError: a column is missing.
     """
-    header = pd.read_csv(path, nrows=0).columns
-    paths = [name for name in header if name.startswith(PATH)]
-    text = ("image_id", "class_label", "channel", "convention", "status", *paths)
+    images = read_image_table(path, root)
     needed = {"image_id", MASK, "channel", "convention", "height", "width", "status"}
-    if needed - set(header):
+    if missing := needed - set(images.columns):
         raise ValueError(
-            f"{os.fspath(path)}: has no column {', '.join(sorted(needed - set(header)))}; expected "
-            "the image table that 'cellsieve measure' writes"
+            f"{os.fspath(path)}: has no column {', '.join(sorted(missing))}; expected the image "
+            "table that 'cellsieve measure' writes"
         )
-    images = read_csv(path, text=text)
     return images[images["status"].isin(MEASURED)]
 
 

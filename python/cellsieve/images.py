@@ -8,11 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from cellsieve.image_table import MASK, PATH, absolute_paths, path_columns, read_image_table
 from cellsieve.patterns import find_files
 from cellsieve.tables import read_table
-
-PATH = "path_"  # columns of files begin so: path_mask, path_green, ...
-MASK = PATH + "mask"
 
 LABEL_COLUMNS = [("image_id", "class_label"), ("ID", "Label")]
 
@@ -108,22 +106,30 @@ class ImageSet:
         return cls(table, ignored=tuple(ignored))._with_labels(labels)
 
     @classmethod
-    def from_table(cls, frame: pd.DataFrame | str | os.PathLike[str]) -> "ImageSet":
+    def from_table(
+        cls,
+        frame: pd.DataFrame | str | os.PathLike[str],
+        *,
+        root: str | os.PathLike[str] | None = None,
+    ) -> "ImageSet":
         """A table made by hand or by another program, or the image table of an earlier run.
 
         Args:
             frame: a table or the file of one, with the columns `image_id`, `path_mask` and at
-                least one `path_<channel>`, and `class_label` if there are labels. Paths are taken
-                as they are.
+                least one `path_<channel>`, and `class_label` if there are labels.
+            root: the folder that relative paths start from. If not given, that of the file; of a
+                table in memory, the working directory.
 
         Raises:
             OSError: the file can't be read.
             ValueError: a column is missing.
         """
         if not isinstance(frame, pd.DataFrame):
-            frame = read_table(frame)
+            frame = read_image_table(frame, root)
+        elif root is not None:
+            frame = absolute_paths(frame, Path(root))
         frame = frame.reset_index(drop=True)
-        paths = [name for name in frame.columns if str(name).startswith(PATH)]
+        paths = path_columns(map(str, frame.columns))
         missing = [name for name in ("image_id", MASK) if name not in frame.columns]
         if missing or len(paths) < 2:
             raise ValueError(
@@ -171,8 +177,8 @@ class ImageSet:
     @property
     def channels(self) -> list[str]:
         """The names of the channels; ["image"] where a file holds all of them."""
-        paths = [name for name in self.table.columns if name.startswith(PATH) and name != MASK]
-        return [name.removeprefix(PATH) for name in paths]
+        paths = path_columns(self.table.columns)
+        return [name.removeprefix(PATH) for name in paths if name != MASK]
 
     def measured_channel(self, channel: str | None = None) -> str:
         """The name of the channel that is measured, and that its image table records.

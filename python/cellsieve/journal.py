@@ -23,6 +23,7 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
+from cellsieve.image_table import absolute_paths, write_image_table
 from cellsieve.parallel import run
 from cellsieve.tables import (
     FORMATS,
@@ -193,7 +194,7 @@ class Journal:
 
     def close(self, images: pd.DataFrame) -> None:
         """Writes the image table and removes the parts; the output is there."""
-        write_table(images.drop(columns="part"), self.image_table)
+        write_image_table(images.drop(columns="part"), self.image_table)
         self._remove_parts()
 
     def _remove_parts(self) -> None:
@@ -214,7 +215,7 @@ class Journal:
 
     def _take_apart(self) -> None:
         """A finished output as parts again, less the images that newer parts hold."""
-        images = self._read_images(self.image_table)
+        images = absolute_paths(self._read_images(self.image_table), self.image_table.parent)
         images = images[~images["image_id"].isin(self.finished()["image_id"])]
         known: set[str] = set()
         for cells in _whole_images(self._own_batches()):

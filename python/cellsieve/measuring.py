@@ -14,7 +14,8 @@ from cellsieve import _core
 from cellsieve._extras import require
 from cellsieve.cells import Convention, Settings, cell_table, measured_file
 from cellsieve.files import MAX_PIXELS, is_tiff
-from cellsieve.images import MASK, ImageSet
+from cellsieve.image_table import MASK
+from cellsieve.images import ImageSet
 from cellsieve.journal import Journal
 from cellsieve.parallel import chunks, default_jobs, run
 from cellsieve.tables import check_table, concat, typed

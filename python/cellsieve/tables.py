@@ -60,6 +60,20 @@ def read_table(path: str | os.PathLike[str], *, text: tuple[str, ...] = TEXT) ->
         return read_csv(path, text=text)
 
 
+def table_columns(path: str | os.PathLike[str]) -> list[str]:
+    """The names of a table's columns, without reading its rows.
+
+    Raises:
+        OSError, ValueError, ImportError: as `read_table`.
+    """
+    check_table(path)
+    with _named(path):
+        if table_format(path) == ".parquet":
+            parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
+            return list(parquet.read_schema(path).names)
+        return list(pd.read_csv(path, nrows=0).columns)
+
+
 @contextmanager
 def _named(path: str | os.PathLike[str]) -> Iterator[None]:
     """What a reader finds wrong with a file, with the file's name."""

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from cellsieve._extras import require
 from cellsieve.files import FilePath, read_image, read_mask
-from cellsieve.images import MASK, PATH, ImageSet
+from cellsieve.image_table import MASK, PATH, read_image_table
+from cellsieve.images import ImageSet
 from cellsieve.parallel import default_jobs, run
-from cellsieve.tables import read_table
 
 Neighbours = Literal["dim", "blank", "show"]
 Colours = NDArray[np.uint8]
@@ -150,11 +150,11 @@ def image_table(images: "ImageSet | pd.DataFrame | FilePath") -> pd.DataFrame:
     """The table of a data set's files, however it is given.
 
     Raises:
-        OSError, ValueError: as `read_table`.
+        OSError, ValueError: as `read_image_table`.
     """
     if isinstance(images, ImageSet):
         return images.table
-    return images if isinstance(images, pd.DataFrame) else read_table(images)
+    return images if isinstance(images, pd.DataFrame) else read_image_table(images)
 
 
 def _names(columns: Iterable[Any]) -> list[str]:
