@@ -1,5 +1,6 @@
 """The command line as a user meets it: output, errors, exit codes."""
 
+import os
 import subprocess
 import sys
 
@@ -220,3 +221,53 @@ def test_a_channel_of_a_tiff_by_number(tmp_path):
     )
     expected = cs.measure(mask, image[2])["area_above"].tolist()
     assert cs.read_table(output)["area_above"].tolist() == expected
+
+
+def as_a_program(*arguments, unbuffered=False, **options):
+    flags = ["-u"] if unbuffered else []
+    command = [sys.executable, *flags, "-m", "cellsieve", *map(str, arguments)]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, **options)
+
+
+def nobody_reads():
+    """The end of a pipe whose other end is closed, as that of `| head` once it has enough."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return os.fdopen(writing, "w")
+
+
+@pytest.mark.parametrize("unbuffered", [False, True])  # the first print fails, or the last flush
+@pytest.mark.parametrize("failed", [False, True])
+def test_nobody_reads_what_is_said(arguments, small_set, unbuffered, failed):
+    if failed:
+        (small_set / "masks" / "im2.npz").unlink()
+    main([*arguments, "-q"])
+    with nobody_reads() as out:
+        found = as_a_program(*arguments, "--overwrite", stdout=out, unbuffered=unbuffered)
+    assert found.returncode == int(failed)
+    assert "pipe" not in found.stderr.lower()
+    assert found.stderr.startswith("1 image no_mask" if failed else "")
+    assert len(cs.read_table(small_set / "cells.images.csv")) == 6
+    assert not list(small_set.glob("*.parts"))
+
+
+def test_nobody_reads_the_help_or_the_errors(small_set):
+    with nobody_reads() as out:
+        found = as_a_program("measure", "--help", stdout=out)
+        assert (found.returncode, found.stderr) == (0, "")
+        command = [sys.executable, "-m", "cellsieve", "clean", "nowhere.csv", "-o", "x.csv"]
+        assert subprocess.run(command, stdout=out, stderr=out, check=False).returncode == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+def test_a_full_disk_behind_stdout_is_said(arguments):
+    with open("/dev/full", "w") as out:  # noqa: PTH123
+        found = as_a_program(*arguments, stdout=out)
+    assert found.returncode == 2
+    assert found.stderr == "cellsieve: error: [Errno 28] No space left on device\n"
+
+
+def test_no_stdout_at_all(arguments, small_set):
+    found = as_a_program(*arguments, preexec_fn=lambda: os.close(1))
+    assert (found.returncode, found.stderr) == (0, "")
+    assert (small_set / "cells.csv").exists()

@@ -237,7 +237,9 @@ def test_a_plot_is_written_whole_and_always_the_same(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a.svg", "b.png", "b.svg"]
 
 
-def test_commands_write_pictures(demo: Path, inferred: pd.DataFrame, tmp_path: Path) -> None:
+def test_commands_write_pictures_and_replace_none_unasked(
+    demo: Path, inferred: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     clean = str(demo / "clean.csv")
     inferred.to_csv(tmp_path / "inferred.csv", index=False)
     wells = pd.DataFrame({"well": ["A1", "B2"], "plate": [1, 2], "confidence": [0.5, 1.0]})
@@ -254,6 +256,14 @@ def test_commands_write_pictures(demo: Path, inferred: pd.DataFrame, tmp_path: P
         assert main([*arguments, "-o", str(tmp_path / name)]) == 0
         start = (tmp_path / name).read_bytes()[:60]
         assert start.startswith(b"\x89PNG") or b"<?xml" in start
+        (tmp_path / name).write_bytes(b"mine")
+        capsys.readouterr()
+        assert main([*arguments, "-o", str(tmp_path / name)]) == 2
+        said = f"cellsieve: error: {tmp_path / name} exists; overwrite (--overwrite) to replace it"
+        assert capsys.readouterr().err == said + "\n"
+        assert (tmp_path / name).read_bytes() == b"mine"
+        assert main([*arguments, "-o", str(tmp_path / name), "--overwrite"]) == 0
+        assert (tmp_path / name).read_bytes()[:60] == start
 
 
 def test_commands_refuse_in_one_line(

@@ -100,7 +100,7 @@ def rows(fractions: list[float], **columns: Any) -> pd.DataFrame:
 
 
 def written(table: Any, tmp_path: Path, **options: Any) -> Page:
-    cs.report(table, tmp_path / "page.html", **options)
+    cs.report(table, tmp_path / "page.html", overwrite=True, **options)
     return Page(tmp_path / "page.html")
 
 
@@ -383,6 +383,23 @@ def test_the_command(demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main([*arguments, "-n", "2", "--channels", "green,yellow", "--no-outline"]) == 0
     assert f"report: {output}" in capsys.readouterr().out
     assert "Pictures: green, yellow; neighbours are dimmed" in Page(output).text
+
+
+def test_a_page_is_not_replaced_unasked(
+    demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "page.html"
+    output.write_text("mine")
+    said = f"{output} exists; overwrite (--overwrite) to replace it"
+    # Before anything is read.
+    with pytest.raises(FileExistsError, match=re.escape(said)):
+        cs.report(tmp_path / "nowhere.csv", output)
+    arguments = ["report", str(demo / "clean.csv"), "-o", str(output), "-n", "1"]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"cellsieve: error: {said}\n"
+    assert output.read_text() == "mine"
+    assert main([*arguments, "--overwrite", "-q"]) == 0
+    assert "Pictures:" in Page(output).text
 
 
 # ---- the numbers in the page ----

@@ -89,7 +89,7 @@ def demo(folder: str | os.PathLike[str] = "cellsieve-demo", *, overwrite: bool =
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         if not overwrite:
-            raise FileExistsError(f"{folder} exists; --overwrite removes it and makes it anew")
+            raise FileExistsError(f"{folder} exists; overwrite (--overwrite) to replace it")
         if not (folder / MARK).exists():
             raise FileExistsError(f"{folder} was not made by the demo; it is not removed")
         shutil.rmtree(folder)

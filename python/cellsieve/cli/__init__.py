@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from cellsieve import __version__
 from cellsieve.cli import cells, leave, plates, report, trial
+from cellsieve.cli.streams import outlets
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,17 +31,19 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; what a command finds wrong with its input is one line, not a traceback."""
-    options = parser().parse_args(arguments)
-    try:
-        code: int = options.run(options)
-    except (ValueError, TypeError, ImportError) as error:
-        return _refuse(str(error))
-    except OSError as error:
-        return _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except KeyboardInterrupt:
-        print("cellsieve: interrupted; what is finished is kept", file=sys.stderr)
-        return 130
-    return code
+    with outlets():
+        try:
+            options = parser().parse_args(arguments)
+            code: int = options.run(options)
+            print(end="", flush=True)  # here, where a full disk can still be said
+        except (ValueError, TypeError, ImportError) as error:
+            return _refuse(str(error))
+        except OSError as error:
+            return _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        except KeyboardInterrupt:
+            print("cellsieve: interrupted; what is finished is kept", file=sys.stderr)
+            return 130
+        return code
 
 
 def _refuse(reason: str) -> int:

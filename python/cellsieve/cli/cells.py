@@ -8,7 +8,14 @@ from typing import Any
 import pandas as pd
 
 from cellsieve.cleaning import MIN_GROUP, Rule, clean_to, read_rules
-from cellsieve.cli.arguments import add_columns, add_quiet, add_run, positive, table_path
+from cellsieve.cli.arguments import (
+    add_columns,
+    add_overwrite,
+    add_quiet,
+    add_run,
+    positive,
+    table_path,
+)
 from cellsieve.images import ImageSet
 from cellsieve.journal import image_table_path
 from cellsieve.measuring import MEASURED, measure_to
@@ -272,7 +279,7 @@ def _add_clean(commands: Any) -> None:
         help="cells of smaller groups are marked small_group (default: %(default)s)",
     )
     add_columns(command)
-    command.add_argument("--overwrite", action="store_true", help="replace an existing output")
+    add_overwrite(command)
     add_quiet(command)
     command.set_defaults(run=_clean)
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cellsieve.cli.arguments import add_jobs, add_quiet, table_path
+from cellsieve.cli.arguments import add_jobs, add_overwrite, add_quiet, table_path
 from cellsieve.journal import image_table_path
 from cellsieve.plots import (
     plot_assignment,
@@ -16,7 +16,7 @@ from cellsieve.plots import (
     save,
 )
 from cellsieve.reporting import report
-from cellsieve.tables import read_table
+from cellsieve.tables import read_table, refuse_existing
 
 
 def add_commands(commands: Any) -> None:
@@ -152,6 +152,7 @@ def _add_plot(commands: Any) -> None:
 
 def _add_output(command: Any, metavar: str, what: str) -> None:
     command.add_argument("-o", "--output", metavar=metavar, type=Path, required=True, help=what)
+    add_overwrite(command)
 
 
 def _add_column(command: Any) -> None:
@@ -201,6 +202,7 @@ def _report(options: argparse.Namespace) -> int:
         truth=options.truth,
         title=options.title,
         progress=False if options.quiet else None,
+        overwrite=options.overwrite,
         **_look(options),
     )
     if not options.quiet:
@@ -211,6 +213,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _gallery(options: argparse.Namespace) -> int:
+    refuse_existing(options.output, overwrite=options.overwrite)
     images = options.images or image_table_path(options.table)
     if not images.exists():
         raise ValueError(
@@ -231,6 +234,7 @@ def _gallery(options: argparse.Namespace) -> int:
 
 
 def _plot(options: argparse.Namespace) -> int:
+    refuse_existing(options.output, overwrite=options.overwrite)
     save(options.draw(options), options.output)
     return 0
 

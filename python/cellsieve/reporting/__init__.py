@@ -9,7 +9,7 @@ from cellsieve.images import ImageSet
 from cellsieve.journal import image_table_path
 from cellsieve.reporting.cells import cells_report
 from cellsieve.reporting.plates import is_assignment, is_wells, plates_report
-from cellsieve.tables import read_table
+from cellsieve.tables import read_table, refuse_existing
 from cellsieve.views import Look, Neighbours, image_table
 
 NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
@@ -33,6 +33,7 @@ def report(
     title: str | None = None,
     jobs: int | None = None,
     progress: bool | None = False,
+    overwrite: bool = False,
 ) -> int:
     """Writes a report of a cleaned cell table: what was decided, and cells of each class to see.
 
@@ -59,6 +60,7 @@ def report(
         title: the page's title; the file's name if not given.
         jobs: number of threads; as many as processors if not given.
         progress: whether to show a progress bar; None: on a terminal only.
+        overwrite: replace a page that is there.
 
     Returns:
         How many of the cells shown have no picture because a file is gone or damaged.
@@ -67,12 +69,14 @@ def report(
     the page.
 
     Raises:
+        FileExistsError: the page is there, and `overwrite` is not asked for.
         ValueError: `output` is not .html; a column or channel is missing.
         OSError: a table can't be read, or the page can't be written.
         ImportError: the extra `report` is not installed.
     """
     if Path(output).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
+    refuse_existing(output, overwrite=overwrite)
     path = None if isinstance(table, pd.DataFrame) else Path(table)
     shown = _loaded(table)
     if is_assignment(shown) or is_wells(shown):
