@@ -303,8 +303,9 @@ class PlateLayout:
             below 0.0001).
 
         Raises:
-            OSError, ValueError, TypeError: as for `infer`; also wells whose names are not such as
-                B03.
+            OSError, ValueError, TypeError: as for `infer`; also wells whose names are not letters
+                and a number, as B03; wells that a plate of 1,536 wells doesn't have; one well of a
+                plate under two names.
         """
         from cellsieve.plates.check import check
 
