@@ -285,8 +285,10 @@ def test_commands_refuse_in_one_line(
     wells = tmp_path / "wells.csv"
     wells.write_text("well,v\nA1,1\n")
     plate = ["plot", "plate", str(wells), "--value", "v", "-o", str(tmp_path / "x.png")]
-    assert main([*plate, "--where", "plate=1"]) == 2
+    assert main([*plate, "--where", "batch=1"]) == 2
     assert "expected COLUMN=VALUE" in capsys.readouterr().err
+    assert main([*plate, "--where", "plate=1"]) == 2
+    assert "no column experiment, plate, and well 'A1' is not of the" in capsys.readouterr().err
 
 
 def test_importing_the_package_imports_no_plotting() -> None:

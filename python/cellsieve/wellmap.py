@@ -1,4 +1,4 @@
-"""Wells of a plate: from their names to rows and columns."""
+"""Where wells are: from their names to rows and columns, from their ids to experiment and plate."""
 
 import re
 from collections.abc import Iterable
@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 SHAPES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 """Rows and columns of plates with 6, 12, 24, 48, 96, 384 and 1,536 wells."""
 WELL = re.compile(r"\s*([A-Za-z]{1,2})0*([1-9][0-9]{0,2})\s*")
+ID = re.compile(rf"(?P<experiment>.+)_(?P<plate>[^_]+)_(?P<well>{WELL.pattern})")
+PLACE = ("experiment", "plate", "well")
 NAMED = 10
 """Names at most in one message."""
 
@@ -47,6 +49,29 @@ def _row(letters: str) -> int:
     for letter in letters.upper():
         row = 26 * row + ord(letter) - ord("A") + 1
     return row - 1
+
+
+def with_places(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """The table, called `source` in messages, with the columns experiment, plate and well.
+
+    Those that it lacks come from its ids: the first column, of the form experiment_plate_well, as
+    "HUVEC-18_1_B02". What stands in the table is never replaced.
+
+    Raises:
+        ValueError: it lacks some of them, and an id is of another form.
+    """
+    missing = [name for name in PLACE if name not in table.columns]
+    if not missing or table.empty:
+        return table.assign(**dict.fromkeys(missing, pd.Series(dtype="str")))
+    ids = table.iloc[:, 0].astype("str")
+    parts = [ID.fullmatch(each) for each in ids]
+    if None in parts:
+        strange = ids.iloc[parts.index(None)]
+        raise ValueError(
+            f"{source}: no column {', '.join(missing)}, and {table.columns[0]} {strange!r} is not "
+            "of the form experiment_plate_well, as 'HUVEC-18_1_B02'"
+        )
+    return table.assign(**{name: [part[name] for part in parts if part] for name in missing})
 
 
 def row_name(row: int) -> str:
