@@ -138,6 +138,19 @@ def _common(kinds: set[str]) -> str:
     return "float64" if kinds <= {"int64", "float64", "missing"} else "str"
 
 
+def refuse_existing(*paths: str | os.PathLike[str], overwrite: bool) -> None:
+    """Refuses to replace files unasked; for a command to call before it does any work.
+
+    Raises:
+        FileExistsError: one of them is there, and `overwrite` is not asked for.
+    """
+    for path in paths if not overwrite else ():
+        if os.path.lexists(path):
+            raise FileExistsError(
+                f"{os.fspath(path)} exists; overwrite (--overwrite) to replace it"
+            )
+
+
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Writes a table whole or not at all; the same table gives the same bytes.
 

@@ -54,11 +54,12 @@ def test_from_csv_to_submission(made, folder, capsys):
     assert submission["sirna"].tolist() == expected["sirna"].tolist()
     pd.testing.assert_frame_equal(cs.read_table("wells.parquet"), expected)
     for given in ("posterior.csv", "test_groups.csv"):
-        assert run("decode", *source, "--posterior", given, "-o", "again.csv") == 0
+        again = ("-o", "again.csv", "--overwrite")
+        assert run("decode", *source, "--posterior", given, *again) == 0
         assert (folder / "again.csv").read_bytes() == (folder / "submission.csv").read_bytes()
     for method in ("assignment", "marginal"):
-        assert run("decode", *source, "--method", method, "-o", "other.csv") == 0
-        right = (pd.read_csv("other.csv")["sirna"] == made.sirna).mean()
+        assert run("decode", *source, "--method", method, "-o", f"{method}.csv") == 0
+        right = (pd.read_csv(f"{method}.csv")["sirna"] == made.sirna).mean()
         assert right >= (submission["sirna"] == made.sirna).mean()
     assert (
         run(
@@ -126,6 +127,51 @@ def test_plot_plate_says_what_it_cannot_know(folder, capsys):
     said = capsys.readouterr().err
     assert "wells.csv: no column experiment, plate, well, and key 'k2' is not of the form" in said
     assert not (folder / "x.png").exists()
+
+
+FIT = ("fit", "train.csv", "-o", "l.json")
+SOURCE = ("layout.json", "test.csv", "predictions.npy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there"),
+    [
+        (FIT, "l.json"),
+        ((*FIT, "--groups", "g.csv"), "g.csv"),
+        (("infer", *SOURCE, "-o", "p.csv"), "p.csv"),
+        (("infer", *SOURCE, "--groups", "g.csv"), "g.csv"),
+        (("decode", *SOURCE, "-o", "s.csv"), "s.csv"),
+        (("decode", *SOURCE, "-o", "s.csv", "--details", "d.csv"), "d.csv"),
+        (("check", *SOURCE, "--permutations", "9", "-o", "c.csv"), "c.csv"),
+    ],
+)
+def test_no_file_is_replaced_unasked(folder, capsys, arguments, there):
+    run("fit", "train.csv", "-o", "layout.json")
+    (folder / there).write_text("mine")
+    before = sorted(path.name for path in folder.iterdir())
+    capsys.readouterr()
+    assert run(*arguments) == 2
+    said = capsys.readouterr()
+    assert said.err == f"cellsieve: error: {there} exists; overwrite (--overwrite) to replace it\n"
+    assert said.out == ""
+    assert (folder / there).read_text() == "mine"
+    assert sorted(path.name for path in folder.iterdir()) == before
+    assert run(*arguments, "--overwrite") == 0
+    assert (folder / there).read_text() != "mine"
+
+
+def test_nothing_is_read_before_an_output_is_refused(folder, capsys):
+    (folder / "s.csv").touch()
+    nothing = ("nowhere.json", "nowhere.csv", "nowhere.npy", "-o", "s.csv")
+    for command in ("infer", "decode", "check"):
+        assert run(command, *nothing) == 2
+        assert "s.csv exists" in capsys.readouterr().err
+
+
+def test_two_outputs_are_two_files(folder, capsys):
+    same = ("-o", "s.csv", "--details", "./s.csv")
+    assert run("decode", "layout.json", "test.csv", "predictions.npy", *same) == 2
+    assert "s.csv: given for two outputs; expected a file for each" in capsys.readouterr().err
 
 
 def test_a_submission_is_a_prediction_too(made, folder, capsys):

@@ -35,6 +35,11 @@ def add_quiet(command: argparse.ArgumentParser) -> None:
     command.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
 
 
+def add_overwrite(command: argparse.ArgumentParser) -> None:
+    """Whether a file that is there may be replaced."""
+    command.add_argument("--overwrite", action="store_true", help="replace an existing output")
+
+
 def add_columns(command: argparse.ArgumentParser, readers: str = "other commands") -> None:
     """The vocabulary of the output; `readers` says who needs cellsieve's own."""
     command.add_argument(
