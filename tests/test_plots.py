@@ -14,7 +14,7 @@ import cellsieve as cs
 from cellsieve.cli import main
 from cellsieve.picking import pick
 from cellsieve.plots import save
-from cellsieve.wellmap import plate_map, row_name, well_place
+from cellsieve.wellmap import SHAPES, plate_map, plate_shape, row_name, well_places
 
 mpl.use("agg")
 import matplotlib.pyplot as plt
@@ -169,11 +169,28 @@ def test_overlay_of_an_empty_mask() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "place"), [("A1", (0, 0)), ("B02", (1, 1)), ("p24", (15, 23)), ("AF48", (31, 47))]
+    ("name", "place"),
+    [("A1", (0, 0)), ("A01", (0, 0)), ("B002", (1, 1)), ("p24", (15, 23)), ("AF48", (31, 47))],
 )
 def test_wells_have_their_places(name: str, place: tuple[int, int]) -> None:
-    assert well_place(name) == place
+    assert well_places([name]).tolist() == [list(place)]
     assert name.upper().startswith(row_name(place[0]))
+
+
+@pytest.mark.parametrize(
+    "name", ["2B", "B0", "B", "7", "ABC1", "B1000", "B-1", "", "B\u0663", None]
+)
+def test_what_is_no_well_is_named(name: str | None) -> None:
+    with pytest.raises(ValueError, match=r"train: found .*; expected letters and a number"):
+        well_places(["A1", name], "train")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_usual_plate_is_known_by_its_last_well(shape: tuple[int, int]) -> None:
+    last = f"{row_name(shape[0] - 1)}{shape[1]:02d}"
+    places = well_places([last, "A1"])
+    assert plate_shape(places) == shape
+    assert plate_map(["A1", last], pd.Series([1.0, 2.0])).shape == shape
 
 
 def test_plate_maps() -> None:
@@ -183,10 +200,12 @@ def test_plate_maps() -> None:
     assert plate[1, 1] == 3  # the mean of its two rows
     assert np.isnan(plate[0, 1])
     assert plate_map(["P24"], pd.Series([1.0])).shape == (16, 24)
-    with pytest.raises(ValueError, match="well: found '2B'; expected letters and a number"):
+    with pytest.raises(ValueError, match="well: found 2B; expected letters and a number"):
         plate_map(["2B"], pd.Series([1.0]))
-    with pytest.raises(ValueError, match="found 'C1'; expected a well of a plate of 2 rows"):
+    with pytest.raises(ValueError, match="found C01; expected wells of a plate of 2 rows"):
         plate_map(["A1", "C1"], pd.Series([1.0, 1.0]), (2, 3))
+    with pytest.raises(ValueError, match=r"found AG01; expected .* up to AF48"):
+        plate_map(["A1", "AG1"], pd.Series([1.0, 1.0]))
 
 
 def test_plate_draws_values_and_leaves_gaps() -> None:
@@ -276,8 +295,10 @@ def test_commands_refuse_in_one_line(
     wells = tmp_path / "wells.csv"
     wells.write_text("well,v\nA1,1\n")
     plate = ["plot", "plate", str(wells), "--value", "v", "-o", str(tmp_path / "x.png")]
-    assert main([*plate, "--where", "plate=1"]) == 2
+    assert main([*plate, "--where", "batch=1"]) == 2
     assert "expected COLUMN=VALUE" in capsys.readouterr().err
+    assert main([*plate, "--where", "plate=1"]) == 2
+    assert "no column experiment, plate, and well 'A1' is not of the" in capsys.readouterr().err
 
 
 def test_importing_the_package_imports_no_plotting() -> None:

@@ -7,6 +7,7 @@ import pytest
 import cellsieve as cs
 from cellsieve.plates.check import MOVES, _chance
 from cellsieve.plates.planted import plant
+from cellsieve.wellmap import SHAPES, row_name
 
 
 @pytest.fixture(scope="module")
@@ -167,10 +168,70 @@ def test_shared_layouts_of_the_training_set(made):
     assert (found["share"] == 1).all()
 
 
+def small_screen(shape, experiments=6, seed=0):
+    """One plate per experiment, full, with each class of a group once: train, test, truth, scores.
+
+    A test well's scores show the class that is really in it.
+    """
+    rows, columns = shape
+    wells = [f"{row_name(row)}{column + 1}" for row in range(rows) for column in range(columns)]
+    rng = np.random.default_rng(seed)
+    parts = [
+        pd.DataFrame(
+            {
+                "id_code": [f"E{e}_1_{well}" for well in wells],
+                "experiment": f"E{e}",
+                "plate": 1,
+                "well": wells,
+                "sirna": rng.permutation(len(wells)),
+            }
+        )
+        for e in range(experiments)
+    ]
+    train, test = pd.concat(parts[:-1], ignore_index=True), parts[-1]
+    logits = rng.normal(size=(len(wells), len(wells)))
+    logits[np.arange(len(wells)), test["sirna"]] += 8
+    return train, test, logits
+
+
+@pytest.mark.parametrize("shape", SHAPES[1:])
+@pytest.mark.parametrize("move", list(MOVES))
+def test_plates_of_every_size_can_be_turned(shape, move):
+    """The scores are those of the plan's wells, read where the move has put them."""
+    train, test, logits = small_screen(shape)
+    layout = cs.PlateLayout.fit(train)
+    source = MOVES[move](np.arange(logits.shape[0]).reshape(shape)).ravel()
+    seen = np.where(source[:, None] >= 0, logits[source], 0.0)
+    found = layout.check(test, seen, "logit", permutations=100)
+    assert found["verdict"].item() == ("as claimed" if move == "as is" else move)
+
+
+def test_a_plate_of_6_wells_is_too_small_to_convince_but_its_best_match_is_right():
+    """6 wells have 720 orders: one of them fits by chance more often than once in 10,000 times."""
+    train, test, logits = small_screen((2, 3))
+    found = cs.PlateLayout.fit(train).check(test, logits[::-1], "logit", permutations=100)
+    assert found["best_move"].item() == "turned 180"
+    assert found["verdict"].item() == "unclear"
+
+
+def test_a_well_that_no_plate_has_is_refused(made, layout):
+    for well in ("AG1", "A49", "ZZ999"):
+        table = made.test.assign(well=made.test["well"].where(made.test.index != 3, well))
+        with pytest.raises(ValueError, match="wells of a plate of 32 rows and 48 columns"):
+            layout.check(table, made.logits, "logit")
+
+
+def test_two_names_of_one_well_are_refused(made, layout):
+    table = made.test.assign(well=made.test["well"].where(made.test.index != 1, "B2"))
+    assert table["well"][0] == "B02"
+    with pytest.raises(ValueError, match="column 'well': B2: on a plate that has this well"):
+        layout.check(table, made.logits, "logit")
+
+
 def test_strange_wells_are_named(made, layout):
     table = made.test.copy()
     table.loc[3, "well"] = "3B"
-    with pytest.raises(ValueError, match="test: wells 3B; expected names such as B03"):
+    with pytest.raises(ValueError, match="test: column 'well': found 3B; expected letters and"):
         layout.check(table, made.logits, "logit")
     with pytest.raises(ValueError, match="permutations: found 0"):
         layout.check(made.test, made.logits, "logit", permutations=0)

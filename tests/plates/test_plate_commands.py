@@ -1,5 +1,6 @@
 """`cellsieve plates` as a user types it, on a planted screen."""
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +9,8 @@ import cellsieve as cs
 from cellsieve.cli import main
 from cellsieve.plates.demo import run_plates_demo
 from cellsieve.plates.planted import plant, probabilities
+
+mpl.use("agg")
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +54,12 @@ def test_from_csv_to_submission(made, folder, capsys):
     assert submission["sirna"].tolist() == expected["sirna"].tolist()
     pd.testing.assert_frame_equal(cs.read_table("wells.parquet"), expected)
     for given in ("posterior.csv", "test_groups.csv"):
-        assert run("decode", *source, "--posterior", given, "-o", "again.csv") == 0
+        again = ("-o", "again.csv", "--overwrite")
+        assert run("decode", *source, "--posterior", given, *again) == 0
         assert (folder / "again.csv").read_bytes() == (folder / "submission.csv").read_bytes()
     for method in ("assignment", "marginal"):
-        assert run("decode", *source, "--method", method, "-o", "other.csv") == 0
-        right = (pd.read_csv("other.csv")["sirna"] == made.sirna).mean()
+        assert run("decode", *source, "--method", method, "-o", f"{method}.csv") == 0
+        right = (pd.read_csv(f"{method}.csv")["sirna"] == made.sirna).mean()
         assert right >= (submission["sirna"] == made.sirna).mean()
     assert (
         run(
@@ -73,6 +77,101 @@ def test_from_csv_to_submission(made, folder, capsys):
     )
     submission = pd.read_csv("other.csv")
     assert not submission.assign(e=made.test["experiment"]).duplicated(["e", "sirna"]).any()
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_one_plate_of_the_decoded_wells_is_drawn(made, folder, monkeypatch, recorded):
+    run("fit", "train.csv", "-o", "layout.json")
+    source = ("layout.json", "test.csv", "predictions.npy")
+    assert run("decode", *source, "-o", "submission.csv", "--details", "wells.csv") == 0
+    wells = pd.read_csv("wells.csv")
+    place = ["experiment", "plate", "well"]
+    pd.testing.assert_frame_equal(wells[place], made.test[place], check_dtype=False)
+    if not recorded:  # as tables were before they told it: the ids still do
+        wells.drop(columns=place).to_csv("wells.csv", index=False)
+    drawn = []
+    plot = cs.plots.plot_plate
+    monkeypatch.setattr(
+        "cellsieve.cli.report.plot_plate",
+        lambda table, *rest, **options: (drawn.append(table), plot(table, *rest, **options))[1],
+    )
+    one = made.test["experiment"].iloc[0]
+    where = ("--where", f"experiment={one}", "--where", "plate=2")
+    plate = ["plot", "plate", "wells.csv", "--value", "confidence", *where, "-o", "plate.png"]
+    assert main(plate) == 0
+    rows = (made.test["experiment"] == one) & (made.test["plate"] == 2)
+    assert drawn[0]["id_code"].tolist() == made.test.loc[rows, "id_code"].tolist()
+    assert (folder / "plate.png").stat().st_size > 1000
+
+
+def test_decoded_wells_keep_the_names_of_the_users_columns(made, folder):
+    names = {"experiment": "batch", "plate": "Plate", "well": "Well", "id_code": "key"}
+    for table in ("train", "test"):
+        frame = getattr(made, table).rename(columns=names)
+        frame["key"] = "k" + frame.index.astype(str)  # ids that say nothing of the place
+        frame.to_csv(f"{table}.csv", index=False)
+    flags = ("--experiment", "batch", "--plate", "Plate", "--well", "Well", "--id-column", "key")
+    assert run("fit", "train.csv", "-o", "layout.json", *flags) == 0
+    source = ("layout.json", "test.csv", "predictions.npy")
+    assert run("decode", *source, "-o", "submission.csv", "--details", "wells.csv") == 0
+    wells = pd.read_csv("wells.csv")
+    assert wells.columns[:5].tolist() == ["key", "sirna", "batch", "Plate", "Well"]
+    cs.report("wells.csv", "report.html")
+    assert "Plate 2 of HUVEC-08" in (folder / "report.html").read_text()
+
+
+def test_plot_plate_says_what_it_cannot_know(folder, capsys):
+    pd.DataFrame({"key": ["a_1_B02", "k2"], "v": [1, 2]}).to_csv("wells.csv", index=False)
+    plate = ["plot", "plate", "wells.csv", "--value", "v", "--where", "plate=1", "-o", "x.png"]
+    assert main(plate) == 2
+    said = capsys.readouterr().err
+    assert "wells.csv: no column experiment, plate, well, and key 'k2' is not of the form" in said
+    assert not (folder / "x.png").exists()
+
+
+FIT = ("fit", "train.csv", "-o", "l.json")
+SOURCE = ("layout.json", "test.csv", "predictions.npy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there"),
+    [
+        (FIT, "l.json"),
+        ((*FIT, "--groups", "g.csv"), "g.csv"),
+        (("infer", *SOURCE, "-o", "p.csv"), "p.csv"),
+        (("infer", *SOURCE, "--groups", "g.csv"), "g.csv"),
+        (("decode", *SOURCE, "-o", "s.csv"), "s.csv"),
+        (("decode", *SOURCE, "-o", "s.csv", "--details", "d.csv"), "d.csv"),
+        (("check", *SOURCE, "--permutations", "9", "-o", "c.csv"), "c.csv"),
+    ],
+)
+def test_no_file_is_replaced_unasked(folder, capsys, arguments, there):
+    run("fit", "train.csv", "-o", "layout.json")
+    (folder / there).write_text("mine")
+    before = sorted(path.name for path in folder.iterdir())
+    capsys.readouterr()
+    assert run(*arguments) == 2
+    said = capsys.readouterr()
+    assert said.err == f"cellsieve: error: {there} exists; overwrite (--overwrite) to replace it\n"
+    assert said.out == ""
+    assert (folder / there).read_text() == "mine"
+    assert sorted(path.name for path in folder.iterdir()) == before
+    assert run(*arguments, "--overwrite") == 0
+    assert (folder / there).read_text() != "mine"
+
+
+def test_nothing_is_read_before_an_output_is_refused(folder, capsys):
+    (folder / "s.csv").touch()
+    nothing = ("nowhere.json", "nowhere.csv", "nowhere.npy", "-o", "s.csv")
+    for command in ("infer", "decode", "check"):
+        assert run(command, *nothing) == 2
+        assert "s.csv exists" in capsys.readouterr().err
+
+
+def test_two_outputs_are_two_files(folder, capsys):
+    same = ("-o", "s.csv", "--details", "./s.csv")
+    assert run("decode", "layout.json", "test.csv", "predictions.npy", *same) == 2
+    assert "s.csv: given for two outputs; expected a file for each" in capsys.readouterr().err
 
 
 def test_a_submission_is_a_prediction_too(made, folder, capsys):

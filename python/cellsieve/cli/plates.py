@@ -3,12 +3,14 @@
 import argparse
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from cellsieve.tables import atomic, table_format, write_table
+from cellsieve.cli.arguments import add_overwrite
+from cellsieve.tables import atomic, check_table, refuse_existing, write_table
 
 KIND_HELP = (
     "what the scores are: probability (default for scores), log_probability, logit, similarity "
@@ -53,6 +55,7 @@ def _add_fit(steps: Any) -> None:
         metavar="train_plate_groups.csv",
         help="also write each experiment's assignment number, in the notebook's form",
     )
+    add_overwrite(fit)
     fit.set_defaults(run=run_fit)
 
 
@@ -101,6 +104,7 @@ def _add_infer(steps: Any) -> None:
         help="closed: assignments seen, and what follows from them (default); all: every order",
     )
     infer.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    add_overwrite(infer)
     infer.set_defaults(run=run_infer)
 
 
@@ -147,6 +151,7 @@ def _add_decode(steps: Any) -> None:
         help="with --method marginal: each class at most once a plate",
     )
     decode.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    add_overwrite(decode)
     decode.set_defaults(run=run_decode)
 
 
@@ -168,6 +173,7 @@ def _add_check(steps: Any) -> None:
         help="random layouts that a match is compared with (default: 1000)",
     )
     check.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    add_overwrite(check)
     check.set_defaults(run=run_check)
 
 
@@ -180,11 +186,17 @@ def _temperature(text: str) -> float | str:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number or 'fit'") from None
 
 
-def _out(path: str | None) -> str | None:
-    """Refuses an output of no known format before any work is done."""
-    if path is not None:
-        table_format(path)
-    return path
+def _refuse_outputs(
+    options: argparse.Namespace, tables: Sequence[str | None], others: Sequence[str | None] = ()
+) -> None:
+    """Refuses outputs that can't be written as asked, before any work is done."""
+    for path in tables:
+        if path is not None:
+            check_table(path)
+    paths = [path for path in (*tables, *others) if path is not None]
+    if len({Path(path).resolve() for path in paths}) < len(paths):
+        raise ValueError(f"{paths[0]}: given for two outputs; expected a file for each")
+    refuse_existing(*paths, overwrite=options.overwrite)
 
 
 def _source(options: argparse.Namespace) -> dict[str, Any]:
@@ -207,6 +219,7 @@ def run_fit(options: argparse.Namespace) -> int:
     """`plates fit`."""
     from cellsieve.plates import PlateLayout
 
+    _refuse_outputs(options, [], [options.output, options.groups])
     layout = PlateLayout.fit(
         options.train,
         options.class_column,
@@ -233,7 +246,7 @@ def run_infer(options: argparse.Namespace) -> int:
     """`plates infer`."""
     from cellsieve.plates import PlateLayout
 
-    _out(options.output)
+    _refuse_outputs(options, [options.output], [options.groups])
     layout = PlateLayout.load(options.layout)
     table = layout.infer(
         options.test,
@@ -269,8 +282,7 @@ def run_decode(options: argparse.Namespace) -> int:
     """`plates decode`; 1 where belief propagation did not converge on some plates."""
     from cellsieve.plates import ConvergenceWarning, PlateLayout
 
-    _out(options.output)
-    _out(options.details)
+    _refuse_outputs(options, [options.output, options.details])
     layout = PlateLayout.load(options.layout)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
@@ -304,7 +316,7 @@ def run_check(options: argparse.Namespace) -> int:
     """`plates check`."""
     from cellsieve.plates import PlateLayout
 
-    _out(options.output)
+    _refuse_outputs(options, [options.output])
     layout = PlateLayout.load(options.layout)
     found = layout.check(
         options.test,

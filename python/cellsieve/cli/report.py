@@ -17,6 +17,7 @@ from cellsieve.plots import (
 )
 from cellsieve.reporting import report
 from cellsieve.tables import read_table, refuse_existing
+from cellsieve.wellmap import PLACE, with_places
 
 
 def add_commands(commands: Any) -> None:
@@ -250,6 +251,9 @@ def _overlay(options: argparse.Namespace) -> Any:
 
 def _plate(options: argparse.Namespace) -> Any:
     table = read_table(options.table)
+    asked = [condition.partition("=")[0] for condition in options.where] + [options.well]
+    if any(name in PLACE and name not in table.columns for name in asked):
+        table = with_places(table, str(options.table))
     for condition in options.where:
         column, equals, value = condition.partition("=")
         if not equals or column not in table.columns:

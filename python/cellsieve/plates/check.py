@@ -1,6 +1,5 @@
 """Plates that are not what they are said to be, and layouts that are used again."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +12,10 @@ from cellsieve.plates.inference import log_scores
 from cellsieve.plates.layout import PlateLayout
 from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Source, WellScores, join
 from cellsieve.plates.wells import Table, Wells, first, read_wells
+from cellsieve.wellmap import plate_shape, well_places
 
-FORMATS = ((8, 12), (16, 24), (32, 48))
-"""Rows and columns of plates with 96, 384 and 1536 wells."""
 UNSEEN = -1
 """The class of a well that a layout says nothing about."""
-WELL = re.compile(r"([A-Za-z]{1,2})0*(\d+)")
 CONVINCING = 1e-4
 """A match counts if the best of as many random layouts does as well with less than this chance."""
 TILTS = np.geomspace(0.05, 4.0, 16)
@@ -77,9 +74,9 @@ def check(
         raise ValueError(f"permutations: found {permutations}; expected at least 1")
     wells = read_wells(test, layout.columns, layout.plates)
     scores = join(layout, wells, predictions, kind, average, ids, classes)
-    places = _positions(wells.well, wells.name)
-    earlier_places = _positions(layout.wells["well"].to_numpy(), "layout")
-    shape = _plate_format(np.concatenate([places, earlier_places]))
+    places = _test_places(wells, layout)
+    earlier_places = _layout_places(layout)
+    shape = plate_shape(np.concatenate([places, earlier_places]), "wells")
     known = _hypotheses(_known_layouts(layout, earlier_places, shape))
     claimed = _hypotheses(_claimed_layouts(layout, wells, places, shape))
     rng = np.random.default_rng(seed)
@@ -222,40 +219,38 @@ def _described(
     }
 
 
-def _positions(wells: NDArray[Any], name: str) -> NDArray[np.int64]:
-    """Row and column, from 0, of wells named as `B03` or `AA7`."""
-    codes, names = pd.factorize(wells)
-    places = np.empty((len(names), 2), np.int64)
-    strange = []
-    for number, text in enumerate(names):
-        match = WELL.fullmatch(str(text).strip())
-        if not match or int(match[2]) < 1:
-            strange.append(str(text))
-            continue
-        row = 0
-        for letter in match[1].upper():
-            row = row * 26 + ord(letter) - ord("A") + 1
-        places[number] = row - 1, int(match[2]) - 1
-    if strange:
-        raise ValueError(f"{name}: wells {first(strange)}; expected names such as B03")
-    return places[codes]
+def _places(wells: NDArray[Any], plate: NDArray[np.int64], source: str) -> NDArray[np.int64]:
+    """Row and column of each well; two names of one well of a plate are refused."""
+    places = well_places(wells, source)
+    twice = pd.DataFrame(places).assign(plate=plate).duplicated().to_numpy()
+    if twice.any():
+        raise ValueError(
+            f"{source}: {first(wells[twice].tolist())}: on a plate that has this well under "
+            "another name too (as B2 and B02); expected one row per well"
+        )
+    return places
 
 
-def _plate_format(places: NDArray[np.int64]) -> tuple[int, int]:
-    """The smallest usual plate that has these wells; mirroring depends on it."""
-    height, width = (places.max(axis=0) + 1).tolist()
-    for rows, columns in FORMATS:
-        if height <= rows and width <= columns:
-            return rows, columns
-    return height, width
+def _test_places(wells: Wells, layout: PlateLayout) -> NDArray[np.int64]:
+    plate = wells.experiment * len(layout.plates) + wells.plate
+    return _places(wells.well, plate, f"{wells.name}: column {layout.columns.well!r}")
+
+
+def _layout_places(layout: PlateLayout) -> NDArray[np.int64]:
+    return _places(layout.wells["well"].to_numpy(), _layout_plate(layout), "layout: wells")
+
+
+def _layout_plate(layout: PlateLayout) -> NDArray[np.int64]:
+    """Which plate of which experiment each of the layout's wells is on, as one number."""
+    experiment, plate = (layout.wells[name].to_numpy() for name in ("experiment", "plate"))
+    return np.asarray(experiment * len(layout.plates) + plate)
 
 
 def _known_layouts(
     layout: PlateLayout, places: NDArray[np.int64], shape: tuple[int, int]
 ) -> list[Known]:
-    wells = layout.wells
-    key = wells["experiment"].to_numpy() * len(layout.plates) + wells["plate"].to_numpy()
-    held = wells["class"].to_numpy()
+    key = _layout_plate(layout)
+    held = layout.wells["class"].to_numpy()
     return [
         Known(
             layout.experiments[int(one) // len(layout.plates)],
@@ -349,8 +344,8 @@ def _null(
 
 def shared_layouts(layout: PlateLayout, at_least: float = 0.5) -> pd.DataFrame:
     """Plates of different experiments whose layouts agree."""
-    places = _positions(layout.wells["well"].to_numpy(), "layout")
-    shape = _plate_format(places)
+    places = _layout_places(layout)
+    shape = plate_shape(places, "layout: wells")
     known = _known_layouts(layout, places, shape)
     rows: list[tuple[Any, ...]] = []
     for number, one in enumerate(known):

@@ -61,9 +61,11 @@ def decode(
         found = _argmax(layout, wells, scores, beliefs, temperature, threads)
     else:
         found = _by_plate(layout, wells, scores, beliefs, temperature, method, one_to_one)
-    names = layout.classes
-    result = pd.DataFrame({layout.columns.id: wells.ids})
-    result[layout.columns.class_column] = names.take(found["class"])
+    names, columns = layout.classes, layout.columns
+    result = pd.DataFrame({columns.id: wells.ids})
+    result[columns.class_column] = names.take(found["class"])
+    for column in (columns.experiment, columns.plate, columns.well):
+        result[column] = wells.table[column].array
     result["confidence"] = found["confidence"]
     runner_up = found["runner_up"]
     if (runner_up >= 0).all():

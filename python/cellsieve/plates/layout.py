@@ -232,7 +232,8 @@ class PlateLayout:
             one_to_one: see "marginal".
 
         Returns:
-            A row a well in the order of `test`: the id; the class; `confidence`, the probability
+            One row per well in the order of `test`: the id; the class; experiment, plate and well
+            as they stand in `test`, under the layout's names; `confidence`, the probability
             that the class is right (for "argmax" and "assignment": of the softmax over the group,
             times the posterior of the group; for "marginal" the marginal itself, calibrated if the
             scores are); `runner_up`, the best other allowed class (missing if there is none);
@@ -284,7 +285,8 @@ class PlateLayout:
         a row or a column (four ways). The support of a layout is the sum over wells of the log of
         the score of the class it has there, relative to the mean over the plate, so that a
         class that the model favours everywhere supports nothing. Wells that a layout says nothing
-        about count 0.
+        about count 0. The plate is the smallest of 6, 12, 24, 48, 96, 384 and 1,536 wells that
+        holds all wells of the layout and of `test`.
 
         Args:
             test, predictions, kind, ids, classes, average: as for `infer`.
@@ -303,8 +305,9 @@ class PlateLayout:
             below 0.0001).
 
         Raises:
-            OSError, ValueError, TypeError: as for `infer`; also wells whose names are not such as
-                B03.
+            OSError, ValueError, TypeError: as for `infer`; also wells whose names are not letters
+                and a number, as B03; wells that a plate of 1,536 wells doesn't have; one well of a
+                plate under two names.
         """
         from cellsieve.plates.check import check
 

@@ -11,7 +11,7 @@ from cellsieve.images import class_text
 from cellsieve.plots import assignment_columns
 from cellsieve.reporting.bins import bars_path, number
 from cellsieve.reporting.page import write_page
-from cellsieve.wellmap import plate_map, row_name
+from cellsieve.wellmap import PLACE, plate_map, row_name, with_places
 
 PLATES = 400  # maps at most; the least confident come first where there are more
 LEVELS = 12  # shades of a map
@@ -126,25 +126,18 @@ def _assignments(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def place_wells(wells: pd.DataFrame) -> pd.DataFrame:
-    """Experiment, plate, well, class and confidence of each row.
+    """Experiment, plate, well and confidence of each row.
 
-    From the columns of these names, or else from ids as "HUVEC-18_1_B02".
+    From the columns of these names, or those that `PlateLayout.decode` wrote under a layout's own
+    names, or else from ids as "HUVEC-18_1_B02".
 
     Raises:
-        ValueError: neither says it.
+        ValueError: none of them says it.
     """
-    ids = wells.columns[0]
-    parts = ["experiment", "plate", "well"]
-    if set(parts) <= set(wells.columns):
-        placed = wells[parts].astype("str").reset_index(drop=True)
-    else:
-        split = wells[ids].astype("str").str.rsplit("_", n=2, expand=True)
-        if split.shape[1] != 3 or split.isna().any(axis=None):
-            raise ValueError(
-                f"wells: the table has no columns experiment, plate and well, and {ids} "
-                f"{wells[ids].iloc[0]!r} is not of the form experiment_plate_well"
-            )
-        placed = split.set_axis(parts, axis=1).reset_index(drop=True)
+    names = wells.columns.tolist()
+    if names[5:7] == ["confidence", "runner_up"]:
+        wells = wells.rename(columns=dict(zip(names[2:5], PLACE, strict=True)))
+    placed = with_places(wells, "wells")[list(PLACE)].astype("str").reset_index(drop=True)
     placed["confidence"] = wells["confidence"].astype("float64").to_numpy()
     return placed
 
