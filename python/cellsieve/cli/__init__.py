@@ -3,18 +3,18 @@
 Exit codes: 0 all done, 1 done but some inputs failed, 2 wrong usage or input, 130 interrupted.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 from cellsieve import __version__
 from cellsieve.cli import cells, leave, plates, report, trial
+from cellsieve.cli.parser import Parser
 from cellsieve.cli.streams import outlets
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The whole command line; each module of this package adds its own commands."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="cellsieve",
         description="Sieves faulty cells out of microscopy data sets and impossible classes out of "
         "plate predictions.",

@@ -68,6 +68,7 @@ def images_of(options: argparse.Namespace) -> ImageSet:
 def _add_measure(commands: Any) -> None:
     command = commands.add_parser(
         "measure",
+        example="cellsieve measure images --masks masks --labels train.csv -o cells.csv",
         help="box, area and fraction above background of every cell",
         description="Measures every cell of a folder of images and writes a table with a row a "
         "cell, and beside it the image table (cells.parquet: cells.images.csv) with a row an "
@@ -208,6 +209,7 @@ def _print_problems(table: pd.DataFrame, most: int = 5) -> None:
 def _add_clean(commands: Any) -> None:
     command = commands.add_parser(
         "clean",
+        example="cellsieve clean cells.csv -o clean.csv --lower 0.05 --upper 0.95",
         help="mark the cells outside the percentile band of their class",
         description="Marks the cells outside the percentile band of their group. No row is "
         "dropped: each gets 'clean', 'reason' and the limits that decided it.",

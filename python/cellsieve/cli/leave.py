@@ -74,6 +74,7 @@ def names(text: str) -> list[str]:
 def _add_annotate(commands: Any) -> None:
     command = commands.add_parser(
         "annotate",
+        example="cellsieve annotate clean.csv -o annotations.json",
         help="clean cells as COCO or mmdetection annotations",
         description="Writes the clean cells as annotations with run-length encodings: COCO JSON, "
         "or the middle format of mmdetection 2.",
@@ -167,6 +168,7 @@ def _annotate(options: argparse.Namespace) -> int:
 def _add_masks(commands: Any) -> None:
     command = commands.add_parser(
         "masks",
+        example="cellsieve masks clean.csv -o clean_masks",
         help="masks with only the clean cells",
         description="Writes the masks again with only the clean cells; ids, format, name and dtype "
         "stay.",
@@ -188,6 +190,7 @@ def _masks(options: argparse.Namespace) -> int:
 def _add_crops(commands: Any) -> None:
     command = commands.add_parser(
         "crops",
+        example="cellsieve crops clean.csv -o crops --size 96 --channels green,red,blue",
         help="one picture a clean cell",
         description="Cuts every clean cell out of its image, one file a cell, with an index "
         "(index.csv): path, class label, box and scale of each.",

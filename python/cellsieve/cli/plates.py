@@ -37,6 +37,7 @@ def add_commands(commands: Any) -> None:
 def _add_fit(steps: Any) -> None:
     fit = steps.add_parser(
         "fit",
+        example="cellsieve plates fit plates/train.csv -o plates/layout.json",
         help="learn the plate groups from experiments with known classes",
         description="Learns the groups of classes that share a plate, and on which plates they "
         "were. Writes a layout (JSON) for the other commands.",
@@ -87,6 +88,8 @@ def _add_source(command: Any) -> None:
 def _add_infer(steps: Any) -> None:
     infer = steps.add_parser(
         "infer",
+        example="cellsieve plates infer plates/layout.json "
+        "plates/test.csv plates/predictions.npy -o plates/posterior.csv",
         help="which group is on which plate of each experiment, and how sure that is",
         description="Infers the assignment of groups to plates of every experiment of TEST.",
     )
@@ -111,6 +114,8 @@ def _add_infer(steps: Any) -> None:
 def _add_decode(steps: Any) -> None:
     decode = steps.add_parser(
         "decode",
+        example="cellsieve plates decode plates/layout.json plates/test.csv "
+        "plates/predictions.npy -o plates/submission.csv --details plates/wells.csv",
         help="the class of every well among those that its plate can hold",
         description="Decodes every well of TEST. Without --posterior, it is inferred first.",
     )
@@ -158,6 +163,7 @@ def _add_decode(steps: Any) -> None:
 def _add_check(steps: Any) -> None:
     check = steps.add_parser(
         "check",
+        example="cellsieve plates check plates/layout.json plates/test.csv plates/predictions.npy",
         help="plates that were swapped, turned, mirrored, shifted, or used before",
         description="Compares the scores with known layouts: with the classes that TEST itself "
         "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, shifted by a "

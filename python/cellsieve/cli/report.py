@@ -30,6 +30,7 @@ def add_commands(commands: Any) -> None:
 def _add_report(commands: Any) -> None:
     command = commands.add_parser(
         "report",
+        example="cellsieve report clean.csv -o report.html --channels red,green,blue",
         help="one page to open in a browser: what was decided, and cells of each class",
         description="Writes one self-contained page: what was decided, and for each class its "
         "distribution with the limits and cells below, within and above them. Cells can be marked "
@@ -72,6 +73,7 @@ def _add_report(commands: Any) -> None:
 def _add_gallery(commands: Any) -> None:
     command = commands.add_parser(
         "gallery",
+        example="cellsieve gallery clean.csv -o brightest.png --which high --order highest",
         help="a picture of some cells: random or ranked, low, middle or high",
         description="Draws some cells of a table, each with its value below.",
     )
@@ -113,7 +115,11 @@ def _add_plot(commands: Any) -> None:
     )
     kinds = command.add_subparsers(title="plots", metavar="PLOT", required=True)
 
-    kind = kinds.add_parser("distribution", help="histogram of a column with the limits")
+    kind = kinds.add_parser(
+        "distribution",
+        example="cellsieve plot distribution clean.csv -o fraction.png --class 16",
+        help="histogram of a column with the limits",
+    )
     kind.add_argument("table", metavar="TABLE", type=table_path, help="a cell table")
     kind.add_argument("--class", dest="class_label", metavar="LABEL", help="of this class only")
     kind.add_argument("--bins", type=int, default=80, metavar="N", help="bars (default: 80)")
@@ -121,14 +127,23 @@ def _add_plot(commands: Any) -> None:
     kind.set_defaults(run=_plot, draw=_distribution)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
 
-    kind = kinds.add_parser("overlay", help="an image, its mask, and both with the cells' ids")
+    kind = kinds.add_parser(
+        "overlay",
+        example="cellsieve plot overlay images/demo-00_green.png masks/demo-00.npz -o overlay.png",
+        help="an image, its mask, and both with the cells' ids",
+    )
     kind.add_argument("image", metavar="IMAGE", type=Path)
     kind.add_argument("mask", metavar="MASK", type=Path)
     kind.add_argument("--no-ids", action="store_true", help="write no ids on the cells")
     kind.set_defaults(run=_plot, draw=_overlay)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
 
-    kind = kinds.add_parser("plate", help="map of a plate, coloured by a value a well")
+    kind = kinds.add_parser(
+        "plate",
+        example="cellsieve plot plate plates/wells.csv --value confidence "
+        "-o plate.png --where experiment=HEPG2-10 --where plate=1",
+        help="map of a plate, coloured by a value a well",
+    )
     kind.add_argument("table", metavar="TABLE", type=table_path, help="a table with a row a well")
     kind.add_argument("--value", required=True, metavar="COLUMN", help="what is shown")
     kind.add_argument("--well", default="well", metavar="COLUMN", help="names of the wells")
@@ -142,7 +157,11 @@ def _add_plot(commands: Any) -> None:
     kind.set_defaults(run=_plot, draw=_plate)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
 
-    kind = kinds.add_parser("assignment", help="heat map of a result of 'cellsieve plates infer'")
+    kind = kinds.add_parser(
+        "assignment",
+        example="cellsieve plot assignment plates/posterior.csv -o assignment.png",
+        help="heat map of a result of 'cellsieve plates infer'",
+    )
     kind.add_argument("table", metavar="TABLE", type=table_path, help="a row an experiment")
     kind.add_argument(
         "--kind", choices=("share", "posterior"), default="share", help="(default: %(default)s)"

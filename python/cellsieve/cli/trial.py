@@ -13,6 +13,7 @@ def add_commands(commands: Any) -> None:
     """Adds both to the command line."""
     command = commands.add_parser(
         "demo",
+        example="cellsieve demo my-demo",
         help="make a small data set and do everything on it",
         description="Makes a small data set that looks like the Human Protein Atlas, measures and "
         "cleans it; makes a small screen with planted classes, learns its plates and decodes its "
@@ -31,6 +32,7 @@ def add_commands(commands: Any) -> None:
 
     command = commands.add_parser(
         "bench",
+        example="cellsieve bench --size 256",
         help="time the kernels against the numpy reference on this machine",
         description="Times the kernels against the numpy reference, on made-up images or on some "
         "of your own, and checks that all values are equal.",
