@@ -34,6 +34,7 @@ def example(command):
 def test_help_ends_with_an_example(names):
     help_text = COMMANDS[names].format_help()
     assert "\nExample:\n  cellsieve " in help_text
+    assert "-q, --quiet" in help_text
     assert shlex.split(example(COMMANDS[names]))[1 : len(names) + 1] == list(names)
 
 
@@ -51,6 +52,10 @@ def test_examples_work_one_after_the_other(tmp_path, monkeypatch, capsys):
         (tmp_path / "plates" / name).unlink()
     for names, command in COMMANDS.items():
         assert main(shlex.split(example(command))[1:]) == 0, (names, capsys.readouterr().err)
+    capsys.readouterr()
+    quiet = [*shlex.split(example(COMMANDS["measure",])), "-q", "--overwrite"]
+    assert main(quiet[1:]) == 0
+    assert capsys.readouterr().out == ""
     for written in ("cells.csv", "crops/index.csv", "report.html", "plate.png", "overlay.png"):
         assert (tmp_path / written).stat().st_size > 0
 

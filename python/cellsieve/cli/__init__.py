@@ -5,6 +5,8 @@ Exit codes: 0 all done, 1 done but some inputs failed, 2 wrong usage or input, 1
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
+from io import StringIO
 
 from cellsieve import __version__
 from cellsieve.cli import cells, leave, plates, report, trial
@@ -34,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with outlets():
         try:
             options = parser().parse_args(arguments)
-            code: int = options.run(options)
+            with redirect_stdout(StringIO()) if options.quiet else nullcontext():
+                code: int = options.run(options)
             print(end="", flush=True)  # here, where a full disk can still be said
         except (ValueError, TypeError, ImportError) as error:
             return _refuse(str(error))

@@ -30,11 +30,6 @@ def add_jobs(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_quiet(command: argparse.ArgumentParser) -> None:
-    """Whether anything is said."""
-    command.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
-
-
 def add_overwrite(command: argparse.ArgumentParser) -> None:
     """Whether a file that is there may be replaced."""
     command.add_argument("--overwrite", action="store_true", help="replace an existing output")
@@ -65,4 +60,3 @@ def add_run(command: argparse.ArgumentParser, resume: str) -> None:
     again.add_argument(
         "--overwrite", action="store_true", help="remove what an earlier run has written"
     )
-    add_quiet(command)

@@ -11,7 +11,6 @@ from cellsieve.cleaning import MIN_GROUP, Rule, clean_to, read_rules
 from cellsieve.cli.arguments import (
     add_columns,
     add_overwrite,
-    add_quiet,
     add_run,
     positive,
     table_path,
@@ -133,8 +132,7 @@ def _limit(text: str) -> float | None:
 
 def _measure(options: argparse.Namespace) -> int:
     images = images_of(options)
-    say = _silent if options.quiet else print
-    say(images)
+    print(images)
     table = measure_to(
         images,
         options.output,
@@ -150,21 +148,17 @@ def _measure(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         rle=options.rle,
     )
-    say(
+    print(
         f"{table['cells'].sum()} cells of {table['status'].isin(MEASURED).sum()} images, "
         f"channel {images.measured_channel(options.channel)}"
     )
-    say(f"cells:  {options.output}")
-    say(f"images: {image_table_path(options.output)}")
+    print(f"cells:  {options.output}")
+    print(f"images: {image_table_path(options.output)}")
     if not options.quiet:
         _print_ignored(images)
     _print_problems(table)
     # A mask alone is no image that failed; everything else that was not measured is.
     return int((~table["status"].isin([*MEASURED, "no_image"])).any())
-
-
-def _silent(*_: object) -> None:
-    pass
 
 
 def _print_ignored(images: ImageSet, most: int = 5) -> None:
@@ -282,7 +276,6 @@ def _add_clean(commands: Any) -> None:
     )
     add_columns(command)
     add_overwrite(command)
-    add_quiet(command)
     command.set_defaults(run=_clean)
 
 

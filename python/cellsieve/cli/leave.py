@@ -162,7 +162,7 @@ def _annotate(options: argparse.Namespace) -> int:
         colours=options.colours,
         **_common(options),
     )
-    return _report(listed, "cells", "annotated", options.output, options.quiet)
+    return _report(listed, "cells", "annotated", options.output)
 
 
 def _add_masks(commands: Any) -> None:
@@ -184,7 +184,7 @@ def _add_masks(commands: Any) -> None:
 
 def _masks(options: argparse.Namespace) -> int:
     listed = masks(options.clean, options.output, **_common(options))
-    return _report(listed, "masks", "written", options.output, options.quiet)
+    return _report(listed, "masks", "written", options.output)
 
 
 def _add_crops(commands: Any) -> None:
@@ -284,17 +284,14 @@ def _crops(options: argparse.Namespace) -> int:
         shard_cells=options.shard_cells,
         **_common(options),
     )
-    return _report(listed, "cells", "cut out", options.output, options.quiet)
+    return _report(listed, "cells", "cut out", options.output)
 
 
-def _report(
-    listed: pd.DataFrame, what: str, done: str, output: Path, quiet: bool, most: int = 5
-) -> int:
+def _report(listed: pd.DataFrame, what: str, done: str, output: Path, most: int = 5) -> int:
     """What was done and what was not, and the exit code of that."""
     failed = listed[listed["status"] != "done"]
-    if not quiet:
-        images = len(listed) - len(failed)
-        print(f"{listed['cells'].sum()} {what} of {images} images {done}: {output}")
+    images = len(listed) - len(failed)
+    print(f"{listed['cells'].sum()} {what} of {images} images {done}: {output}")
     if len(failed):
         print(f"{len(failed)} images failed:", file=sys.stderr)
         for row in failed.head(most).itertuples():

@@ -28,11 +28,13 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, *, example: str = "", epilog: str = "", **options: Any) -> None:
-        """Adds the example to the end of the help."""
+        """Adds the example to the end of the help, and --quiet, which every command takes."""
         if example:
             epilog = f"{epilog}\n\nExample:\n  {example}".strip()
         super().__init__(epilog=epilog or None, formatter_class=Help, **options)
         self.set_defaults(parser=self)
+        if example:  # it does something: it is no group of commands
+            self.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
         self._given: Sequence[str] = ()
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:

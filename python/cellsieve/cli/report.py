@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cellsieve.cli.arguments import add_jobs, add_overwrite, add_quiet, table_path
+from cellsieve.cli.arguments import add_jobs, add_overwrite, table_path
 from cellsieve.journal import image_table_path
 from cellsieve.plots import (
     plot_assignment,
@@ -66,7 +66,6 @@ def _add_report(commands: Any) -> None:
     command.add_argument("--title", help="the page's title (default: the table's name)")
     _add_column(command)
     _add_look(command)
-    add_quiet(command)
     command.set_defaults(run=_report)
 
 
@@ -225,8 +224,7 @@ def _report(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         **_look(options),
     )
-    if not options.quiet:
-        print(f"report: {options.output} ({options.output.stat().st_size / 1e6:.1f} MB)")
+    print(f"report: {options.output} ({options.output.stat().st_size / 1e6:.1f} MB)")
     if lost:
         print(f"{lost} of the cells shown have no picture; the page says why", file=sys.stderr)
     return int(lost > 0)
