@@ -311,7 +311,9 @@ def _evidence(
         named = scores.columns >= 0
         taken = log_scores(scores, rows)[:, named] / temperature
         if not np.isfinite(taken).any(axis=1).all() or np.isnan(taken).any():
-            raise ValueError("predictions: NaN, or rows without any finite score; expected numbers")
+            raise ValueError(
+                f"{scores.name}: NaN, or rows without any finite score; expected numbers"
+            )
         logs[:, scores.columns[named]] = taken
     logs -= logs.max(axis=1, keepdims=True)
     share = np.exp(logs)

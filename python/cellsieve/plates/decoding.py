@@ -132,7 +132,7 @@ def _spread(scores: WellScores, n_classes: int) -> WellScores:
     assert scores.votes is not None
     spread = np.full((len(scores.votes), n_classes), HARD_MISS / n_classes, np.float32)
     spread[np.arange(len(spread)), scores.votes] += 1 - HARD_MISS
-    return WellScores(spread, None, "probability", scores.columns)
+    return WellScores(scores.name, spread, None, "probability", scores.columns)
 
 
 def fit_temperature(
@@ -328,7 +328,7 @@ def _refuse_bad(
         row, column = np.argwhere(bad)[0]
         value = scores.take(rows[row : row + 1])[0, column]
         raise ValueError(
-            f"predictions: well {wells.at(int(rows[row]))}, column {column} is {value}; "
+            f"{scores.name}: well {wells.at(int(rows[row]))}, column {column} is {value}; "
             f"expected {scores.kind} scores below infinity"
         )
 

@@ -1,6 +1,8 @@
 """Which assignment of groups to plates each experiment has, and how sure that is."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,8 @@ DEPTH = 30.0
 """Scores this far below a well's best, in nats, count as that far: zeros would drown the rest."""
 SINKHORN_ROUNDS = 100
 SINKHORN_TOLERANCE = 1e-3
+ROW = re.compile(r"\brow (\d+)")
+"""Where a kernel's message names a row."""
 
 
 def infer(
@@ -159,7 +163,7 @@ def densities(
     if not np.isfinite(best).all():
         row = int((~np.isfinite(best[:, 0])).argmax())
         raise ValueError(
-            f"predictions: the scores of well {wells.at(row)} are zero throughout (or negative "
+            f"{scores.name}: the scores of well {wells.at(row)} are zero throughout (or negative "
             f"infinity); expected {scores.kind}"
         )
     density = sums - np.log(np.bincount(layout.group))
@@ -182,16 +186,31 @@ def in_place(scores: WellScores, kernel: Any) -> tuple[NDArray[Any], NDArray[Any
         and matrix.strides[0] % step == 0
     )
     if readable:
-        found: tuple[NDArray[Any], NDArray[Any]] = kernel(matrix, scores.rows, slice(None))
+        with _named(scores.name):
+            found: tuple[NDArray[Any], NDArray[Any]] = kernel(matrix, scores.rows, slice(None))
         return found
     rows = np.arange(len(matrix)) if scores.rows is None else scores.rows
     native = matrix.dtype.newbyteorder("=")
-    parts = [
-        kernel(np.ascontiguousarray(matrix[rows[part]], dtype=native), None, part)
-        for part in (slice(start, start + BLOCK) for start in range(0, len(rows), BLOCK))
-    ]
+    parts = []
+    for start in range(0, len(rows), BLOCK):
+        part = slice(start, start + BLOCK)
+        block = np.ascontiguousarray(matrix[rows[part]], dtype=native)
+        with _named(scores.name, rows[part]):
+            parts.append(kernel(block, None, part))
     firsts, seconds = zip(*parts, strict=True)
     return np.concatenate(firsts), np.concatenate(seconds)
+
+
+@contextmanager
+def _named(name: str, rows: NDArray[np.int64] | None = None) -> Iterator[None]:
+    """What a kernel finds wrong, with the file's name; of a block, with the row of the whole."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error).removeprefix("scores: ")
+        if rows is not None:
+            text = ROW.sub(lambda match: f"row {rows[int(match[1])]}", text, count=1)
+        raise ValueError(f"{name}: {text}") from error
 
 
 def log_prior(layout: PlateLayout, assignments: NDArray[np.int64]) -> Floats:

@@ -79,9 +79,6 @@ class PlateLayout:
         """
         columns = Columns(class_column, experiment, plate, well, id_column)
         table, name = load(train, "train")
-        need(table, name, [experiment, plate, well, class_column])
-        if not len(table):
-            raise ValueError(f"{name}: no rows; expected a row a well")
         return _fit(table, name, columns)
 
     @property
@@ -348,14 +345,18 @@ class PlateLayout:
             ValueError: it is not such a layout.
         """
         try:
-            stored = json.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError as error:
+            text = Path(path).read_text(encoding="utf-8")
+            stored = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{os.fspath(path)}: not JSON: {error}") from error
         return _from_json(stored, os.fspath(path))
 
 
 def _fit(table: pd.DataFrame, name: str, columns: Columns) -> PlateLayout:
-    """The fit proper, on a table that has the columns."""
+    """The fit proper, of a table that is called `name` in messages."""
+    need(table, name, [columns.experiment, columns.plate, columns.well, columns.class_column])
+    if not len(table):
+        raise ValueError(f"{name}: no rows; expected one row per well")
     class_code, classes = _sorted_codes(table[columns.class_column])
     if classes.inferred_type not in ("integer", "string"):
         raise TypeError(
@@ -443,51 +444,60 @@ def _sorted_codes(values: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
     return rank[codes], index.take(order)
 
 
+def _summary(layout: PlateLayout) -> dict[str, Any]:
+    """What a file says beside the wells of each plate."""
+    return {
+        "columns": vars(layout.columns),
+        "plates": layout.plates.tolist(),
+        "groups": [
+            layout.classes[layout.group == number].tolist() for number in range(layout.n_groups)
+        ],
+        "assignments": [
+            {"count": count, "groups": assignment}
+            for count, assignment in zip(
+                layout.counts.tolist(), layout.assignments.tolist(), strict=True
+            )
+        ],
+        "experiments": layout.experiments.tolist(),
+    }
+
+
 def _to_json(layout: PlateLayout) -> str:
-    """JSON with a line a group, an assignment and a plate, so that it reads as a table."""
+    """JSON with one line per group, assignment and plate, so that it reads as a table."""
 
     def line(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
 
+    def lines(values: list[Any]) -> str:
+        return "[\n    " + ",\n    ".join(map(line, values)) + "\n  ]"
+
+    summary = _summary(layout)
     classes = layout.classes.tolist()
-    plates = layout.plates.tolist()
-    groups = [
-        [c for c, g in zip(classes, layout.group, strict=True) if g == number]
-        for number in range(layout.n_groups)
-    ]
-    assignments = [
-        {"count": int(count), "groups": assignment}
-        for count, assignment in zip(layout.counts, layout.assignments.tolist(), strict=True)
-    ]
-    names = layout.experiments.tolist()
     by_plate: Any = layout.wells.groupby(["experiment", "plate"], sort=True)
     known = [
         {
-            "experiment": names[experiment],
-            "plate": plates[plate],
+            "experiment": summary["experiments"][experiment],
+            "plate": summary["plates"][plate],
             "wells": {w: classes[c] for w, c in zip(part["well"], part["class"], strict=True)},
         }
         for (experiment, plate), part in by_plate
     ]
-
-    def lines(values: list[Any]) -> str:
-        return "[\n    " + ",\n    ".join(map(line, values)) + "\n  ]"
-
-    fields = {
-        "format": line(FORMAT),
-        "version": "1",
-        "columns": line(vars(layout.columns)),
-        "plates": line(plates),
-        "groups": lines(groups),
-        "assignments": lines(assignments),
-        "experiments": line(names),
-        "layouts": lines(known),
-    }
+    fields = {"format": line(FORMAT), "version": "1"}
+    for key, value in summary.items():
+        fields[key] = lines(value) if key in ("groups", "assignments") else line(value)
+    fields["layouts"] = lines(known)
     return "{\n" + ",\n".join(f"  {line(key)}: {value}" for key, value in fields.items()) + "\n}\n"
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"found {name}; expected numbers, text and lists")
+
+
 def _from_json(stored: Any, path: str) -> PlateLayout:
-    """The layout of a parsed file; everything that `fit` derives is derived again and compared."""
+    """The layout of a parsed file: fitted again to its plates, and compared with all that it says.
+
+    So whoever edits a file by hand can't leave it saying two things.
+    """
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         raise ValueError(f"{path}: expected a file written by PlateLayout.save ({FORMAT!r})")
     if stored.get("version") != 1:
@@ -501,19 +511,14 @@ def _from_json(stored: Any, path: str) -> PlateLayout:
         ]
         names = [columns.experiment, columns.plate, columns.well, columns.class_column]
         order = {experiment: place for place, experiment in enumerate(stored["experiments"])}
-        table = pd.DataFrame(rows, columns=names)
-        table = table.iloc[np.argsort([order[row[0]] for row in rows], kind="stable")]
-        table = table.reset_index(drop=True)
-        layout = _fit(table, path, columns)
-        same = (
-            layout.plates.tolist() == stored["plates"]
-            and layout.counts.tolist() == [a["count"] for a in stored["assignments"]]
-            and layout.assignments.tolist() == [a["groups"] for a in stored["assignments"]]
-        )
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        rows.sort(key=lambda row: order[row[0]])
+        layout = _fit(pd.DataFrame(rows, columns=names), path, columns)
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError, UnicodeError) as error:
         raise ValueError(f"{path}: a damaged layout: {type(error).__name__}: {error}") from error
-    if not same:
+    wrong = [key for key, value in _summary(layout).items() if stored.get(key) != value]
+    if wrong:
         raise ValueError(
-            f"{path}: 'plates' and 'assignments' do not follow from 'layouts'; fit the layout again"
+            f"{path}: {', '.join(map(repr, wrong))} do not follow from the wells in 'layouts'; fit "
+            "the layout again"
         )
     return layout

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -120,28 +120,42 @@ def _names(names: Any, argument: str) -> Sequence[Any]:
     if str(names).lower().endswith((".csv", ".csv.gz", ".parquet")):
         table, _ = load(names, argument)
         return table.iloc[:, 0].tolist()
-    return Path(names).read_text(encoding="utf-8").split()
+    try:
+        lines = Path(names).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{os.fspath(names)}: not UTF-8 text: {error}") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _from_numpy(path: Path) -> Predictions:
     name = os.fspath(path)
-    try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise ValueError(f"{name}: not an array that can be read safely: {error}") from error
-    if isinstance(loaded, np.ndarray):
-        return Predictions(loaded, name=name)
-    with loaded:
+    with path.open("rb") as file:  # what can't be opened is an OSError
+        try:
+            return _from_npy(path, name) if name.lower().endswith(".npy") else _from_npz(file, name)
+        except Exception as error:  # numpy and zipfile raise anything on a broken file
+            if isinstance(error, ValueError) and str(error).startswith(f"{name}: "):
+                raise
+            raise ValueError(
+                f"{name}: not an array that can be read safely: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _from_npy(path: Path, name: str) -> Predictions:
+    return Predictions(np.lib.format.open_memmap(path, mode="r"), name=name)
+
+
+def _from_npz(file: IO[bytes], name: str) -> Predictions:
+    with np.lib.npyio.NpzFile(file, allow_pickle=False) as loaded:
         key = "scores" if "scores" in loaded.files else loaded.files[0] if loaded.files else ""
         if key != "scores" and len(loaded.files) != 1:
             raise ValueError(
                 f"{name}: holds {', '.join(loaded.files) or 'nothing'}; "
                 "expected 'scores' (and 'ids', 'classes'), or one array"
             )
-        try:
-            parts = {part: loaded[part] for part in (key, "ids", "classes") if part in loaded.files}
-        except ValueError as error:
-            raise ValueError(f"{name}: not arrays that can be read safely: {error}") from error
+        parts = {part: loaded[part] for part in (key, "ids", "classes") if part in loaded.files}
+    for part, array in parts.items():
+        if not isinstance(array, np.ndarray) or (part != key and array.ndim != 1):
+            raise ValueError(f"{name}: {part!r} is not an array of the shape expected here")
     return Predictions(
         parts[key],
         parts["ids"].tolist() if "ids" in parts else None,
@@ -183,6 +197,8 @@ class WellScores:
     the caller's own wherever each well has one row in one source.
     """
 
+    name: str
+    """The file or argument, for messages."""
     scores: NDArray[Any]
     rows: NDArray[np.int64] | None
     kind: Kind
@@ -255,9 +271,14 @@ def join(
         if not np.array_equal(places[0], np.arange(len(wells))):
             rows = np.empty(len(wells), np.int64)
             rows[places[0]] = np.arange(len(wells))
-        return WellScores(matrices[0], rows, kind, of_columns[0])
+        return WellScores(read[0].name, matrices[0], rows, kind, of_columns[0])
     mean, kind = _averaged(matrices, places, len(wells), kind, average)
-    return WellScores(mean, None, kind, of_columns[0])
+    return WellScores(_together(read), mean, None, kind, of_columns[0])
+
+
+def _together(read: list[Predictions]) -> str:
+    """What averages are called in messages."""
+    return f"{first([found.name for found in read], 3)}, averaged per well"
 
 
 def _numbers(found: Predictions) -> NDArray[Any]:
@@ -369,13 +390,13 @@ def _join_hard(
     if len(read) == 1 and len(places[0]) == len(wells):
         by_well = np.empty(len(wells), np.int64)
         by_well[places[0]] = votes[0]
-        return WellScores(empty, None, "hard", columns, by_well)
+        return WellScores(read[0].name, empty, None, "hard", columns, by_well)
     shares = np.zeros((len(wells), n_classes), np.float32)
     for place, vote in zip(places, votes, strict=True):
         np.add.at(shares, (place, vote), np.float32(1))
     shares *= (1 - HARD_MISS) / shares.sum(axis=1, keepdims=True)
     shares += HARD_MISS / n_classes
-    return WellScores(shares, None, "probability", columns)
+    return WellScores(_together(read), shares, None, "probability", columns)
 
 
 def _averaged(

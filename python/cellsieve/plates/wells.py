@@ -22,6 +22,17 @@ class Columns:
     well: str = "well"
     id: str = "id_code"
 
+    def __post_init__(self) -> None:
+        names = [self.class_column, self.experiment, self.plate, self.well]
+        for name in [*names, self.id]:
+            if not isinstance(name, str):
+                raise TypeError(f"columns: found {name!r}; expected the name of a column")
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"columns: found {', '.join(map(repr, names))} for class, experiment, plate and "
+                "well; expected four different columns"
+            )
+
 
 @dataclass(frozen=True)
 class Wells:
