@@ -18,6 +18,9 @@ LABELS = [np.uint8, np.uint16, np.uint32, np.uint64, np.int16, np.int32, np.int6
 PIXELS = [np.uint8, np.uint16, np.float32]
 CONVENTIONS = ["cellsieve", "notebook"]
 
+#: Of float32 values, numpy before 2.4 takes the quantile at q rounded to float32.
+EXACT = np.lib.NumpyVersion(np.__version__) >= "2.4.0"
+
 
 def quiet_measure(mask, image, **options):
     """Measures; one id in several pieces is no concern here."""
@@ -74,7 +77,7 @@ def test_shapes(shape, ids, convention, rng):
 @settings(max_examples=60, deadline=None)
 @given(
     data=st.data(),
-    kind=st.sampled_from([np.uint8, np.uint16, np.float32]),
+    kind=st.sampled_from([np.uint8, np.uint16, *([np.float32] if EXACT else [])]),
     q=st.floats(0, 1),
 )
 def test_threshold_is_numpys_quantile(data, kind, q):
@@ -95,6 +98,7 @@ def test_threshold_is_numpys_quantile(data, kind, q):
     assert threshold == expected
 
 
+@pytest.mark.skipif(not EXACT, reason="numpy is older than the rule")
 @pytest.mark.parametrize("q", [0.0, 0.5, 0.99, 0.999, 1.0])
 def test_threshold_of_a_large_floating_point_background(q, rng):
     image = rng.normal(100, 20, (1500, 1500)).astype(np.float32)

@@ -214,6 +214,29 @@ def test_masks_that_are_refused(mask, error, text):
         ({"size": [2**20, 2**20], "counts": "8"}, "at most 268435456 pixels"),
         ([], "empty list"),
         ([{"label": 0, "segmentation": {"size": [1, 1], "counts": "01"}}], "the label 0"),
+        ([{"label": 1.5, "segmentation": {"size": [1, 1], "counts": "01"}}], "the label 1.5"),
+        ([{"label": "x", "segmentation": {"size": [1, 1], "counts": "01"}}], "the label 'x'"),
+        ([{"label": None, "segmentation": {"size": [1, 1], "counts": "01"}}], "the label None"),
+        ([{"label": 2**80, "segmentation": {"size": [1, 1], "counts": "01"}}], "the label 12"),
+        ([{"label": 1, "segmentation": [[1, 2, 3, 4, 5, 6]]}], "rle: has no size in"),
+        ([{"label": 1}], "rle: has no segmentation in"),
+        ([{"segmentation": {"size": [1, 1], "counts": "01"}}], "rle: has no label in"),
+        ([7], "rle: has no segmentation in 7"),
+        ({"counts": "8"}, "rle: has no size in"),
+        ({"size": [2, 2]}, "rle: has no counts in"),
+        *(
+            ({"size": size, "counts": "4"}, r"^size: found .*; expected \[rows, columns\]$")
+            for size in ([-1, 4], [4, -1], ["2", "2"], "22", 5, None, [float("inf"), 2])
+        ),
+        ({"size": [float("nan"), 2], "counts": "4"}, r"^size: found \[nan, 2\]; expected"),
+        ({"size": [2, 2.5], "counts": "4"}, r"^size: found \[2, 2.5\]; expected"),
+        ({"size": [0, 2**40], "counts": ""}, r"^size: found 0 x 1099511627776 pixels; at most"),
+        ({"size": [2**70, 0], "counts": ""}, r"^size: found \d+ x 0 pixels; at most"),
+        *(
+            ({"size": [2, 2], "counts": counts}, "^counts: ")
+            for counts in (5, None, {1: 2}, {4}, ["4"], [4.5], [2**32], [[4]], b"\xff", "\ud800")
+        ),
+        ({"size": [2, 2], "counts": "4\xe9"}, "the character 'é'"),
     ],
 )
 def test_encodings_that_are_refused(rle, text):
@@ -221,9 +244,22 @@ def test_encodings_that_are_refused(rle, text):
         cs.decode_rle(rle)
 
 
+@pytest.mark.parametrize("rle", [None, 7, "04", b"04"])
+def test_what_is_no_encoding_at_all(rle):
+    with pytest.raises(TypeError, match=r"^rle: found .*; expected one segmentation"):
+        cs.decode_rle(rle)
+
+
+def test_whole_numbers_that_json_has_made_floating_point():
+    cell = {"label": 3.0, "segmentation": {"size": [2.0, 2.0], "counts": [1, 3]}}
+    assert cs.decode_rle([cell]).tolist() == [[0, 3], [3, 3]]
+
+
 def test_a_wrong_form_is_refused():
     with pytest.raises(ValueError, match="form: found 'coco'"):
         cs.encode_rle([[1]], form="coco")
+    with pytest.raises(ValueError, match="form: found 'coco'"):
+        cs.decode_rle({"size": [1, 1], "counts": "01"}, form="coco")
     with pytest.raises(ValueError, match="is it HPA's form"):
         cs.decode_rle({"size": [1, 1], "counts": "01"}, form="hpa")
     with pytest.raises(ValueError, match="is it HPA's form"):

@@ -83,7 +83,7 @@ def measure(
             or int64, in any memory layout and byte order.
         image: the channel, of the same shape: uint8, uint16 or float32.
         quantile: the threshold is this quantile of the channel over the pixels with label 0, by
-            the rule of `numpy.quantile` (method "linear"), equal to it to the last bit.
+            the rule of `numpy.quantile` (2.4, method "linear"), equal to it to the last bit.
         threshold: this threshold instead.
         convention: "notebook" gives the numbers of the notebook that this package grew from:
             pixels of cells take part in the quantile as zeros; boxes are inclusive; the last row

@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+import reprlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -52,8 +54,7 @@ def encode_rle(mask: ArrayLike, *, form: Form = "compressed") -> list[dict[str, 
         array([[0, 7],
                [0, 7]], dtype=uint8)
     """
-    if form not in ("compressed", "uncompressed", "hpa"):
-        raise ValueError(f"form: found {form!r}; expected 'compressed', 'uncompressed' or 'hpa'")
+    _check_form(form)
     found = _core.outline(native(mask), None, True)
     counts: list[Any] = found.rle or []
     if form == "uncompressed":
@@ -109,22 +110,35 @@ def decode_rle(
         later one is seen.
 
     Raises:
-        ValueError: counts that are not such an encoding or do not add up to the size, another size
-            than the others, an empty list (it has no size), a label below 1.
-        KeyError: `size`, `counts`, `label` or `segmentation` is missing.
+        TypeError: `rle` is neither.
+        ValueError: `size`, `counts`, `label` or `segmentation` is missing or of another kind;
+            counts that are not such an encoding or do not add up to the size; another size than
+            the others, an empty list (it has no size), a label that is not 1 to 2^63 - 1, another
+            form.
     """
+    if form is not None:
+        _check_form(form)
     if isinstance(rle, Mapping):
         return _paint([_text(rle, form)], [1], _size(rle, max_pixels)).view(np.bool_)
+    if isinstance(rle, str | bytes) or not isinstance(rle, Iterable):
+        raise TypeError(
+            f"rle: found {reprlib.repr(rle)}; expected one segmentation (size and counts), or a "
+            "list of cells"
+        )
     cells = list(rle)
     if not cells:
         raise ValueError("rle: found an empty list, which has no size; expected at least one cell")
-    sizes = {_size(cell["segmentation"], max_pixels) for cell in cells}
+    segmentations = [_entry(cell, "segmentation") for cell in cells]
+    sizes = {_size(segmentation, max_pixels) for segmentation in segmentations}
     if len(sizes) > 1:
         raise ValueError(f"rle: found the sizes {sorted(sizes)}; expected one mask's cells")
-    labels = [int(cell["label"]) for cell in cells]
-    if min(labels) < 1:
-        raise ValueError(f"rle: found the label {min(labels)}; labels are 1 to 2^63 - 1")
-    return _paint([_text(cell["segmentation"], form) for cell in cells], labels, sizes.pop())
+    labels = [_whole(_entry(cell, "label")) for cell in cells]
+    for cell, label in zip(cells, labels, strict=True):
+        if label is None or not 1 <= label < 2**63:
+            found = reprlib.repr(cell["label"])
+            raise ValueError(f"rle: found the label {found}; labels are 1 to 2^63 - 1")
+    texts = [_text(segmentation, form) for segmentation in segmentations]
+    return _paint(texts, [label for label in labels if label is not None], sizes.pop())
 
 
 def compress(counts: Sequence[int]) -> str:
@@ -169,16 +183,36 @@ def from_hpa(text: str) -> str:
         ) from error
 
 
+def _check_form(form: str) -> None:
+    if form not in ("compressed", "uncompressed", "hpa"):
+        raise ValueError(f"form: found {form!r}; expected 'compressed', 'uncompressed' or 'hpa'")
+
+
 def _paint(texts: list[str], labels: list[int], size: tuple[int, int]) -> NDArray[Any]:
     return _core.paint(texts, labels, *size)
 
 
-def _size(segmentation: Mapping[str, Any], max_pixels: int) -> tuple[int, int]:
-    size = list(segmentation["size"])
-    if len(size) != 2 or any(side != int(side) or side < 0 for side in size):
-        raise ValueError(f"size: found {size}; expected [rows, columns]")
-    rows, columns = int(size[0]), int(size[1])
-    if rows * columns > min(max_pixels, 2**32 - 1):
+def _entry(holder: Any, name: str) -> Any:
+    if not isinstance(holder, Mapping) or name not in holder:
+        raise ValueError(f"rle: has no {name} in {reprlib.repr(holder)}")
+    return holder[name]
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number, also one that JSON has made 3.0; None for anything else."""
+    with suppress(TypeError, ValueError, OverflowError):
+        if int(value) == value:
+            return int(value)
+    return None
+
+
+def _size(segmentation: Any, max_pixels: int) -> tuple[int, int]:
+    size = _entry(segmentation, "size")
+    sides = [_whole(side) for side in size] if isinstance(size, Iterable) else []
+    rows, columns = sides if len(sides) == 2 else (None, None)
+    if rows is None or columns is None or rows < 0 or columns < 0:
+        raise ValueError(f"size: found {reprlib.repr(size)}; expected [rows, columns]")
+    if max(rows, columns, rows * columns) > min(max_pixels, 2**32 - 1):
         raise ValueError(
             f"size: found {rows} x {columns} pixels; at most {max_pixels} pixels are decoded "
             "unless max_pixels is raised"
@@ -186,18 +220,26 @@ def _size(segmentation: Mapping[str, Any], max_pixels: int) -> tuple[int, int]:
     return rows, columns
 
 
-def _text(segmentation: Mapping[str, Any], form: Form | None) -> str:
+def _text(segmentation: Any, form: Form | None) -> str:
     """The counts as COCO's string."""
-    counts = segmentation["counts"]
+    counts = _entry(segmentation, "counts")
     if isinstance(counts, bytes):
         counts = counts.decode("latin-1")
     if isinstance(counts, str):
         if form == "uncompressed":
             raise ValueError("counts: found text; the uncompressed form is a list of integers")
-        return from_hpa(counts) if form == "hpa" else counts
+        if form == "hpa":
+            return from_hpa(counts)
+        if strange := next((sign for sign in counts if not sign.isascii()), None):
+            raise ValueError(
+                f"counts: found the character {strange!r}; expected a COCO compressed string"
+            )
+        return counts
     if form not in (None, "uncompressed"):
         raise ValueError(f"counts: found a {type(counts).__name__}; the form {form} is text")
+    if isinstance(counts, Mapping | Set) or not isinstance(counts, Iterable):
+        raise ValueError(f"counts: found {reprlib.repr(counts)}; expected a list of integers")
     try:
-        return compress(counts)
+        return compress(list(counts))
     except (OverflowError, TypeError) as error:
         raise ValueError(f"counts: expected integers from 0 to 2^32 - 1 ({error})") from error
