@@ -301,13 +301,10 @@ def test_a_run_goes_on_where_it_stopped(small_set, clean_table, monkeypatch):
     cs.annotate(clean_table, output, resume=True, jobs=1, progress=False)
     assert 3 <= len(read) < 6
     assert output.read_bytes() == (small_set / "whole.json").read_bytes()
-    # Finished, it reads nothing more; another choice begins anew.
+    # Finished, it reads nothing more.
     read.clear()
     cs.annotate(clean_table, output, resume=True, progress=False)
     assert not read
-    monkeypatch.setattr(cs.annotating, "outline", outline)
-    cs.annotate(clean_table, output, resume=True, multi="one", progress=False)
-    assert len(COCO(output).cats) == 1
 
 
 def test_the_way_it_is_run_leaves_no_trace(small_set, clean_table):

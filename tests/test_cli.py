@@ -67,9 +67,13 @@ def test_an_existing_output_gives_2_and_stays(arguments, small_set, capsys):
     assert "--overwrite" in capsys.readouterr().err
     assert (small_set / "cells.csv").read_bytes() == before
     assert main([*arguments, "--quantile", "0.5", "--overwrite", "-q"]) == 0
-    assert (small_set / "cells.csv").read_bytes() != before
-    assert main([*arguments, "--resume", "-q"]) == 0
-    assert (small_set / "cells.csv").read_bytes() == before
+    other = (small_set / "cells.csv").read_bytes()
+    assert other != before
+    assert main([*arguments, "--resume", "-q"]) == 2
+    assert "quantile was 0.5, now 0.99" in capsys.readouterr().err
+    assert (small_set / "cells.csv").read_bytes() == other
+    assert main([*arguments, "--quantile", "0.5", "--resume", "-q"]) == 0
+    assert (small_set / "cells.csv").read_bytes() == other
     assert capsys.readouterr().out.count("\n") <= 4  # quiet runs say nothing
 
 

@@ -227,24 +227,23 @@ def test_resuming_a_finished_run_tries_the_failed_images_again(small_set, tmp_pa
     assert bytes_of(tmp_path) == whole
 
 
-def test_resuming_with_other_settings_or_files_measures_anew(small_set, small_images, tmp_path):
+def test_resuming_with_other_labels_or_files_measures_those_images_anew(
+    small_set, small_images, tmp_path
+):
     output = tmp_path / "cells.csv"
-    for options in (
-        {"quantile": 0.9},
-        {"threshold": 3.0},
-        {"channel": "red"},
-        {"convention": "notebook"},
-    ):
-        cs.measure_to(small_images, output, overwrite=True)
-        cs.measure_to(small_images, output, resume=True, **options)
-        resumed = bytes_of(tmp_path)
-        cs.measure_to(small_images, output, overwrite=True, **options)
-        assert bytes_of(tmp_path) == resumed
-    cs.measure_to(small_images, output, overwrite=True)
+    cs.measure_to(small_images, output)
     (small_set / "train.csv").write_text("ID,Label\nim0,5\n")
+    moved = small_set / "masks" / "im1.npz"
+    moved.rename(small_set / "im1.npz")
     images = cs.ImageSet.hpa(small_set / "images", small_set / "masks", small_set / "train.csv")
+    table = images.table.drop(columns="problem")
+    table.loc[1, "path_mask"] = str(small_set / "im1.npz")
+    images = cs.ImageSet.from_table(table)
     cs.measure_to(images, output, resume=True)
+    resumed = bytes_of(tmp_path)
     assert cs.read_table(output)["class_label"].dropna().unique().tolist() == ["5"]
+    cs.measure_to(images, output, overwrite=True)
+    assert bytes_of(tmp_path) == resumed
 
 
 def test_resuming_with_more_and_fewer_images(small_images, tmp_path):
@@ -283,12 +282,13 @@ def test_outputs_that_cannot_be(small_images, tmp_path, monkeypatch):
 
 
 def test_columns_of_other_programs(small_images, tmp_path):
-    cs.measure_to(small_images, tmp_path / "cells.csv", columns="notebook", convention="notebook")
+    options = {"columns": "notebook", "convention": "notebook"}
+    cs.measure_to(small_images, tmp_path / "cells.csv", **options)
     table = cs.read_table(tmp_path / "cells.csv")
     assert table.columns.tolist() == ["cell_ID", "bbox", "fraction", "Label"]
     assert table["cell_ID"][0] == "im0_1"
     with pytest.raises(ValueError, match=r"own column names, .* can be resumed"):
-        cs.measure_to(small_images, tmp_path / "cells.csv", resume=True)
+        cs.measure_to(small_images, tmp_path / "cells.csv", resume=True, **options)
 
 
 def test_memory_does_not_grow_with_the_number_of_images(small_images):

@@ -37,8 +37,8 @@ from cellsieve.cleaning import SEPARATOR
 from cellsieve.composites import check_colours, composite, encode_picture, write_bytes
 from cellsieve.files import MAX_PIXELS
 from cellsieve.images import class_text
-from cellsieve.journal import Journal, image_table_path
-from cellsieve.tables import FORMATS, atomic, read_batches, read_csv, read_table, typed
+from cellsieve.journal import Journal
+from cellsieve.tables import FORMATS, atomic, read_batches, read_table, typed
 
 Format = Literal["coco", "mmdet"]
 Multi = Literal["each", "one"]
@@ -127,8 +127,9 @@ def annotate(
         images: the image table, if not the one beside `table`.
         all_cells: take every cell, whatever the column `clean` says.
         jobs, executor, progress, max_pixels: as for `measure_to`.
-        resume: go on where an earlier run stopped; the file ends the same, byte for byte.
-        overwrite: remove what an earlier run has written and begin anew.
+        resume: go on where an earlier run stopped, with the same settings (`settings` in the image
+            table; `max_pixels` may differ); the file ends the same, byte for byte.
+        overwrite: remove what an earlier run has written and start over.
 
     Returns:
         The image table of this run, also written beside the output (`a.json`:
@@ -137,9 +138,10 @@ def annotate(
 
     Raises:
         FileExistsError: there is an earlier run's output, and neither `resume` nor `overwrite`.
-        ValueError: no clean cell; a class label without a category; a choice that is none. An
-            image whose mask is not the one that was measured (another size, cells that are not in
-            it or lie elsewhere) is marked failed, and the others go on.
+        ValueError: no clean cell; a class label without a category; a choice that is none;
+            `resume`, and the earlier run had other settings. An image whose mask is not the one
+            that was measured (another size, cells that are not in it or lie elsewhere) is marked
+            failed, and the others go on.
         OSError: a file can't be read, or the output can't be written; then nothing of it is left.
         ImportError: an extra is missing.
     """
@@ -166,6 +168,9 @@ def annotate(
         check_channels(cleaned, [channel])
     if composites is not None:
         check_channels(cleaned, list(colours))
+    # Whatever else there is to choose decides nothing where these are not asked for.
+    dim = min_intensity is not None
+    shown = composites is not None
     settings = Settings(
         channel or cleaned.channel,
         min_intensity,
@@ -175,15 +180,36 @@ def annotate(
         tuple(colours.items()),
         max_pixels,
     )
-    tasks = requested(cleaned.tasks, settings, kind, multi, known)
-    if resume and (finished := _finished(output, tasks)) is not None:
-        return finished
+    tasks = requested(cleaned.tasks, known)
     if composites is not None:
         Path(composites).mkdir(parents=True, exist_ok=True)
     check_apart(output, table, images)
     files = {task.image_id: _file_name(task, settings) for task in tasks}
 
-    with Journal(output, COLUMNS, OUTCOME_COLUMNS, resume=resume, overwrite=overwrite) as journal:
+    with Journal(
+        output,
+        COLUMNS,
+        OUTCOME_COLUMNS,
+        {
+            "format": kind,
+            "multi": multi,
+            "categories": _pairs(zip(known.places, known.names, strict=True))
+            if categories is not None and multi == "each"
+            else None,
+            "channel": settings.channel,
+            "min_intensity": min_intensity,
+            "except_class": (settings.except_class or None) if dim else None,
+            "composites": None if composites is None else _seen_from(output, composites),
+            "picture": picture if shown else None,
+            "colours": _pairs(settings.colours) if shown else None,
+            "all_cells": all_cells,
+        },
+        resume=resume,
+        overwrite=overwrite,
+    ) as journal:
+        before = journal.published
+        if before is not None and _nothing_left(before, tasks):
+            return before
         if cleaned.has_rle and min_intensity is None and composites is None:
             listed = _all_done(tasks)
             rows = _rows_of_table(table, all_cells)
@@ -283,16 +309,22 @@ def _format(output: Path, given: str | None) -> str:
     return found
 
 
-def _finished(output: Path, tasks: Sequence[Task]) -> pd.DataFrame | None:
-    """The image table of an earlier run that has done the same and all of it."""
-    listed = image_table_path(output)
-    if not (output.exists() and listed.exists()):
-        return None
-    before = typed(
-        read_csv(listed, text=("image_id", "status", "error", "request")), OUTCOME_COLUMNS
-    )
-    same = before["request"].tolist() == [task.request for task in tasks]
-    return before if same and (before["status"] == "done").all() else None
+def _nothing_left(before: pd.DataFrame, tasks: Sequence[Task]) -> bool:
+    """Whether an earlier run has done the same and all of it."""
+    same: bool = before["request"].tolist() == [task.request for task in tasks]
+    return same and bool((before["status"] == "done").all())
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{left}={right}" for left, right in pairs]
+
+
+def _seen_from(output: Path, folder: Path_) -> str:
+    """A folder as it is found from an output, so that both can be moved together."""
+    try:
+        return Path(os.path.relpath(folder, output.parent)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return os.fspath(folder)
 
 
 def _all_done(tasks: Sequence[Task]) -> pd.DataFrame:

@@ -309,18 +309,24 @@ def read_channels(task: Task, names: Sequence[str], max_pixels: int) -> list[NDA
     return read
 
 
-def requested(tasks: Sequence[Task], *settings: object) -> list[Task]:
-    """The tasks with a short text each that is the same just where the same is asked for."""
-    return [task._replace(request=_request(task, settings)) for task in tasks]
+def requested(tasks: Sequence[Task], *derived: object) -> list[Task]:
+    """The tasks with a short text each, the same just where files, cells and `derived` are.
+
+    Args:
+        tasks: an image each.
+        derived: what the whole table decides of every image, as the numbers of its classes.
+            Settings are none of that: they are compared one by one (see `Journal`).
+    """
+    return [task._replace(request=_request(task, derived)) for task in tasks]
 
 
-def _request(task: Task, settings: object) -> str:
+def _request(task: Task, derived: object) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for part in (task.mask, sorted(task.channels.items()), task.shape, task.classes.tolist()):
         digest.update(repr(part).encode())
     for array in (task.labels, task.boxes):
         digest.update(array.tobytes())
-    digest.update(repr(settings).encode())
+    digest.update(repr(derived).encode())
     return digest.hexdigest()
 
 

@@ -156,8 +156,9 @@ def crops(
         seed: of these choices; the same gives the same cells.
         shard_cells: a shard ends with the image that brings it to this many cells.
         images, all_cells, jobs, executor, progress, max_pixels: as for `annotate`.
-        resume: go on where an earlier run stopped.
-        overwrite: remove what an earlier run has written and begin anew.
+        resume: go on where an earlier run stopped, with the same settings (`settings` in the image
+            table; `max_pixels` may differ).
+        overwrite: remove what an earlier run has written and start over.
 
     Returns:
         The image table, as from `annotate`; also written as `index.images.csv`. `index.csv` has a
@@ -176,7 +177,8 @@ def crops(
 
     Raises:
         FileExistsError: there is an earlier run's output, and neither `resume` nor `overwrite`.
-        ValueError: no clean cell, no such channel, a choice that is none. An image whose mask is
+        ValueError: no clean cell, no such channel, a choice that is none; `resume`, and the earlier
+            run had other settings. An image whose mask is
             not the one that was measured, or that can't be read, is marked failed.
         OSError: a file can't be read, or written; then no half file is left.
     """
@@ -200,7 +202,7 @@ def crops(
         tasks = _chosen(tasks, per_class, balance, seed)
     if kind == "tar":
         tasks = _sharded(tasks, shard_cells)
-    tasks = requested(tasks, settings)
+    tasks = requested(tasks)
     class_names = safe_names(
         {text for task in tasks for text in task.classes.tolist() if text is not None}
     )
@@ -210,7 +212,24 @@ def crops(
     if overwrite:
         _remove_written(folder)
     with Journal(
-        folder / INDEX, INDEX_COLUMNS, OUTCOME_COLUMNS, resume=resume, overwrite=overwrite
+        folder / INDEX,
+        INDEX_COLUMNS,
+        OUTCOME_COLUMNS,
+        {
+            "channels": asked,
+            "size": settings.size,
+            "fit": fit,
+            "keep": keep,
+            "kind": kind,
+            "folders": folders,
+            "per_class": per_class,
+            "balance": balance,
+            "seed": seed if per_class is not None or balance else None,
+            "shard_cells": shard_cells if kind == "tar" else None,
+            "all_cells": all_cells,
+        },
+        resume=resume,
+        overwrite=overwrite,
     ) as journal:
         options: dict[str, Any] = {}
         chunk: Callable[[Sequence[Task]], tuple[pd.DataFrame, pd.DataFrame]]

@@ -4,9 +4,15 @@ Beside `cells.parquet` a run keeps the folder `cells.parquet.parts`: for each fi
 of its cells, and, written last, one of its images. A part is there whole or not at all, so a kill
 at any moment costs the chunks in flight and nothing else. At the end the parts become the output
 and the image table, in the order of the images: how the work was cut leaves no trace.
+
+Every row of images says in its last column, `settings`, what decided it besides the files. It is
+what a later run that resumes this one is compared with: other images, files and class labels are
+work to be done, other settings are refused by name. That holds for every command alike, whether the
+earlier run was finished or not.
 """
 
 import glob
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +41,9 @@ from cellsieve.tables import (
 )
 from cellsieve.vocabulary import Vocabulary, rename_columns
 
+#: The column of an image table that says, as JSON, with which settings an image was done.
+SETTINGS = "settings"
+
 
 def image_table_path(output: str | os.PathLike[str]) -> Path:
     """Where the image table of an output stands.
@@ -55,6 +64,8 @@ class Journal:
         cell_columns: names and types of its columns.
         image_columns: names and types of those of the image table that have a fixed one; the rest
             are text.
+        settings: what decides the output besides the files, by the names that a user knows; values
+            that JSON can hold.
         resume: keep what an earlier run has left.
         overwrite: remove it.
 
@@ -68,6 +79,7 @@ class Journal:
         output: str | os.PathLike[str],
         cell_columns: Mapping[str, str],
         image_columns: Mapping[str, str],
+        settings: Mapping[str, Any],
         *,
         resume: bool,
         overwrite: bool,
@@ -77,20 +89,28 @@ class Journal:
         self.parts = self.output.with_name(self.output.name + ".parts")
         self.cell_columns = cell_columns
         self.image_columns = image_columns
+        self.settings = json.dumps(settings, default=lambda number: number.item())  # numpy's
         left = [path for path in (self.output, self.image_table, self.parts) if path.exists()]
         if resume and overwrite:
             raise ValueError("resume and overwrite: one keeps what the other removes; choose one")
         if left and not (resume or overwrite):
             raise FileExistsError(
                 f"{left[0]} exists; resume (--resume) to keep what is finished and go on, or "
-                "overwrite (--overwrite) to begin anew"
+                "overwrite (--overwrite) to start over"
             )
         self.overwrite = overwrite
+        # The image table of an earlier run that was finished.
+        self.published: pd.DataFrame | None = None
         # The images of each part that is there. A later part replaces an earlier one's images.
         self.images: dict[int, pd.DataFrame] = {}
 
     def __enter__(self) -> "Journal":
-        """Keeps other runs out, and reads what an earlier one has left."""
+        """Keeps other runs out, and reads what an earlier one has left.
+
+        Raises:
+            FileExistsError: another run is writing this output.
+            ValueError: the earlier run had other settings, or somebody has changed what it left.
+        """
         self.parts.mkdir(parents=True, exist_ok=True)
         self._lock = _only_run(self.parts / "lock", self.output)
         try:
@@ -111,12 +131,14 @@ class Journal:
                 path.unlink()
         for path in sorted(self.parts.glob("*.images.csv")):
             part = int(path.name.split(".")[0])
+            self.images[part] = self._read_images(path)
             self._check_columns(
                 list(pd.read_csv(self._cells(part), nrows=0).columns), self._cells(part)
             )
-            self.images[part] = self._read_images(path)
-        if self.output.exists() and self.image_table.exists() and self._is_table():
-            self._take_apart()
+        if self.output.exists() and self.image_table.exists():
+            self.published = self._read_images(self.image_table)
+            if self._is_table():
+                self._take_apart(self.published)
 
     def __exit__(
         self,
@@ -140,7 +162,7 @@ class Journal:
         """Keeps a finished chunk: the images last, since they vouch for the cells."""
         part = max(self.images, default=-1) + 1
         write_table(cells, self._cells(part))
-        write_table(images, self.parts / f"{part:06d}.images.csv")
+        self._write_images(images, self.parts / f"{part:06d}.images.csv")
         self.images[part] = images
 
     def work_through(
@@ -188,13 +210,13 @@ class Journal:
             if written != expected:
                 raise ValueError(
                     f"{self.parts}: holds {written} cells, but {expected} were found; something "
-                    "else has changed this folder, so begin anew (--overwrite)"
+                    "else has changed this folder, so start over (--overwrite)"
                 )
         self.close(images)
 
     def close(self, images: pd.DataFrame) -> None:
         """Writes the image table and removes the parts; the output is there."""
-        write_image_table(images.drop(columns="part"), self.image_table)
+        self._write_images(images.drop(columns="part"), self.image_table)
         self._remove_parts()
 
     def _remove_parts(self) -> None:
@@ -213,9 +235,8 @@ class Journal:
             )
             yield cells[cells["image_id"].isin([image_id for _, image_id in rows])]
 
-    def _take_apart(self) -> None:
+    def _take_apart(self, images: pd.DataFrame) -> None:
         """A finished output as parts again, less the images that newer parts hold."""
-        images = absolute_paths(self._read_images(self.image_table), self.image_table.parent)
         images = images[~images["image_id"].isin(self.finished()["image_id"])]
         known: set[str] = set()
         for cells in _whole_images(self._own_batches()):
@@ -239,7 +260,7 @@ class Journal:
             raise ValueError(
                 f"{path}: has the columns {', '.join(found)}; this run writes "
                 f"{', '.join(self.cell_columns)}; only a table with cellsieve's own column names, "
-                "made with the same choices, can be resumed; overwrite it (--overwrite)"
+                "made with the same choices, can be resumed; overwrite (--overwrite) to start over"
             )
 
     def _cells(self, part: int) -> Path:
@@ -248,7 +269,35 @@ class Journal:
     def _read_images(self, path: Path) -> pd.DataFrame:
         header = pd.read_csv(path, nrows=0).columns
         columns = {name: self.image_columns.get(name, "str") for name in header}
-        return typed(read_table(path, text=self._text(columns)), columns)
+        images = typed(read_table(path, text=self._text(columns)), columns)
+        if len(images):
+            self._check_settings(images.get(SETTINGS, pd.Series([None])).unique().tolist(), path)
+        return absolute_paths(images.drop(columns=SETTINGS, errors="ignore"), path.parent)
+
+    def _write_images(self, images: pd.DataFrame, path: Path) -> None:
+        write_image_table(images.assign(**{SETTINGS: self.settings}), path)
+
+    def _check_settings(self, texts: Sequence[str], path: Path) -> None:
+        """Refuses to go on where an earlier run had other settings, naming them."""
+        now = json.loads(self.settings)
+        for text in texts:
+            try:
+                before = dict(json.loads(text))
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"{path}: its column {SETTINGS} does not say what the earlier run was asked "
+                    "for, so it can't be resumed; overwrite (--overwrite) to start over"
+                ) from None
+            other = [
+                f"{name} was {_said(before.get(name))}, now {_said(now.get(name))}"
+                for name in {**now, **before}
+                if before.get(name) != now.get(name)
+            ]
+            if other:
+                raise ValueError(
+                    f"{self.output}: an earlier run had other settings: {'; '.join(other)}; resume "
+                    "with the same, or overwrite (--overwrite) to start over"
+                )
 
     @staticmethod
     def _text(columns: Mapping[str, str]) -> tuple[str, ...]:
@@ -273,6 +322,17 @@ def _only_run(path: Path, output: Path) -> IO[str]:
         except OSError:
             pass  # a file system without locks
     return file
+
+
+def _said(setting: Any) -> str:
+    """A setting as a user may have typed it."""
+    if setting is None:
+        return "not given"
+    if isinstance(setting, bool):
+        return "on" if setting else "off"
+    if isinstance(setting, list):
+        return ",".join(map(_said, setting))
+    return str(setting)
 
 
 def _whole_images(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -83,10 +83,15 @@ def masks(
     check_apart(folder / INDEX, table, images)
     counts = Counter(Path(task.mask).name.lower() for task in cleaned.tasks)
     masker = Masker(os.fspath(folder), max(counts.values()) > 1, max_pixels)
-    tasks = requested(cleaned.tasks, masker)
+    tasks = requested(cleaned.tasks, masker.by_id)
     folder.mkdir(parents=True, exist_ok=True)
     with Journal(
-        folder / INDEX, INDEX_COLUMNS, OUTCOME_COLUMNS, resume=resume, overwrite=overwrite
+        folder / INDEX,
+        INDEX_COLUMNS,
+        OUTCOME_COLUMNS,
+        {"all_cells": all_cells},
+        resume=resume,
+        overwrite=overwrite,
     ) as journal:
         listed = run_tasks(
             journal,

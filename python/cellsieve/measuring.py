@@ -133,7 +133,8 @@ def measure_to(
 ) -> pd.DataFrame:
     """Measures every cell of a data set into a file; memory does not grow with the data.
 
-    Beside the cells (`cells.parquet`) stands the image table (`cells.images.csv`). What is measured
+    Beside the cells (`cells.parquet`) stands the image table (`cells.images.csv`), with the column
+    `settings` besides: what the images were measured with, as JSON. What is measured
     is kept in `cells.parquet.parts` until all is; a run that was killed goes on from there.
 
     Args:
@@ -141,16 +142,18 @@ def measure_to(
             as for `measure_images`.
         output: .csv, .csv.gz or .parquet (needs the extra `parquet`).
         columns: names of the columns; see `rename_columns`. Other commands read "cellsieve".
-        resume: take over what an earlier run, finished or not, has measured of the same files with
-            the same settings, and measure the rest; failed images are tried again. The files end
-            the same, byte for byte, as those of an unbroken run.
-        overwrite: remove what an earlier run has written and begin anew.
+        resume: take over what an earlier run, finished or not, has measured of the same files, and
+            measure the rest; failed images are tried again. The files end the same, byte for byte,
+            as those of an unbroken run. The settings must be those of the earlier run (`settings`
+            in the image table), but for `max_pixels`.
+        overwrite: remove what an earlier run has written and start over.
 
     Returns:
         The image table; see `measure_images`.
 
     Raises:
         FileExistsError: there is an earlier run's output, and neither `resume` nor `overwrite`.
+        ValueError: `resume`, and the earlier run had other settings; the message names them.
         ValueError, OSError, ImportError: as `measure_images`, or the output can't be written.
     """
     channel = _checked_channel(images, channel)
@@ -159,7 +162,12 @@ def measure_to(
     check_table(output)
     rename_columns(pd.DataFrame(columns=list(settings.columns)), columns)
     with Journal(
-        output, settings.columns, IMAGE_COLUMNS, resume=resume, overwrite=overwrite
+        output,
+        settings.columns,
+        IMAGE_COLUMNS,
+        _asked(settings, columns),
+        resume=resume,
+        overwrite=overwrite,
     ) as journal:
         done = _done(journal.finished(), images, settings)
         work = chunks([task for task in todo if task.image_id not in done], jobs or default_jobs())
@@ -285,16 +293,24 @@ def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) ->
     return table
 
 
+def _asked(settings: Settings, columns: Vocabulary) -> dict[str, Any]:
+    """What decides a cell table besides the files. Raising `max_pixels` changes no number."""
+    given = settings.threshold
+    return {
+        "channel": str(settings.channel),
+        "quantile": float(settings.quantile) if given is None else None,
+        "threshold": None if given is None else float(given),
+        "convention": settings.convention,
+        "columns": columns,
+        "rle": settings.rle,
+    }
+
+
 def _done(finished: pd.DataFrame, images: ImageSet, settings: Settings) -> set[str]:
-    """The images measured before with the same settings, from the same files, of the same class."""
+    """The images measured before from the same files, and of the same class."""
     if finished.empty:
         return set()
-    same = finished["status"].isin(MEASURED) & (finished["convention"] == settings.convention)
-    same &= finished["channel"] == settings.channel
-    if settings.threshold is None:
-        same &= finished["quantile"] == settings.quantile
-    else:
-        same &= finished["quantile"].isna() & (finished["threshold"] == settings.threshold)
+    same = finished["status"].isin(MEASURED)
     now = images.table.drop_duplicates("image_id").set_index("image_id")
     now = now.reindex(finished["image_id"])
     for column in ("class_label", MASK, images.path_column(str(settings.channel))):
