@@ -9,13 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from cellsieve.cli.arguments import add_overwrite
+from cellsieve.cli.arguments import add_jobs, add_overwrite, add_quiet
+from cellsieve.plates import ConvergenceWarning, PlateLayout
+from cellsieve.plates.inference import CERTAIN
+from cellsieve.plates.wells import first
 from cellsieve.tables import atomic, check_table, refuse_existing, write_table
 
 KIND_HELP = (
     "what the scores are: probability (default for scores), log_probability, logit, similarity "
     "(cosine and the like), hard (one class a row; default for a submission)"
 )
+
+EXPECTED = ("as claimed", "no known layout")
+"""Verdicts on plates that are what they are said to be, as far as is known."""
 
 
 def add_commands(commands: Any) -> None:
@@ -56,6 +62,7 @@ def _add_fit(steps: Any) -> None:
         help="also write each experiment's assignment number, in the notebook's form",
     )
     add_overwrite(fit)
+    add_quiet(fit)
     fit.set_defaults(run=run_fit)
 
 
@@ -103,8 +110,9 @@ def _add_infer(steps: Any) -> None:
         default="closed",
         help="closed: assignments seen, and what follows from them (default); all: every order",
     )
-    infer.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    add_jobs(infer)
     add_overwrite(infer)
+    add_quiet(infer)
     infer.set_defaults(run=run_infer)
 
 
@@ -150,8 +158,9 @@ def _add_decode(steps: Any) -> None:
         action="store_true",
         help="with --method marginal: each class at most once a plate",
     )
-    decode.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    add_jobs(decode)
     add_overwrite(decode)
+    add_quiet(decode)
     decode.set_defaults(run=run_decode)
 
 
@@ -174,6 +183,7 @@ def _add_check(steps: Any) -> None:
     )
     check.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     add_overwrite(check)
+    add_quiet(check)
     check.set_defaults(run=run_check)
 
 
@@ -209,16 +219,18 @@ def _source(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def write_groups(groups: pd.Series, path: str) -> None:
+def _write_groups(groups: pd.Series, path: str) -> None:
     """Each experiment's assignment number without a header, as the notebook's pandas wrote it."""
     with atomic(path) as temporary:
         groups.to_csv(temporary, header=False)
 
 
+def _warn(text: str) -> None:
+    print(f"cellsieve: warning: {text}", file=sys.stderr)
+
+
 def run_fit(options: argparse.Namespace) -> int:
     """`plates fit`."""
-    from cellsieve.plates import PlateLayout
-
     _refuse_outputs(options, [], [options.output, options.groups])
     layout = PlateLayout.fit(
         options.train,
@@ -229,6 +241,10 @@ def run_fit(options: argparse.Namespace) -> int:
         options.id_column,
     )
     layout.save(options.output)
+    if options.groups:
+        _write_groups(layout.experiment_groups(), options.groups)
+    if options.quiet:
+        return 0
     sizes = pd.Series(layout.group).value_counts(sort=False).sort_index().tolist()
     print(
         f"{len(layout.classes)} classes in {layout.n_groups} groups "
@@ -236,52 +252,57 @@ def run_fit(options: argparse.Namespace) -> int:
     )
     print("Which group is on which plate, and in how many experiments:")
     print(layout.assignment_table().to_string(index=False))
-    if options.groups:
-        write_groups(layout.experiment_groups(), options.groups)
     print(f"layout: {options.output}")
+    if options.groups:
+        print(f"assignments: {options.groups}")
     return 0
 
 
 def run_infer(options: argparse.Namespace) -> int:
     """`plates infer`."""
-    from cellsieve.plates import PlateLayout
-
     _refuse_outputs(options, [options.output], [options.groups])
     layout = PlateLayout.load(options.layout)
     table = layout.infer(
         options.test,
         options.predictions,
         candidates=options.candidates,
-        threads=options.threads,
+        jobs=options.jobs,
         **_source(options),
     )
+    key = layout.columns.experiment
+    if options.output:
+        write_table(table, options.output)
+    if options.groups:
+        _write_groups(table.set_index(key)["best"], options.groups)
+    doubtful = table.loc[~table["certain"], key].astype(str).tolist()
+    if doubtful:
+        _warn(
+            f"{len(doubtful)} of {len(table)} experiments have an uncertain assignment (posterior "
+            f"below {CERTAIN}): {first(doubtful)}"
+        )
+    if options.quiet:
+        return 0
     shares = [f"share_{k}" for k in range(len(layout.counts))]
-    show = table[
-        [layout.columns.experiment, "wells", "best", "posterior", "margin", *shares]
-    ].copy()
+    show = table[[key, "wells", "best", "posterior", "margin", *shares]].copy()
     show["posterior"] = show["posterior"].map("{:.4f}".format)
     show["margin"] = show["margin"].map("{:.1f}".format)
     show[shares] = show[shares].map("{:.3f}".format)
     show["sure"] = table["certain"].map({True: "", False: "UNCERTAIN"})
     print(show.to_string(index=False))
-    doubtful = int((~table["certain"]).sum())
     print(
-        f"{len(table)} experiments, {doubtful} uncertain (posterior below 0.99). "
-        "share_k: wells whose top class is where assignment k wants it; margin in nats."
+        f"{len(table)} experiments, {len(doubtful)} uncertain (posterior below {CERTAIN}). "
+        "share_k: the share of wells whose top class is on the plate where assignment k puts it; "
+        "margin in nats."
     )
     if options.output:
-        write_table(table, options.output)
         print(f"posterior: {options.output}")
     if options.groups:
-        write_groups(table.set_index(layout.columns.experiment)["best"], options.groups)
         print(f"assignments: {options.groups}")
     return 0
 
 
 def run_decode(options: argparse.Namespace) -> int:
     """`plates decode`; 1 where belief propagation did not converge on some plates."""
-    from cellsieve.plates import ConvergenceWarning, PlateLayout
-
     _refuse_outputs(options, [options.output, options.details])
     layout = PlateLayout.load(options.layout)
     with warnings.catch_warnings(record=True) as caught:
@@ -294,58 +315,70 @@ def run_decode(options: argparse.Namespace) -> int:
             options.method,
             temperature=options.temperature,
             one_to_one=options.one_to_one,
-            threads=options.threads,
+            jobs=options.jobs,
             **_source(options),
         )
     for warning in caught:
-        print(f"cellsieve: warning: {warning.message}", file=sys.stderr)
+        _warn(str(warning.message))
     write_table(decoded[[layout.columns.id, layout.columns.class_column]], options.output)
     if options.details:
         write_table(decoded, options.details)
+    code = 1 if caught else 0
+    if options.quiet:
+        return code
     print(
         f"{len(decoded)} wells, {decoded[layout.columns.class_column].nunique()} classes, "
         f"mean confidence {decoded['confidence'].mean():.3f}"
     )
     print(f"submission: {options.output}")
     if options.details:
-        print(f"details: {Path(options.details)}")
-    return 1 if caught else 0
+        print(f"details: {options.details}")
+    return code
 
 
 def run_check(options: argparse.Namespace) -> int:
     """`plates check`."""
-    from cellsieve.plates import PlateLayout
-
     _refuse_outputs(options, [options.output])
     layout = PlateLayout.load(options.layout)
-    found = layout.check(
+    table = layout.check(
         options.test,
         options.predictions,
         permutations=options.permutations,
         seed=options.seed,
         **_source(options),
     )
+    if options.output:
+        write_table(table, options.output)
     columns = layout.columns
+    strange = table[~table["verdict"].isin(EXPECTED)]
+    if len(strange):
+        named = strange[columns.experiment].astype(str) + " plate "
+        named += strange[columns.plate].astype(str) + " (" + strange["verdict"] + ")"
+        _warn(
+            f"{len(strange)} of {len(table)} plates are not as expected: {first(named.tolist(), 4)}"
+        )
+    if options.quiet:
+        return 0
     twins = layout.shared_layouts()
     pairs = twins.groupby([columns.experiment, f"other_{columns.experiment}"], sort=False).size()
     for (one, other), plates in zip(pairs.index.tolist(), pairs.tolist(), strict=True):
         print(f"{options.layout}: {one} and {other} share the layout of {plates} plates")
-    quiet = found["verdict"].isin(["as claimed", "no known layout"])
-    if not quiet.all():
-        show = found.loc[~quiet, [columns.experiment, columns.plate, "wells", "verdict"]].copy()
-        show["log_odds"] = found["log_odds_to_claim"].fillna(found["log_odds"]).map("{:.0f}".format)
-        show["z"] = found["z"].map("{:.1f}".format)
-        show["p"] = found["p"].map("{:.1g}".format)
+    if len(strange):
+        show = strange[[columns.experiment, columns.plate, "wells", "verdict"]].copy()
+        odds = strange["log_odds_to_claim"].fillna(strange["log_odds"])
+        show["log_odds"] = odds.map("{:.0f}".format)
+        show["z"] = strange["z"].map("{:.1f}".format)
+        show["p"] = strange["p"].map("{:.1g}".format)
         print(show.to_string(index=False))
-    counts = found["verdict"].value_counts()
-    for verdict in ("as claimed", "no known layout"):
+    counts = table["verdict"].value_counts()
+    for verdict in EXPECTED:
         if verdict in counts:
             print(f"{counts[verdict]} plates: {verdict}")
     print(
-        f"{len(found)} plates checked. log_odds: nats against the claimed layout, or against a "
-        "guess where none is claimed; p: chance that a random layout among as many does as well."
+        f"{len(table)} plates checked. log_odds: nats against the claimed layout, or against a "
+        "guess where none is claimed; p: the chance that the best of as many random layouts does "
+        "as well."
     )
     if options.output:
-        write_table(found, options.output)
         print(f"table: {options.output}")
     return 0

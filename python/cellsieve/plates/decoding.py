@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
+from cellsieve.parallel import workers_of
 from cellsieve.plates.inference import in_group, in_place, log_scores, unbiased
 from cellsieve.plates.inference import posterior as infer_posterior
 from cellsieve.plates.layout import Method, PlateLayout
@@ -41,7 +42,7 @@ def decode(
     average: Average | None = None,
     temperature: float | Literal["fit"] = 1.0,
     one_to_one: bool = False,
-    threads: int = 1,
+    jobs: int | None = None,
 ) -> pd.DataFrame:
     """The class of every well of a test file."""
     if method not in ("argmax", "assignment", "marginal"):
@@ -50,15 +51,16 @@ def decode(
         isinstance(temperature, int | float) and 0 < temperature < np.inf
     ):
         raise ValueError(f"temperature: found {temperature!r}; expected a positive number or 'fit'")
+    workers = workers_of(jobs)
     wells = read_wells(test, layout.columns, layout.plates)
     scores = join(layout, wells, predictions, kind, average, ids, classes)
-    beliefs = _beliefs(layout, wells, scores, posterior, threads)
+    beliefs = _beliefs(layout, wells, scores, posterior, workers)
     if scores.votes is not None:
         scores = _spread(scores, len(layout.classes))
     if temperature == "fit":
         temperature = fit_temperature(layout, wells, scores, *beliefs)
     if method == "argmax":
-        found = _argmax(layout, wells, scores, beliefs, temperature, threads)
+        found = _argmax(layout, wells, scores, beliefs, temperature, workers)
     else:
         found = _by_plate(layout, wells, scores, beliefs, temperature, method, one_to_one)
     names, columns = layout.classes, layout.columns
@@ -77,11 +79,11 @@ def decode(
 
 
 def _beliefs(
-    layout: PlateLayout, wells: Wells, scores: WellScores, given: Any, threads: int
+    layout: PlateLayout, wells: Wells, scores: WellScores, given: Any, workers: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The candidates and, a row an experiment of `wells`, their probabilities."""
     if given is None:
-        given = infer_posterior(layout, wells, scores, threads=threads)
+        given = infer_posterior(layout, wells, scores, workers=workers)
     elif isinstance(given, pd.Series):
         given = given.rename("best").rename_axis(layout.columns.experiment).reset_index()
     table, name = load(given, "posterior")
@@ -182,7 +184,7 @@ def _argmax(
     scores: WellScores,
     beliefs: tuple[NDArray[np.int64], NDArray[np.float64]],
     temperature: float,
-    threads: int,
+    workers: int,
 ) -> dict[str, NDArray[Any]]:
     """The best class of each well in the group that is most probably on its plate."""
     assignments, probabilities = beliefs
@@ -199,7 +201,7 @@ def _argmax(
     column, value = in_place(
         scores,
         lambda matrix, rows, part: _core.masked_argmax(
-            matrix, group[part], allowed, rows, 2, total, threads
+            matrix, group[part], allowed, rows, 2, total, workers
         ),
     )
     value, log_total = value[:, :2], value[:, 2]

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
+from cellsieve.parallel import workers_of
 from cellsieve.plates.layout import Candidates, PlateLayout
 from cellsieve.plates.predictions import BLOCK, Average, Kind, Source, WellScores, join
 from cellsieve.plates.wells import Table, Wells, read_wells
@@ -50,12 +51,13 @@ def infer(
     ids: Any = None,
     classes: Any = None,
     average: Average | None = None,
-    threads: int = 1,
+    jobs: int | None = None,
 ) -> pd.DataFrame:
     """The posterior over assignments of every experiment of a test file."""
+    workers = workers_of(jobs)
     wells = read_wells(test, layout.columns, layout.plates)
     scores = join(layout, wells, predictions, kind, average, ids, classes)
-    return posterior(layout, wells, scores, candidates, threads)
+    return posterior(layout, wells, scores, candidates, workers)
 
 
 def posterior(
@@ -63,12 +65,12 @@ def posterior(
     wells: Wells,
     scores: WellScores,
     candidates: Candidates = "closed",
-    threads: int = 1,
+    workers: int = 1,
 ) -> pd.DataFrame:
     """As `infer`, of wells and scores that are joined already."""
     assignments = layout.candidates(candidates)
     n_experiments, n_plates = len(wells.experiments), len(layout.plates)
-    log_density, votes = densities(layout, wells, scores, threads)
+    log_density, votes = densities(layout, wells, scores, workers)
     group_size = np.bincount(layout.group).astype(float)
     sharpness = HARD_SHARPNESS if scores.votes is not None else SHARPNESS
 
@@ -139,7 +141,7 @@ def posterior(
 
 
 def densities(
-    layout: PlateLayout, wells: Wells, scores: WellScores, threads: int
+    layout: PlateLayout, wells: Wells, scores: WellScores, workers: int
 ) -> tuple[Floats, NDArray[np.int64]]:
     """The logarithm of the mean score in each group, and the vote, of each well.
 
@@ -156,7 +158,7 @@ def densities(
     sums, column = in_place(
         scores,
         lambda matrix, rows, _: _core.log_sums(
-            matrix, group_of_column, n_groups, sharpness, rows, threads
+            matrix, group_of_column, n_groups, sharpness, rows, workers
         ),
     )
     best = sums.max(axis=1, keepdims=True)

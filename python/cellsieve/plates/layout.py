@@ -129,7 +129,7 @@ class PlateLayout:
         ids: Any = None,
         classes: Any = None,
         average: Average | None = None,
-        threads: int = 1,
+        jobs: int | None = None,
     ) -> pd.DataFrame:
         """Which assignment of groups to plates each test experiment has, and how sure that is.
 
@@ -157,7 +157,8 @@ class PlateLayout:
             ids, classes: names of rows and columns that `predictions` itself lacks.
             average: how sites and sources are averaged. "probability": the mean of probabilities
                 (the default for them); "log": the mean of logarithms (the default for others).
-            threads: rows are shared out among so many.
+            jobs: number of threads that rows are shared out among; as many as processors if not
+                given. The result is the same to the last bit.
 
         Returns:
             A row an experiment, in order of appearance: the experiment; `wells`; `best`, the
@@ -186,7 +187,7 @@ class PlateLayout:
             ids=ids,
             classes=classes,
             average=average,
-            threads=threads,
+            jobs=jobs,
         )
 
     def decode(
@@ -202,7 +203,7 @@ class PlateLayout:
         average: Average | None = None,
         temperature: float | Literal["fit"] = 1.0,
         one_to_one: bool = False,
-        threads: int = 1,
+        jobs: int | None = None,
     ) -> pd.DataFrame:
         """The class of every test well among those of the group on its plate.
 
@@ -217,7 +218,7 @@ class PlateLayout:
                 more. With `one_to_one`, the assignment with the highest sum of log marginals.
 
         Args:
-            test, predictions, kind, ids, classes, average, threads: as for `infer`. Hard
+            test, predictions, kind, ids, classes, average, jobs: as for `infer`. Hard
                 predictions count as 90 % on the class and 10 % spread over all classes.
             posterior: the table that `infer` returned or its file; or a Series (or two columns
                 `experiment` and `best`) of assignment numbers to take as certain; or `None` to
@@ -258,7 +259,7 @@ class PlateLayout:
             average=average,
             temperature=temperature,
             one_to_one=one_to_one,
-            threads=threads,
+            jobs=jobs,
         )
 
     def check(
