@@ -17,7 +17,7 @@ from cellsieve.tables import atomic, check_table, refuse_existing, write_table
 
 KIND_HELP = (
     "what the scores are: probability (default for scores), log_probability, logit, similarity "
-    "(cosine and the like), hard (one class a row; default for a submission)"
+    "(cosine and the like), hard (one class per row; default for a submission)"
 )
 
 EXPECTED = ("as claimed", "no known layout")
@@ -48,7 +48,7 @@ def _add_fit(steps: Any) -> None:
         "were. Writes a layout (JSON) for the other commands.",
     )
     fit.add_argument(
-        "train", metavar="TRAIN", help="table with a row a treated well (CSV, Parquet)"
+        "train", metavar="TRAIN", help="table with one row per treated well (CSV, Parquet)"
     )
     fit.add_argument("-o", "--output", metavar="LAYOUT.json", required=True, help="the layout")
     fit.add_argument("--class-column", default="sirna", metavar="NAME", help="default: sirna")
@@ -68,7 +68,7 @@ def _add_fit(steps: Any) -> None:
 
 def _add_source(command: Any) -> None:
     command.add_argument("layout", metavar="LAYOUT.json", help="as written by `plates fit`")
-    command.add_argument("test", metavar="TEST", help="table with a row a well (CSV, Parquet)")
+    command.add_argument("test", metavar="TEST", help="table with one row per well (CSV, Parquet)")
     command.add_argument(
         "predictions",
         metavar="PREDICTIONS",
@@ -80,9 +80,9 @@ def _add_source(command: Any) -> None:
         choices=("probability", "log_probability", "logit", "similarity", "hard"),
         help=KIND_HELP,
     )
-    command.add_argument("--ids", metavar="FILE", help="ids of the rows, one a line, for .npy")
+    command.add_argument("--ids", metavar="FILE", help="ids of the rows, one per line, for .npy")
     command.add_argument(
-        "--classes", metavar="FILE", help="classes of the columns, one a line, for .npy"
+        "--classes", metavar="FILE", help="classes of the columns, one per line, for .npy"
     )
     command.add_argument(
         "--average",
@@ -108,7 +108,7 @@ def _add_infer(steps: Any) -> None:
         "--candidates",
         choices=("closed", "all"),
         default="closed",
-        help="closed: assignments seen, and what follows from them (default); all: every order",
+        help="closed: assignments seen and those that follow (default); all: every order",
     )
     add_jobs(infer)
     add_overwrite(infer)
@@ -120,7 +120,8 @@ def _add_decode(steps: Any) -> None:
     decode = steps.add_parser(
         "decode",
         help="the class of every well among those that its plate can hold",
-        description="Decodes every well of TEST. Without --posterior, it is inferred first.",
+        description="Decodes every well of TEST. Without --posterior, the assignments are inferred "
+        "first.",
     )
     _add_source(decode)
     decode.add_argument(
@@ -142,7 +143,7 @@ def _add_decode(steps: Any) -> None:
         "--method",
         choices=("argmax", "assignment", "marginal"),
         default="argmax",
-        help="argmax: best allowed class (default); assignment: each class once a plate; "
+        help="argmax: best allowed class (default); assignment: each class once per plate; "
         "marginal: most probable class given that each is used once, with calibrated confidence",
     )
     decode.add_argument(
@@ -156,7 +157,7 @@ def _add_decode(steps: Any) -> None:
     decode.add_argument(
         "--one-to-one",
         action="store_true",
-        help="with --method marginal: each class at most once a plate",
+        help="with --method marginal: each class at most once per plate",
     )
     add_jobs(decode)
     add_overwrite(decode)

@@ -81,7 +81,7 @@ def decode(
 def _beliefs(
     layout: PlateLayout, wells: Wells, scores: WellScores, given: Any, workers: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The candidates and, a row an experiment of `wells`, their probabilities."""
+    """The candidates and their probabilities, one row per experiment of `wells`."""
     if given is None:
         given = infer_posterior(layout, wells, scores, workers=workers)
     elif isinstance(given, pd.Series):
@@ -103,7 +103,9 @@ def _beliefs(
         raise ValueError(f"{name}: no row for experiments {first(missing)}")
     if not rows.is_unique:
         twice = rows[rows.duplicated()].unique().map(str).tolist()
-        raise ValueError(f"{name}: experiments that stand twice: {first(twice)}; expected one row")
+        raise ValueError(
+            f"{name}: duplicate experiments: {first(twice)}; expected one row per experiment"
+        )
     place = rows.get_indexer(wells.experiments)
     n_closed = len(layout.assignments)
     if not columns:
@@ -213,7 +215,7 @@ def _argmax(
         confidence = np.exp(logs[:, 0] - log_total)
         margin = logs[:, 0] - logs[:, 1]
     size = np.bincount(layout.group)[group]
-    # Nothing but zeros, or negative infinities, says that each class is as likely as the other.
+    # Nothing but zeros, or negative infinities, says that all classes are equally likely.
     confidence = np.where(np.isnan(confidence), 1 / size, np.minimum(confidence, 1.0))
     margin = np.where(np.isneginf(logs[:, 0]), 0.0, margin)
     margin = np.where(column[:, 1] < 0, np.inf, margin)
@@ -228,7 +230,7 @@ def _argmax(
 def _log_totals(
     layout: PlateLayout, scores: WellScores, group: NDArray[np.int64], temperature: float
 ) -> NDArray[np.float64]:
-    """The logarithm of what a group's tempered probabilities sum to, a block of wells at a time."""
+    """The logarithm of the sum of a group's tempered probabilities, block by block."""
     total = np.empty(len(group))
     for start in range(0, len(group), 1024):
         rows = np.arange(start, min(start + 1024, len(group)))
@@ -277,7 +279,7 @@ def _by_plate(
             if len(columns[group]) < len(rows):
                 raise ValueError(
                     f"{wells.name}: {name} has {len(rows)} wells, but the group on it has "
-                    f"{len(columns[group])} classes; expected a class of its own for each well"
+                    f"{len(columns[group])} classes; expected a different class for each well"
                 )
         if method == "assignment":
             block = np.ascontiguousarray(logs[:, columns[likely]])
@@ -356,7 +358,7 @@ def assign(log_scores: NDArray[np.float64]) -> NDArray[np.int64]:
 def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     highest = logs.max(axis=1, keepdims=True)
     weights = np.exp(logs - np.where(np.isfinite(highest), highest, 0.0))
-    # A row of nothing but negative infinities says that each class is as likely as the other.
+    # A row of nothing but negative infinities says that all classes are equally likely.
     weights = np.where(weights.sum(axis=1, keepdims=True) > 0, weights, 1.0)
     result: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
     return result
