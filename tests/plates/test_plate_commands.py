@@ -218,7 +218,7 @@ def test_a_submission_is_a_prediction_too(made, folder, capsys):
     assert run("infer", "layout.json", "test.csv", "votes.csv") == 0
     assert "UNCERTAIN" not in capsys.readouterr().out
     assert run("check", "layout.json", "test.csv", "votes.csv", "-o", "check.csv") == 0
-    assert "12 plates: no known layout" in capsys.readouterr().out
+    assert "12 of 12 plates: no known layout" in capsys.readouterr().out
     assert len(pd.read_csv("check.csv")) == 12
 
 
@@ -237,7 +237,7 @@ def test_check_shows_what_is_wrong(made, folder, capsys):
     capsys.readouterr()
     assert run("check", "layout.json", "plan.csv", "predictions.npy") == 0
     out = capsys.readouterr().out
-    assert "10 plates: as claimed" in out
+    assert "10 of 12 plates: as claimed" in out
     lines = [line.split() for line in out.splitlines() if line.split()[0] == experiment]
     assert [line[3:5] for line in lines] == [["plate", "2"], ["plate", "1"]]
 

@@ -374,7 +374,7 @@ def run_check(options: argparse.Namespace) -> int:
     counts = table["verdict"].value_counts()
     for verdict in EXPECTED:
         if verdict in counts:
-            print(f"{counts[verdict]} plates: {verdict}")
+            print(f"{counts[verdict]} of {len(table)} plates: {verdict}")
     print(
         f"{len(table)} plates checked. log_odds: nats against the claimed layout, or against a "
         "guess where none is claimed; p: the chance that the best of as many random layouts does "

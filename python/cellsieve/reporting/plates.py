@@ -73,7 +73,7 @@ def plates_report(
             "correct": int((correct == 1).sum()),
         }
         if content["wells"]["missing"]:
-            words.append(f"{content['wells']['missing']:,} wells have no confidence.")
+            words.append(f"Wells without a confidence: {content['wells']['missing']:,}.")
         content["reliability"] = reliability(placed["confidence"], correct)
         content["confidences"] = _confidences(placed["confidence"])
         content["maps"] = _maps(placed)
