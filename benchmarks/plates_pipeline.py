@@ -53,11 +53,11 @@ def run(folder: Path, made, options) -> None:  # type: ignore[no-untyped-def]
         np.load(npy, mmap_mode="r").max()
         cs.write_table(decoded[["id_code", "sirna"]], out)
 
-    def whole(method: str, threads: int = 1) -> None:
+    def whole(method: str, jobs: int = 1) -> None:
         layout = cs.PlateLayout.fit(train_csv)
         source = np.load(npy, mmap_mode="r")
-        posterior = layout.infer(test_csv, source, threads=threads)
-        found = layout.decode(test_csv, source, posterior, method, threads=threads)
+        posterior = layout.infer(test_csv, source, jobs=jobs)
+        found = layout.decode(test_csv, source, posterior, method, jobs=jobs)
         cs.write_table(found[["id_code", "sirna"]], out)
 
     def notebook_votes() -> np.ndarray:
@@ -85,12 +85,12 @@ def run(folder: Path, made, options) -> None:  # type: ignore[no-untyped-def]
         "read and write the files": files,
         "fit": lambda: cs.PlateLayout.fit(train),
         "fit, the notebook's way": lambda: reference.plate_groups(train),
-        "infer from probabilities": lambda: layout.infer(test, scores),
-        "infer, 2 threads": lambda: layout.infer(test, scores, threads=2),
-        "infer from logits": lambda: layout.infer(test, np.log(scores), "logit"),
-        "infer from votes": lambda: layout.infer(test, votes, "hard"),
+        "infer from probabilities": lambda: layout.infer(test, scores, jobs=1),
+        "infer, 2 threads": lambda: layout.infer(test, scores, jobs=2),
+        "infer from logits": lambda: layout.infer(test, np.log(scores), "logit", jobs=1),
+        "infer from votes": lambda: layout.infer(test, votes, "hard", jobs=1),
         "votes, the notebook's way": notebook_votes,
-        "decode by argmax": lambda: layout.decode(test, scores, best),
+        "decode by argmax": lambda: layout.decode(test, scores, best, jobs=1),
         "decode, the notebook's way": notebook_decode,
         "decode by assignment": lambda: layout.decode(test, scores, best, "assignment"),
         "decode by marginals": lambda: layout.decode(test, scores, best, "marginal"),

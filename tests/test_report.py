@@ -539,7 +539,7 @@ def test_plates_report_shows_assignments_confidence_and_maps(
     assert "RPE-01 3 0.001 0.999 0.200 0.800 7.5 yes" in page.text
     assert HOSTILE in "".join(page.words)
     assert len(page.scripts) == 1
-    assert "1 wells have no confidence" in page.text
+    assert "Wells without a confidence: 1." in page.text
     assert "Right 66.7 % of 3 whose class is known" in page.text
     assert "0.930 0.500 2" in page.text  # claimed, right, wells
     assert "0.150 1.000 1" in page.text

@@ -17,6 +17,17 @@ def default_jobs() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def workers_of(jobs: int | None) -> int:
+    """How many workers that asks for: as many as processors if it is None.
+
+    Raises:
+        ValueError: fewer than 1.
+    """
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs: found {jobs}; expected at least 1")
+    return jobs or default_jobs()
+
+
 def chunks(items: Sequence[Any], jobs: int) -> list[Sequence[Any]]:
     """Parts of `items` in their order, at least a few for every worker where there are enough."""
     size = max(1, min(CHUNK, len(items) // (4 * jobs)))
@@ -47,9 +58,7 @@ def run(
     At most twice as many chunks as workers are in flight, so memory does not grow with the work.
     On an interrupt, what has not begun is cancelled.
     """
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs: found {jobs}; expected at least 1")
-    workers = jobs or default_jobs()
+    workers = workers_of(jobs)
     with ExitStack() as stack:
         pool = executor or stack.enter_context(ThreadPoolExecutor(workers))
         bar = stack.enter_context(_bar(sum(map(len, work)), progress, description))

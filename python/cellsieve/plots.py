@@ -299,7 +299,7 @@ def plot_plate(
     """Draws a value of every well as a map of the plate.
 
     Args:
-        table: a row a well.
+        table: one row per well.
         value: a column of numbers or truth values. Of several rows of one well, their mean.
         well: the column of the wells' names, as "B02".
         shape: rows and columns of the plate; the smallest usual plate that holds the wells if not
@@ -346,11 +346,11 @@ def plot_assignment(
     experiment: str | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws what speaks for each assignment of each experiment as a heat map.
+    """Draws the evidence for each assignment of each experiment as a heat map.
 
     Args:
-        table: a row an experiment, as from `PlateLayout.infer`: the columns `share_0`, `share_1`
-            ... or `posterior_0` ..., and `best`.
+        table: one row per experiment, as from `PlateLayout.infer`: the columns `share_0`,
+            `share_1` ... or `posterior_0` ..., and `best`.
         kind: "share": the share of wells whose prediction fits the assignment; "posterior": the
             probability of the assignment.
         experiment: the column that names the experiments; the first if not given.

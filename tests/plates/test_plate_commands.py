@@ -160,6 +160,43 @@ def test_no_file_is_replaced_unasked(folder, capsys, arguments, there):
     assert (folder / there).read_text() != "mine"
 
 
+@pytest.mark.parametrize("arguments", [FIT, ("infer", *SOURCE), ("decode", *SOURCE, "-o", "s.csv")])
+def test_quiet_commands_say_nothing(folder, capsys, arguments):
+    run("fit", "train.csv", "-o", "layout.json", "--quiet")
+    assert run(*arguments, "-q") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]])
+def test_what_is_uncertain_or_strange_is_a_warning_even_of_quiet_commands(
+    made, folder, capsys, quiet
+):
+    run("fit", "train.csv", "-o", "layout.json", "-q")
+    noise = np.random.default_rng(0).random(made.logits.shape)
+    np.save("noise.npy", noise)
+    assert run("infer", "layout.json", "test.csv", "noise.npy", "--jobs", "2", *quiet) == 0
+    said = capsys.readouterr()
+    assert said.err == (
+        "cellsieve: warning: 3 of 3 experiments have an uncertain assignment (posterior below "
+        f"0.99): {', '.join(made.test['experiment'].unique())}\n"
+    )
+    assert ("UNCERTAIN" in said.out) == (not quiet)
+    made.test.assign(sirna=made.sirna).to_csv("plan.csv", index=False)
+    assert run("check", "layout.json", "plan.csv", "noise.npy", *quiet) == 0
+    said = capsys.readouterr()
+    assert "warning: 12 of 12 plates are not as expected: " in said.err
+    assert "plate 1 (unclear), " in said.err
+    assert bool(said.out) == (not quiet)
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "many"])
+def test_jobs_are_counted(folder, capsys, jobs):
+    with pytest.raises(SystemExit) as left:
+        run("infer", *SOURCE, "--jobs", jobs)
+    assert left.value.code == 2
+    assert "expected a positive whole number" in capsys.readouterr().err
+
+
 def test_nothing_is_read_before_an_output_is_refused(folder, capsys):
     (folder / "s.csv").touch()
     nothing = ("nowhere.json", "nowhere.csv", "nowhere.npy", "-o", "s.csv")
@@ -181,7 +218,7 @@ def test_a_submission_is_a_prediction_too(made, folder, capsys):
     assert run("infer", "layout.json", "test.csv", "votes.csv") == 0
     assert "UNCERTAIN" not in capsys.readouterr().out
     assert run("check", "layout.json", "test.csv", "votes.csv", "-o", "check.csv") == 0
-    assert "12 plates: no known layout" in capsys.readouterr().out
+    assert "12 of 12 plates: no known layout" in capsys.readouterr().out
     assert len(pd.read_csv("check.csv")) == 12
 
 
@@ -200,7 +237,7 @@ def test_check_shows_what_is_wrong(made, folder, capsys):
     capsys.readouterr()
     assert run("check", "layout.json", "plan.csv", "predictions.npy") == 0
     out = capsys.readouterr().out
-    assert "10 plates: as claimed" in out
+    assert "10 of 12 plates: as claimed" in out
     lines = [line.split() for line in out.splitlines() if line.split()[0] == experiment]
     assert [line[3:5] for line in lines] == [["plate", "2"], ["plate", "1"]]
 

@@ -83,7 +83,7 @@ def test_parts_of_another_shape_are_named(layout, tmp_path):
     scores = probabilities(MADE.logits)
     for parts in ({"ids": np.zeros((len(scores), 2))}, {"classes": np.zeros(())}):
         np.savez(path, scores=scores, **parts)
-        with pytest.raises(ValueError, match=r"p\.npz: '(ids|classes)' is not an array of the"):
+        with pytest.raises(ValueError, match=r"p\.npz: '(ids|classes)' is not an array with"):
             layout.infer(MADE.test, path)
 
 

@@ -28,7 +28,7 @@ def layout(made):
 
 @pytest.fixture(scope="module")
 def posterior(made, layout):
-    return layout.infer(made.test, made.logits, "logit")
+    return layout.infer(made.test, made.logits, "logit", jobs=1)
 
 
 def accuracy(decoded, made):
@@ -51,7 +51,7 @@ def test_assignments_are_found_even_those_never_seen(made, layout, posterior):
 def test_kinds_and_dtypes_agree(made, layout, posterior, kind, dtype):
     scores = made.logits if kind in ("logit", "similarity") else probabilities(made.logits)
     scores = np.log(scores) if kind == "log_probability" else scores
-    found = layout.infer(made.test, scores.astype(dtype), kind, threads=2)
+    found = layout.infer(made.test, scores.astype(dtype), kind, jobs=2)
     np.testing.assert_array_equal(found["best"], posterior["best"])
     # Half precision moves scores by up to a thousandth of themselves.
     tolerance = 0.5 if dtype == np.float16 else 1e-2
@@ -110,6 +110,15 @@ def test_argmax_is_the_masked_one(made, layout, posterior):
     np.testing.assert_array_equal(hot["sirna"], decoded["sirna"])
     np.testing.assert_allclose(cold["confidence"], hot["confidence"], rtol=1e-3)
     np.testing.assert_allclose(hot["margin"], decoded["margin"] / 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("jobs", [2, 7, None])
+def test_the_number_of_threads_changes_no_bit(made, layout, posterior, jobs):
+    found = layout.infer(made.test, made.logits, "logit", jobs=jobs)
+    pd.testing.assert_frame_equal(found, posterior, check_exact=True)
+    one = layout.decode(made.test, made.logits, posterior, kind="logit", jobs=1)
+    many = layout.decode(made.test, made.logits, posterior, kind="logit", jobs=jobs)
+    pd.testing.assert_frame_equal(many, one, check_exact=True)
 
 
 def plates(table):
@@ -268,6 +277,7 @@ def test_convergence_is_reported(made, layout, posterior, monkeypatch):
         ({"temperature": 0}, "temperature: found 0"),
         ({"temperature": "warm"}, "temperature: found 'warm'"),
         ({"average": "median"}, "average: found 'median'"),
+        ({"jobs": 0}, "jobs: found 0; expected at least 1"),
     ],
 )
 def test_options_that_do_not_exist(made, layout, options, text):

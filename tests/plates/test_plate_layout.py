@@ -100,7 +100,7 @@ def test_a_class_that_stands_twice_is_named(made):
     table = made.train.copy()
     rows = table.index[table["experiment"] == "RPE-03"]
     table.loc[rows[0], "sirna"] = table.loc[rows[-1], "sirna"]
-    with pytest.raises(ValueError, match="stand twice") as error:
+    with pytest.raises(ValueError, match="occur twice") as error:
         cs.PlateLayout.fit(table)
     for row in rows[[0, -1]]:
         assert f"RPE-03 plate {table.plate[row]} well {table.well[row]}" in str(error.value)

@@ -153,7 +153,7 @@ def test_ids_that_do_not_fit_are_named(made, layout, scores):
     ids = made.test["id_code"].tolist()
     cases = [
         (ids[:-1], scores[:-1], f"no predictions for {ids[-1]}"),
-        ([*ids[:-1], ids[0]], scores, f"stand twice: {ids[0]}"),
+        ([*ids[:-1], ids[0]], scores, f"duplicate ids: {ids[0]}"),
         (["HeLa-01_1_B02", *ids[1:]], scores, "not in test: HeLa-01_1_B02"),
         ([f"{ids[0]}_s1", ids[0], *ids[2:]], scores, f"no predictions for {ids[1]}"),
     ]
@@ -171,13 +171,13 @@ def test_matrices_that_do_not_fit_are_named(made, layout, scores, tmp_path):
     cases = [
         (scores[:, :-1], {}, ValueError, "59 columns, but the layout has 60 classes"),
         (scores, {"classes": range(1, 61)}, ValueError, "no column for 1 of .*: 0"),
-        (scores, {"classes": [0, *range(59)]}, ValueError, "classes that stand twice: 0"),
+        (scores, {"classes": [0, *range(59)]}, ValueError, "duplicate classes: 0"),
         (scores, {"classes": range(59)}, ValueError, "59 class names for 60 columns"),
         (scores.astype(int), {}, TypeError, "dtype int64"),
         (scores.astype(complex), {}, TypeError, "dtype complex128"),
         (scores[None], {}, ValueError, "shape"),
-        (made.sirna, {"kind": "logit"}, ValueError, "holds one class a row"),
-        (scores, {"kind": "hard"}, ValueError, "holds scores a row"),
+        (made.sirna, {"kind": "logit"}, ValueError, "holds one class per row"),
+        (scores, {"kind": "hard"}, ValueError, "holds scores per row"),
         (made.sirna + 30, {}, ValueError, "none of the layout's classes"),
         (made.logits, {}, ValueError, "row 0, column .* is negative"),
         ("p.txt", {}, ValueError, "expected a table"),
@@ -239,11 +239,11 @@ def test_test_files_that_do_not_fit_are_named(made, layout, scores):
     cases = [
         (test.drop(columns="plate"), "no column 'plate'"),
         (test.assign(plate=7), "plate 7 in row 0 is not in the layout"),
-        (test.assign(id_code="x"), "ids that stand twice: x"),
+        (test.assign(id_code="x"), "duplicate ids: x"),
         (test.assign(well=test["well"].where(test.index != 4)), "'well' is empty in row 4"),
         (
             test.assign(well=test["well"].where(test.index != 1, test["well"][0])),
-            f"{test['id_code'][1]}: a well that stood before",
+            f"{test['id_code'][1]}: a well that an earlier row has",
         ),
     ]
     for table, text in cases:
@@ -263,5 +263,5 @@ def test_agreement():
     assert found["agree"].tolist() == [2 / 3, 0.5, 1.0]
     with pytest.raises(ValueError, match="b: no rows for X-1_1_B02"):
         cs.agreement(a, b.iloc[:2])
-    with pytest.raises(ValueError, match="a: ids that stand twice: X-1_1_B02"):
+    with pytest.raises(ValueError, match="a: duplicate ids: X-1_1_B02"):
         cs.agreement(pd.concat([a, a.iloc[:1]]), b)

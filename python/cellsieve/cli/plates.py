@@ -9,13 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from cellsieve.cli.arguments import add_overwrite
+from cellsieve.cli.arguments import add_jobs, add_overwrite
+from cellsieve.plates import ConvergenceWarning, PlateLayout
+from cellsieve.plates.inference import CERTAIN
+from cellsieve.plates.wells import first
 from cellsieve.tables import atomic, check_table, refuse_existing, write_table
 
 KIND_HELP = (
     "what the scores are: probability (default for scores), log_probability, logit, similarity "
-    "(cosine and the like), hard (one class a row; default for a submission)"
+    "(cosine and the like), hard (one class per row; default for a submission)"
 )
+
+EXPECTED = ("as claimed", "no known layout")
+"""Verdicts on plates that are what they are said to be, as far as is known."""
 
 
 def add_commands(commands: Any) -> None:
@@ -43,7 +49,7 @@ def _add_fit(steps: Any) -> None:
         "were. Writes a layout (JSON) for the other commands.",
     )
     fit.add_argument(
-        "train", metavar="TRAIN", help="table with a row a treated well (CSV, Parquet)"
+        "train", metavar="TRAIN", help="table with one row per treated well (CSV, Parquet)"
     )
     fit.add_argument("-o", "--output", metavar="LAYOUT.json", required=True, help="the layout")
     fit.add_argument("--class-column", default="sirna", metavar="NAME", help="default: sirna")
@@ -62,7 +68,7 @@ def _add_fit(steps: Any) -> None:
 
 def _add_source(command: Any) -> None:
     command.add_argument("layout", metavar="LAYOUT.json", help="as written by `plates fit`")
-    command.add_argument("test", metavar="TEST", help="table with a row a well (CSV, Parquet)")
+    command.add_argument("test", metavar="TEST", help="table with one row per well (CSV, Parquet)")
     command.add_argument(
         "predictions",
         metavar="PREDICTIONS",
@@ -74,9 +80,9 @@ def _add_source(command: Any) -> None:
         choices=("probability", "log_probability", "logit", "similarity", "hard"),
         help=KIND_HELP,
     )
-    command.add_argument("--ids", metavar="FILE", help="ids of the rows, one a line, for .npy")
+    command.add_argument("--ids", metavar="FILE", help="ids of the rows, one per line, for .npy")
     command.add_argument(
-        "--classes", metavar="FILE", help="classes of the columns, one a line, for .npy"
+        "--classes", metavar="FILE", help="classes of the columns, one per line, for .npy"
     )
     command.add_argument(
         "--average",
@@ -104,9 +110,9 @@ def _add_infer(steps: Any) -> None:
         "--candidates",
         choices=("closed", "all"),
         default="closed",
-        help="closed: assignments seen, and what follows from them (default); all: every order",
+        help="closed: assignments seen and those that follow (default); all: every order",
     )
-    infer.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    add_jobs(infer)
     add_overwrite(infer)
     infer.set_defaults(run=run_infer)
 
@@ -117,7 +123,8 @@ def _add_decode(steps: Any) -> None:
         example="cellsieve plates decode plates/layout.json plates/test.csv "
         "plates/predictions.npy -o plates/submission.csv --details plates/wells.csv",
         help="the class of every well among those that its plate can hold",
-        description="Decodes every well of TEST. Without --posterior, it is inferred first.",
+        description="Decodes every well of TEST. Without --posterior, the assignments are inferred "
+        "first.",
     )
     _add_source(decode)
     decode.add_argument(
@@ -139,7 +146,7 @@ def _add_decode(steps: Any) -> None:
         "--method",
         choices=("argmax", "assignment", "marginal"),
         default="argmax",
-        help="argmax: best allowed class (default); assignment: each class once a plate; "
+        help="argmax: best allowed class (default); assignment: each class once per plate; "
         "marginal: most probable class given that each is used once, with calibrated confidence",
     )
     decode.add_argument(
@@ -153,9 +160,9 @@ def _add_decode(steps: Any) -> None:
     decode.add_argument(
         "--one-to-one",
         action="store_true",
-        help="with --method marginal: each class at most once a plate",
+        help="with --method marginal: each class at most once per plate",
     )
-    decode.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    add_jobs(decode)
     add_overwrite(decode)
     decode.set_defaults(run=run_decode)
 
@@ -215,16 +222,18 @@ def _source(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def write_groups(groups: pd.Series, path: str) -> None:
+def _write_groups(groups: pd.Series, path: str) -> None:
     """Each experiment's assignment number without a header, as the notebook's pandas wrote it."""
     with atomic(path) as temporary:
         groups.to_csv(temporary, header=False)
 
 
+def _warn(text: str) -> None:
+    print(f"cellsieve: warning: {text}", file=sys.stderr)
+
+
 def run_fit(options: argparse.Namespace) -> int:
     """`plates fit`."""
-    from cellsieve.plates import PlateLayout
-
     _refuse_outputs(options, [], [options.output, options.groups])
     layout = PlateLayout.fit(
         options.train,
@@ -235,6 +244,8 @@ def run_fit(options: argparse.Namespace) -> int:
         options.id_column,
     )
     layout.save(options.output)
+    if options.groups:
+        _write_groups(layout.experiment_groups(), options.groups)
     sizes = pd.Series(layout.group).value_counts(sort=False).sort_index().tolist()
     print(
         f"{len(layout.classes)} classes in {layout.n_groups} groups "
@@ -242,52 +253,55 @@ def run_fit(options: argparse.Namespace) -> int:
     )
     print("Which group is on which plate, and in how many experiments:")
     print(layout.assignment_table().to_string(index=False))
-    if options.groups:
-        write_groups(layout.experiment_groups(), options.groups)
     print(f"layout: {options.output}")
+    if options.groups:
+        print(f"assignments: {options.groups}")
     return 0
 
 
 def run_infer(options: argparse.Namespace) -> int:
     """`plates infer`."""
-    from cellsieve.plates import PlateLayout
-
     _refuse_outputs(options, [options.output], [options.groups])
     layout = PlateLayout.load(options.layout)
     table = layout.infer(
         options.test,
         options.predictions,
         candidates=options.candidates,
-        threads=options.threads,
+        jobs=options.jobs,
         **_source(options),
     )
+    key = layout.columns.experiment
+    if options.output:
+        write_table(table, options.output)
+    if options.groups:
+        _write_groups(table.set_index(key)["best"], options.groups)
+    doubtful = table.loc[~table["certain"], key].astype(str).tolist()
+    if doubtful:
+        _warn(
+            f"{len(doubtful)} of {len(table)} experiments have an uncertain assignment (posterior "
+            f"below {CERTAIN}): {first(doubtful)}"
+        )
     shares = [f"share_{k}" for k in range(len(layout.counts))]
-    show = table[
-        [layout.columns.experiment, "wells", "best", "posterior", "margin", *shares]
-    ].copy()
+    show = table[[key, "wells", "best", "posterior", "margin", *shares]].copy()
     show["posterior"] = show["posterior"].map("{:.4f}".format)
     show["margin"] = show["margin"].map("{:.1f}".format)
     show[shares] = show[shares].map("{:.3f}".format)
     show["sure"] = table["certain"].map({True: "", False: "UNCERTAIN"})
     print(show.to_string(index=False))
-    doubtful = int((~table["certain"]).sum())
     print(
-        f"{len(table)} experiments, {doubtful} uncertain (posterior below 0.99). "
-        "share_k: wells whose top class is where assignment k wants it; margin in nats."
+        f"{len(table)} experiments, {len(doubtful)} uncertain (posterior below {CERTAIN}). "
+        "share_k: the share of wells whose top class is on the plate where assignment k puts it; "
+        "margin in nats."
     )
     if options.output:
-        write_table(table, options.output)
         print(f"posterior: {options.output}")
     if options.groups:
-        write_groups(table.set_index(layout.columns.experiment)["best"], options.groups)
         print(f"assignments: {options.groups}")
     return 0
 
 
 def run_decode(options: argparse.Namespace) -> int:
     """`plates decode`; 1 where belief propagation did not converge on some plates."""
-    from cellsieve.plates import ConvergenceWarning, PlateLayout
-
     _refuse_outputs(options, [options.output, options.details])
     layout = PlateLayout.load(options.layout)
     with warnings.catch_warnings(record=True) as caught:
@@ -300,58 +314,66 @@ def run_decode(options: argparse.Namespace) -> int:
             options.method,
             temperature=options.temperature,
             one_to_one=options.one_to_one,
-            threads=options.threads,
+            jobs=options.jobs,
             **_source(options),
         )
     for warning in caught:
-        print(f"cellsieve: warning: {warning.message}", file=sys.stderr)
+        _warn(str(warning.message))
     write_table(decoded[[layout.columns.id, layout.columns.class_column]], options.output)
     if options.details:
         write_table(decoded, options.details)
+    code = 1 if caught else 0
     print(
         f"{len(decoded)} wells, {decoded[layout.columns.class_column].nunique()} classes, "
         f"mean confidence {decoded['confidence'].mean():.3f}"
     )
     print(f"submission: {options.output}")
     if options.details:
-        print(f"details: {Path(options.details)}")
-    return 1 if caught else 0
+        print(f"details: {options.details}")
+    return code
 
 
 def run_check(options: argparse.Namespace) -> int:
     """`plates check`."""
-    from cellsieve.plates import PlateLayout
-
     _refuse_outputs(options, [options.output])
     layout = PlateLayout.load(options.layout)
-    found = layout.check(
+    table = layout.check(
         options.test,
         options.predictions,
         permutations=options.permutations,
         seed=options.seed,
         **_source(options),
     )
+    if options.output:
+        write_table(table, options.output)
     columns = layout.columns
+    strange = table[~table["verdict"].isin(EXPECTED)]
+    if len(strange):
+        named = strange[columns.experiment].astype(str) + " plate "
+        named += strange[columns.plate].astype(str) + " (" + strange["verdict"] + ")"
+        _warn(
+            f"{len(strange)} of {len(table)} plates are not as expected: {first(named.tolist(), 4)}"
+        )
     twins = layout.shared_layouts()
     pairs = twins.groupby([columns.experiment, f"other_{columns.experiment}"], sort=False).size()
     for (one, other), plates in zip(pairs.index.tolist(), pairs.tolist(), strict=True):
         print(f"{options.layout}: {one} and {other} share the layout of {plates} plates")
-    quiet = found["verdict"].isin(["as claimed", "no known layout"])
-    if not quiet.all():
-        show = found.loc[~quiet, [columns.experiment, columns.plate, "wells", "verdict"]].copy()
-        show["log_odds"] = found["log_odds_to_claim"].fillna(found["log_odds"]).map("{:.0f}".format)
-        show["z"] = found["z"].map("{:.1f}".format)
-        show["p"] = found["p"].map("{:.1g}".format)
+    if len(strange):
+        show = strange[[columns.experiment, columns.plate, "wells", "verdict"]].copy()
+        odds = strange["log_odds_to_claim"].fillna(strange["log_odds"])
+        show["log_odds"] = odds.map("{:.0f}".format)
+        show["z"] = strange["z"].map("{:.1f}".format)
+        show["p"] = strange["p"].map("{:.1g}".format)
         print(show.to_string(index=False))
-    counts = found["verdict"].value_counts()
-    for verdict in ("as claimed", "no known layout"):
+    counts = table["verdict"].value_counts()
+    for verdict in EXPECTED:
         if verdict in counts:
-            print(f"{counts[verdict]} plates: {verdict}")
+            print(f"{counts[verdict]} of {len(table)} plates: {verdict}")
     print(
-        f"{len(found)} plates checked. log_odds: nats against the claimed layout, or against a "
-        "guess where none is claimed; p: chance that a random layout among as many does as well."
+        f"{len(table)} plates checked. log_odds: nats against the claimed layout, or against a "
+        "guess where none is claimed; p: the chance that the best of as many random layouts does "
+        "as well."
     )
     if options.output:
-        write_table(found, options.output)
         print(f"table: {options.output}")
     return 0

@@ -141,9 +141,11 @@ def _add_plot(commands: Any) -> None:
         "plate",
         example="cellsieve plot plate plates/wells.csv --value confidence "
         "-o plate.png --where experiment=HEPG2-10 --where plate=1",
-        help="map of a plate, coloured by a value a well",
+        help="map of a plate, coloured by one value per well",
     )
-    kind.add_argument("table", metavar="TABLE", type=table_path, help="a table with a row a well")
+    kind.add_argument(
+        "table", metavar="TABLE", type=table_path, help="a table with one row per well"
+    )
     kind.add_argument("--value", required=True, metavar="COLUMN", help="what is shown")
     kind.add_argument("--well", default="well", metavar="COLUMN", help="names of the wells")
     kind.add_argument(
@@ -161,7 +163,7 @@ def _add_plot(commands: Any) -> None:
         example="cellsieve plot assignment plates/posterior.csv -o assignment.png",
         help="heat map of a result of 'cellsieve plates infer'",
     )
-    kind.add_argument("table", metavar="TABLE", type=table_path, help="a row an experiment")
+    kind.add_argument("table", metavar="TABLE", type=table_path, help="one row per experiment")
     kind.add_argument(
         "--kind", choices=("share", "posterior"), default="share", help="(default: %(default)s)"
     )
@@ -280,7 +282,7 @@ def _plate(options: argparse.Namespace) -> Any:
             )
         table = table[table[column].astype("str") == value]
         if table.empty:
-            raise ValueError(f"--where {condition}: no row of {options.table} is so")
+            raise ValueError(f"--where {condition}: no row of {options.table} has it")
     return plot_plate(table, options.value, well=options.well)
 
 

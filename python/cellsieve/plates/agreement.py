@@ -15,20 +15,21 @@ def agreement(
 ) -> pd.DataFrame:
     """The share of wells on which two submissions agree, overall and for each experiment.
 
-    Rows are joined by `id_column`. The experiment is the column of that name if `a` has it, else
-    what stands before the first `_` of the id, as in RxRx1. The first row, `all`, is overall.
+    Rows are joined by `id_column`. The experiment comes from the column of that name if `a` has
+    one, else from what precedes the first `_` of the id, as in RxRx1. The first row, `all`, is the
+    overall share.
 
     Returns: `experiment`, `wells`, `agree` (the share, 0 to 1).
 
     Raises:
-        ValueError: missing columns or fields; ids that stand twice, or in one of the two only.
+        ValueError: missing columns or fields; duplicate ids, or ids that only one of the two has.
     """
     tables = [load(table, argument) for table, argument in ((a, "a"), (b, "b"))]
     for table, name in tables:
         need(table, name, [id_column, class_column])
         twice = table[id_column][table[id_column].duplicated()].astype(str).tolist()
         if twice:
-            raise ValueError(f"{name}: ids that stand twice: {first(twice)}")
+            raise ValueError(f"{name}: duplicate ids: {first(twice)}")
     (one, one_name), (other, other_name) = tables
     right = other.set_index(other[id_column].astype(str))[class_column]
     ids = pd.Index(one[id_column].astype(str))

@@ -297,7 +297,7 @@ def _grid(places: NDArray[np.int64], held: NDArray[np.int64], shape: tuple[int, 
 def _evidence(
     layout: PlateLayout, scores: WellScores, rows: NDArray[np.int64], temperature: float
 ) -> NDArray[np.float64]:
-    """How many nats each class explains each well better than a guess; 0 where nothing is known.
+    """By how many nats each class explains each well better than a guess; 0 for what is unknown.
 
     `(wells, classes + 1)`: the last column is for `UNSEEN`. A class that the model favours all over
     the plate explains none of its wells: the mean of each class over the plate is taken out.

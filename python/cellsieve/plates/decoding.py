@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
+from cellsieve.parallel import workers_of
 from cellsieve.plates.inference import in_group, in_place, log_scores, unbiased
 from cellsieve.plates.inference import posterior as infer_posterior
 from cellsieve.plates.layout import Method, PlateLayout
@@ -41,7 +42,7 @@ def decode(
     average: Average | None = None,
     temperature: float | Literal["fit"] = 1.0,
     one_to_one: bool = False,
-    threads: int = 1,
+    jobs: int | None = None,
 ) -> pd.DataFrame:
     """The class of every well of a test file."""
     if method not in ("argmax", "assignment", "marginal"):
@@ -50,15 +51,16 @@ def decode(
         isinstance(temperature, int | float) and 0 < temperature < np.inf
     ):
         raise ValueError(f"temperature: found {temperature!r}; expected a positive number or 'fit'")
+    workers = workers_of(jobs)
     wells = read_wells(test, layout.columns, layout.plates)
     scores = join(layout, wells, predictions, kind, average, ids, classes)
-    beliefs = _beliefs(layout, wells, scores, posterior, threads)
+    beliefs = _beliefs(layout, wells, scores, posterior, workers)
     if scores.votes is not None:
         scores = _spread(scores, len(layout.classes))
     if temperature == "fit":
         temperature = fit_temperature(layout, wells, scores, *beliefs)
     if method == "argmax":
-        found = _argmax(layout, wells, scores, beliefs, temperature, threads)
+        found = _argmax(layout, wells, scores, beliefs, temperature, workers)
     else:
         found = _by_plate(layout, wells, scores, beliefs, temperature, method, one_to_one)
     names, columns = layout.classes, layout.columns
@@ -77,11 +79,11 @@ def decode(
 
 
 def _beliefs(
-    layout: PlateLayout, wells: Wells, scores: WellScores, given: Any, threads: int
+    layout: PlateLayout, wells: Wells, scores: WellScores, given: Any, workers: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The candidates and, a row an experiment of `wells`, their probabilities."""
+    """The candidates and their probabilities, one row per experiment of `wells`."""
     if given is None:
-        given = infer_posterior(layout, wells, scores, threads=threads)
+        given = infer_posterior(layout, wells, scores, workers=workers)
     elif isinstance(given, pd.Series):
         given = given.rename("best").rename_axis(layout.columns.experiment).reset_index()
     table, name = load(given, "posterior")
@@ -101,7 +103,9 @@ def _beliefs(
         raise ValueError(f"{name}: no row for experiments {first(missing)}")
     if not rows.is_unique:
         twice = rows[rows.duplicated()].unique().map(str).tolist()
-        raise ValueError(f"{name}: experiments that stand twice: {first(twice)}; expected one row")
+        raise ValueError(
+            f"{name}: duplicate experiments: {first(twice)}; expected one row per experiment"
+        )
     place = rows.get_indexer(wells.experiments)
     n_closed = len(layout.assignments)
     if not columns:
@@ -182,7 +186,7 @@ def _argmax(
     scores: WellScores,
     beliefs: tuple[NDArray[np.int64], NDArray[np.float64]],
     temperature: float,
-    threads: int,
+    workers: int,
 ) -> dict[str, NDArray[Any]]:
     """The best class of each well in the group that is most probably on its plate."""
     assignments, probabilities = beliefs
@@ -199,7 +203,7 @@ def _argmax(
     column, value = in_place(
         scores,
         lambda matrix, rows, part: _core.masked_argmax(
-            matrix, group[part], allowed, rows, 2, total, threads
+            matrix, group[part], allowed, rows, 2, total, workers
         ),
     )
     value, log_total = value[:, :2], value[:, 2]
@@ -211,7 +215,7 @@ def _argmax(
         confidence = np.exp(logs[:, 0] - log_total)
         margin = logs[:, 0] - logs[:, 1]
     size = np.bincount(layout.group)[group]
-    # Nothing but zeros, or negative infinities, says that each class is as likely as the other.
+    # Nothing but zeros, or negative infinities, says that all classes are equally likely.
     confidence = np.where(np.isnan(confidence), 1 / size, np.minimum(confidence, 1.0))
     margin = np.where(np.isneginf(logs[:, 0]), 0.0, margin)
     margin = np.where(column[:, 1] < 0, np.inf, margin)
@@ -226,7 +230,7 @@ def _argmax(
 def _log_totals(
     layout: PlateLayout, scores: WellScores, group: NDArray[np.int64], temperature: float
 ) -> NDArray[np.float64]:
-    """The logarithm of what a group's tempered probabilities sum to, a block of wells at a time."""
+    """The logarithm of the sum of a group's tempered probabilities, block by block."""
     total = np.empty(len(group))
     for start in range(0, len(group), 1024):
         rows = np.arange(start, min(start + 1024, len(group)))
@@ -275,7 +279,7 @@ def _by_plate(
             if len(columns[group]) < len(rows):
                 raise ValueError(
                     f"{wells.name}: {name} has {len(rows)} wells, but the group on it has "
-                    f"{len(columns[group])} classes; expected a class of its own for each well"
+                    f"{len(columns[group])} classes; expected a different class for each well"
                 )
         if method == "assignment":
             block = np.ascontiguousarray(logs[:, columns[likely]])
@@ -354,7 +358,7 @@ def assign(log_scores: NDArray[np.float64]) -> NDArray[np.int64]:
 def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     highest = logs.max(axis=1, keepdims=True)
     weights = np.exp(logs - np.where(np.isfinite(highest), highest, 0.0))
-    # A row of nothing but negative infinities says that each class is as likely as the other.
+    # A row of nothing but negative infinities says that all classes are equally likely.
     weights = np.where(weights.sum(axis=1, keepdims=True) > 0, weights, 1.0)
     result: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
     return result

@@ -1,4 +1,4 @@
-"""The plates part of the demo: a planted screen, and how well each step finds what was planted."""
+"""The plates part of the demo: a made-up screen, and how much of it each step finds again."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ def run_plates_demo(folder: str | os.PathLike[str]) -> pd.DataFrame:
     confidences) and `truth.csv` (the planted classes). One test experiment has a rotation of the
     plates that no train experiment has. Takes about a second and 5 MB.
 
-    Returns: a row a step (`step`, `wells`, `accuracy`).
+    Returns: one row per step (`step`, `wells`, `accuracy`).
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
+from cellsieve.parallel import workers_of
 from cellsieve.plates.layout import Candidates, PlateLayout
 from cellsieve.plates.predictions import BLOCK, Average, Kind, Source, WellScores, join
 from cellsieve.plates.wells import Table, Wells, read_wells
@@ -25,7 +26,7 @@ PSEUDOCOUNT = 5.0
 OTHERS = 0.01
 """The prior of all assignments outside the closed set together."""
 FLOOR = -60.0
-"""The least logarithm of a group's share of a row: one well alone rules nothing out."""
+"""The least logarithm of a group's share of a row: no single well can rule a group out."""
 CERTAIN = 0.99
 """The posterior from which an assignment counts as certain."""
 CLOSE_CALL = 10.0
@@ -33,7 +34,7 @@ CLOSE_CALL = 10.0
 UNEVEN = 1.6
 """As above, where the vote of a well is shared by more than so many wells of its plate."""
 DEPTH = 30.0
-"""Scores this far below a well's best, in nats, count as that far: zeros would drown the rest."""
+"""Scores further below a well's best, in nats, count as this far: zeros would drown the rest."""
 SINKHORN_ROUNDS = 100
 SINKHORN_TOLERANCE = 1e-3
 ROW = re.compile(r"\brow (\d+)")
@@ -50,12 +51,13 @@ def infer(
     ids: Any = None,
     classes: Any = None,
     average: Average | None = None,
-    threads: int = 1,
+    jobs: int | None = None,
 ) -> pd.DataFrame:
     """The posterior over assignments of every experiment of a test file."""
+    workers = workers_of(jobs)
     wells = read_wells(test, layout.columns, layout.plates)
     scores = join(layout, wells, predictions, kind, average, ids, classes)
-    return posterior(layout, wells, scores, candidates, threads)
+    return posterior(layout, wells, scores, candidates, workers)
 
 
 def posterior(
@@ -63,16 +65,16 @@ def posterior(
     wells: Wells,
     scores: WellScores,
     candidates: Candidates = "closed",
-    threads: int = 1,
+    workers: int = 1,
 ) -> pd.DataFrame:
     """As `infer`, of wells and scores that are joined already."""
     assignments = layout.candidates(candidates)
     n_experiments, n_plates = len(wells.experiments), len(layout.plates)
-    log_density, votes = densities(layout, wells, scores, threads)
+    log_density, votes = densities(layout, wells, scores, workers)
     group_size = np.bincount(layout.group).astype(float)
     sharpness = HARD_SHARPNESS if scores.votes is not None else SHARPNESS
 
-    # What each plate's wells say of each group, and what all wells say of each sharpness.
+    # What each plate's wells say about each group, and what all wells say about each sharpness.
     place = wells.experiment * n_plates + wells.plate
     support = _sum_by(place, log_density, n_experiments * n_plates)
     support = support.reshape(n_experiments, n_plates, -1)
@@ -139,7 +141,7 @@ def posterior(
 
 
 def densities(
-    layout: PlateLayout, wells: Wells, scores: WellScores, threads: int
+    layout: PlateLayout, wells: Wells, scores: WellScores, workers: int
 ) -> tuple[Floats, NDArray[np.int64]]:
     """The logarithm of the mean score in each group, and the vote, of each well.
 
@@ -156,7 +158,7 @@ def densities(
     sums, column = in_place(
         scores,
         lambda matrix, rows, _: _core.log_sums(
-            matrix, group_of_column, n_groups, sharpness, rows, threads
+            matrix, group_of_column, n_groups, sharpness, rows, workers
         ),
     )
     best = sums.max(axis=1, keepdims=True)
@@ -245,13 +247,13 @@ def _free_energies(
 
 
 def without_plate_bias(plates: list[Floats]) -> list[Floats]:
-    """The log scores of an experiment's plates without what classes get from one plate of them.
+    """The log scores of an experiment's plates without what one plate gives to classes.
 
     A class is in one well of an experiment at most, so its mean over a plate hardly tells where it
-    is, but is the model's liking for it: on the experiment, which says nothing of assignments, and
-    on the plate, which misleads. The plates' deviations are taken out in so far as they vary more
-    than chance has them (empirical Bayes): fully where they are large, not at all where they are
-    noise.
+    is. It rather shows how much the model favours the class: in the experiment, which says nothing
+    about assignments, and on the plate, which misleads. The plates' deviations are removed as far
+    as they vary more than by chance (empirical Bayes): fully where they are large, not at all where
+    they are noise.
     """
     plates = [_relative(logs) for logs in plates]
     means = np.stack([logs.mean(axis=0) for logs in plates])
@@ -282,8 +284,8 @@ def log_scores(scores: WellScores, rows: NDArray[np.int64]) -> Floats:
 def unbiased(logs: Floats) -> Floats:
     """The log scores of a plate without what each class gets from all of its wells.
 
-    A class is in one well of a plate at most, so its mean over the plate is the model's liking for
-    it more than anything else.
+    A class is in one well of a plate at most, so its mean over the plate mostly shows how much the
+    model favours it.
     """
     logs = _relative(logs)
     centred: Floats = logs - logs.mean(axis=0)
@@ -321,7 +323,7 @@ def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64], rounds: 
     are not independent witnesses, and evidence that took them for that is divided by this. `votes`
     is `(experiments, plates, groups)`, `assignment` `(experiments, plates)`. Expected are votes
     that depend on the plate's size, on the group's popularity in the experiment and on whether the
-    assignment puts the two together; the deviance of what was found, by degree of freedom, is the
+    assignment puts the two together; the deviance of the votes per degree of freedom is the
     dispersion of quasi-likelihood (McCullagh and Nelder 1989, ch. 9), here with 4 degrees of
     freedom of 1 added, since it is estimated from few.
     """
@@ -358,7 +360,7 @@ def _vote_shares(
     votes: NDArray[np.int64],
     assignments: NDArray[np.int64],
 ) -> Floats:
-    """The share of wells whose vote is on the plate where each candidate wants it."""
+    """The share of wells whose vote is on the plate where each candidate puts it."""
     count = _vote_table(layout, wells, votes)
     right = count[:, np.arange(count.shape[1])[None, :], assignments].sum(axis=2)
     shares: Floats = right / count.sum(axis=(1, 2))[:, None]

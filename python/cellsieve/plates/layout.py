@@ -37,7 +37,7 @@ class PlateLayout:
     plates: pd.Index
     """Every plate, ascending."""
     assignments: NDArray[np.int64]
-    """The group on each plate, a row an assignment: the closed set."""
+    """The group on each plate, one row per assignment: the closed set."""
     counts: NDArray[np.int64]
     """In how many experiments each assignment was seen."""
     experiments: pd.Index
@@ -66,13 +66,13 @@ class PlateLayout:
         experiment that lacks plates counts where only one assignment agrees with it.
 
         Args:
-            train: a DataFrame or a table file with a row a treated well; classes (integers or text)
-                in `class_column`. Leave control wells out: they are on every plate.
+            train: a DataFrame or a table file with one row per treated well; classes (integers or
+                text) in `class_column`. Leave control wells out: they are on every plate.
             class_column, experiment, plate, well, id_column: what the columns are called, here and
                 in the test files; `id_column` need not be there.
 
         Raises:
-            ValueError: columns or fields are missing; a class stands twice in one experiment; a
+            ValueError: columns or fields are missing; a class occurs twice in one experiment; a
                 well holds two classes; or classes share a plate in one experiment and not in
                 another. The message lists the wells.
             TypeError: classes that are neither integers nor text.
@@ -87,7 +87,7 @@ class PlateLayout:
         return int(self.group.max()) + 1
 
     def candidates(self, which: Candidates = "closed") -> NDArray[np.int64]:
-        """The group on each plate, a row a candidate: the closed set, then (`"all"`) the others.
+        """The group on each plate, one row per candidate: the closed set, then the others if "all".
 
         Raises:
             ValueError: all orders of so many plates cannot be tried.
@@ -97,14 +97,14 @@ class PlateLayout:
         return self.assignments if which == "closed" else permutations.every(self.assignments)
 
     def assignment_table(self) -> pd.DataFrame:
-        """A row an assignment: its number, how often it was seen, the group on each plate."""
+        """One row per assignment: its number, how often it was seen, the group on each plate."""
         table = pd.DataFrame({"assignment": range(len(self.counts)), "count": self.counts})
         for place, plate in enumerate(self.plates.tolist()):
             table[f"{self.columns.plate}_{plate}"] = self.assignments[:, place]
         return table
 
     def group_table(self) -> pd.DataFrame:
-        """A row a class: its group, and its plate under each assignment (the notebook's table)."""
+        """One row per class: its group, and its plate under each assignment, as in the notebook."""
         table = pd.DataFrame({self.columns.class_column: self.classes, "group": self.group})
         for number, assignment in enumerate(self.assignments):
             plate_of_group = np.full(self.n_groups, -1)
@@ -129,7 +129,7 @@ class PlateLayout:
         ids: Any = None,
         classes: Any = None,
         average: Average | None = None,
-        threads: int = 1,
+        jobs: int | None = None,
     ) -> pd.DataFrame:
         """Which assignment of groups to plates each test experiment has, and how sure that is.
 
@@ -143,34 +143,36 @@ class PlateLayout:
         the evidence is divided by the dispersion of the votes between plates.
 
         Args:
-            test: a DataFrame or a table file with a row a well: experiment, plate, well, and an id
-                (without one, ids are `<experiment>_<plate>_<well>`).
+            test: a DataFrame or a table file with one row per well: experiment, plate, well, and
+                an id (without one, ids are `<experiment>_<plate>_<well>`).
             predictions: see `cellsieve.read_predictions`; several are averaged. Rows are joined to
                 the wells by id; rows whose id is that of a well and `_s1`, `_s2`, ... are sites of
-                it and are averaged. Without ids, rows stand in the order of `test`. A matrix of
-                one row a well is read where it lies, in any order of rows, and never copied.
+                it and are averaged. Without ids, rows stand in the order of `test`. A matrix
+                with one row per well is read where it lies, in any order of rows, and never copied.
             kind: what the scores are. "probability" (the default): at least 0, summing to 1 or
                 not. "log_probability", "logit": exponentiated. "similarity": cosines and the like,
                 as logits, whose scale is arbitrary (see `decode`'s temperature). "hard": one class
-                a row (the default if `predictions` is that).
-            candidates: "closed": assignments seen and what follows from them; "all": every order.
+                per row (the default if `predictions` is that).
+            candidates: "closed": assignments seen and those that follow from them; "all": every
+                order.
             ids, classes: names of rows and columns that `predictions` itself lacks.
             average: how sites and sources are averaged. "probability": the mean of probabilities
                 (the default for them); "log": the mean of logarithms (the default for others).
-            threads: rows are shared out among so many.
+            jobs: number of threads that rows are shared out among; as many as processors if not
+                given. The result is the same to the last bit.
 
         Returns:
-            A row an experiment, in order of appearance: the experiment; `wells`; `best`, the
+            One row per experiment, in order of appearance: the experiment; `wells`; `best`, the
             number of the best candidate (the lowest of equals); its `posterior`; `margin`, nats of
             log posterior to the second; `certain`, posterior at least 0.99; `evidence`, "row bound"
             or "sinkhorn"; `dispersion`; and for each candidate k `share_k` (of wells whose top
-            class is on the plate where k wants it; the lowest class of equals), `score_k` (log
+            class is on the plate where k puts it; the lowest class of equals), `score_k` (log
             evidence in nats, the best is 0, before it is divided by the dispersion) and
             `posterior_k`.
 
         Raises:
             OSError: a file can't be read.
-            ValueError: unknown plates; missing or repeated ids; ids that are not in `test`; a
+            ValueError: unknown plates; missing or duplicate ids; ids that are not in `test`; a
                 wrong number of classes; NaN, infinite or negative scores; a plate with more wells
                 than any group has classes.
             TypeError: scores of another dtype than float16, float32 or float64.
@@ -186,7 +188,7 @@ class PlateLayout:
             ids=ids,
             classes=classes,
             average=average,
-            threads=threads,
+            jobs=jobs,
         )
 
     def decode(
@@ -202,22 +204,22 @@ class PlateLayout:
         average: Average | None = None,
         temperature: float | Literal["fit"] = 1.0,
         one_to_one: bool = False,
-        threads: int = 1,
+        jobs: int | None = None,
     ) -> pd.DataFrame:
         """The class of every test well among those of the group on its plate.
 
         Methods:
             "argmax": the best allowed class of the most probable assignment; the lowest of equal
                 scores. A class of another group never wins, whatever the signs of the scores.
-            "assignment": each class at most once a plate, such that the sum of log scores is
+            "assignment": each class at most once per plate, such that the sum of log scores is
                 highest (`scipy.optimize.linear_sum_assignment`). The temperature does not matter.
             "marginal": the class with the highest marginal probability, given that each class is
-                used at most once a plate (belief propagation on the Bethe free energy); where the
+                used at most once per plate (belief propagation on the Bethe free energy); where the
                 assignment of groups is uncertain, a mixture over those with posterior 0.001 or
                 more. With `one_to_one`, the assignment with the highest sum of log marginals.
 
         Args:
-            test, predictions, kind, ids, classes, average, threads: as for `infer`. Hard
+            test, predictions, kind, ids, classes, average, jobs: as for `infer`. Hard
                 predictions count as 90 % on the class and 10 % spread over all classes.
             posterior: the table that `infer` returned or its file; or a Series (or two columns
                 `experiment` and `best`) of assignment numbers to take as certain; or `None` to
@@ -258,7 +260,7 @@ class PlateLayout:
             average=average,
             temperature=temperature,
             one_to_one=one_to_one,
-            threads=threads,
+            jobs=jobs,
         )
 
     def check(
@@ -274,7 +276,7 @@ class PlateLayout:
         permutations: int = 1000,
         seed: int = 0,
     ) -> pd.DataFrame:
-        """What each test plate looks like among known layouts: swapped, turned, used before.
+        """Compares each test plate with known layouts: is it swapped, turned, used before?
 
         If `test` itself has the class column, each plate is compared with the claimed layouts of
         all plates of its experiment; and always with every layout of the experiments that this
@@ -292,7 +294,7 @@ class PlateLayout:
             seed: of the generator of these.
 
         Returns:
-            A row a plate: experiment; plate; `wells`; `verdict` ("as claimed", "plate 2",
+            One row per plate: experiment; plate; `wells`; `verdict` ("as claimed", "plate 2",
             "turned 180", "re-uses HUVEC-07 plate 3", ...; "unclear" or "no known layout" where
             nothing does better than chance); the best match (`best_experiment`, `best_plate`,
             `best_move`); `log_odds` in nats against a guess, `log_odds_to_claim` against the claim
@@ -325,7 +327,7 @@ class PlateLayout:
         """Plates of different experiments on which at least this share of the wells agree.
 
         Every pair of plates is compared as it is, turned by 180 degrees, mirrored, and shifted by
-        a row or column. Returns a row a pair: the two experiments and plates, the move, the share.
+        a row or column. Returns one row per pair: both experiments and plates, the move, the share.
         """
         from cellsieve.plates.check import shared_layouts
 
@@ -353,7 +355,7 @@ class PlateLayout:
 
 
 def _fit(table: pd.DataFrame, name: str, columns: Columns) -> PlateLayout:
-    """The fit proper, of a table that is called `name` in messages."""
+    """The fit itself, of a table that is called `name` in messages."""
     need(table, name, [columns.experiment, columns.plate, columns.well, columns.class_column])
     if not len(table):
         raise ValueError(f"{name}: no rows; expected one row per well")
@@ -387,12 +389,14 @@ def _fit(table: pd.DataFrame, name: str, columns: Columns) -> PlateLayout:
         rows = np.flatnonzero(pd.Series(by_class).duplicated(keep=False))
         rows = rows[np.argsort(by_class[rows], kind="stable")]
         raise ValueError(
-            f"{name}: classes that stand twice in one experiment: {named(rows)}; expected each "
+            f"{name}: classes that occur twice in one experiment: {named(rows)}; expected each "
             "class in one well of one plate (are control wells among them?)"
         )
     if len(pd.unique(by_well)) < len(wells):
         rows = np.flatnonzero(pd.Series(by_well).duplicated(keep=False))
-        raise ValueError(f"{name}: wells that hold two classes: {named(rows)}; expected one")
+        raise ValueError(
+            f"{name}: wells that hold two classes: {named(rows)}; expected one class per well"
+        )
     group = grouping.connected(bag, class_code, len(classes))
     n_groups = int(group.max()) + 1
     on_plate = np.full((len(experiments), len(plates)), permutations.MISSING)

@@ -18,11 +18,11 @@ class Planted:
     test: pd.DataFrame
     """`id_code, experiment, plate, well`."""
     logits: NDArray[np.float32]
-    """`(wells, classes)`, a row a row of `test`."""
+    """`(wells, classes)`, one row per row of `test`."""
     sirna: NDArray[np.int64]
     """The class of each test well."""
     group_on_plate: NDArray[np.int64]
-    """The group on each plate, a row a test experiment."""
+    """The group on each plate, one row per test experiment."""
     group: NDArray[np.int64]
     """The group of each class, numbered by first class as `PlateLayout` does."""
 

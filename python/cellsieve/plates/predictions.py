@@ -34,7 +34,7 @@ HARD_MISS = 0.1
 
 @dataclass(frozen=True)
 class Predictions:
-    """A matrix of scores, or one class a row, with the names of rows and columns.
+    """A matrix of scores, or one class per row, with the names of rows and columns.
 
     `scores` is `(rows, classes)` of float16, float32 or float64, memory-mapped or not; or
     `(rows,)` of classes, which are hard predictions. `ids` name the rows (of wells, or of sites:
@@ -52,12 +52,12 @@ class Predictions:
             raise ValueError(f"{self.name}: shape {shape}; expected (rows, classes) or (rows,)")
         if self.ids is not None and len(self.ids) != shape[0]:
             raise ValueError(
-                f"{self.name}: {len(self.ids)} ids for {shape[0]} rows; expected as many"
+                f"{self.name}: {len(self.ids)} ids for {shape[0]} rows; expected one per row"
             )
         if self.classes is not None and self.scores.ndim == 2 and len(self.classes) != shape[1]:
             raise ValueError(
                 f"{self.name}: {len(self.classes)} class names for {shape[1]} columns; "
-                "expected as many"
+                "expected one per column"
             )
 
 
@@ -78,17 +78,17 @@ def read_predictions(
     * `.npy`: a matrix, memory-mapped; or a vector of classes.
     * `.npz`: `scores`, and `ids` and `classes` if they are there; or one array of any name.
     * CSV or Parquet, or a DataFrame: ids in `id_column` (in a DataFrame: or in the index), and
-      either one class a row in `class_column`, or one column of scores for each class.
+      either one class per row in `class_column`, or one column of scores for each class.
     * an array: as `.npy`.
 
     Args:
         ids, classes: names of the rows and columns where the source has none: a sequence, or a
-            text file with one a line, or a table's first column.
+            text file with one per line, or a table's first column.
 
     Raises:
         OSError: a file can't be read.
         ValueError: a file of another form; numbers of names and rows or columns that differ.
-        TypeError: something that is none of these.
+        TypeError: none of these.
     """
     name = os.fspath(source) if isinstance(source, str | os.PathLike) else "predictions"
     if isinstance(source, Predictions):
@@ -155,7 +155,7 @@ def _from_npz(file: IO[bytes], name: str) -> Predictions:
         parts = {part: loaded[part] for part in (key, "ids", "classes") if part in loaded.files}
     for part, array in parts.items():
         if not isinstance(array, np.ndarray) or (part != key and array.ndim != 1):
-            raise ValueError(f"{name}: {part!r} is not an array of the shape expected here")
+            raise ValueError(f"{name}: {part!r} is not an array with one name each")
     return Predictions(
         parts[key],
         parts["ids"].tolist() if "ids" in parts else None,
@@ -225,7 +225,7 @@ def join(
 ) -> WellScores:
     """The scores of each well: joined by id, averaged over sites and sources.
 
-    Where `kind` is `None`, one class a row is hard, and scores are probabilities.
+    Where `kind` is `None`, one class per row is hard, and scores are probabilities.
 
     Raises:
         ValueError: see `PlateLayout.infer`.
@@ -253,7 +253,7 @@ def join(
     if any(hard) != all(hard) or all(hard) != (kind == "hard"):
         wrong = next(found for found in read if (found.scores.ndim == 1) != (kind == "hard"))
         raise ValueError(
-            f"{wrong.name}: holds {'one class' if wrong.scores.ndim == 1 else 'scores'} a row, "
+            f"{wrong.name}: holds {'one class' if wrong.scores.ndim == 1 else 'scores'} per row, "
             f"but kind is {kind!r}; expected "
             + ("kind='hard'" if wrong.scores.ndim == 1 else "kind to say what scores they are")
         )
@@ -296,7 +296,7 @@ def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
         if found.scores.shape[0] != len(wells):
             raise ValueError(
                 f"{found.name}: {found.scores.shape[0]} rows without ids, but {wells.name} has "
-                f"{len(wells)} wells; expected as many, in the same order, or ids"
+                f"{len(wells)} wells; expected one row per well in the same order, or ids"
             )
         return np.arange(len(wells))
     ids = pd.Index(found.ids)
@@ -306,7 +306,7 @@ def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
         return np.arange(len(wells))
     if not ids.is_unique:
         twice = ids[ids.duplicated()].unique().tolist()
-        raise ValueError(f"{found.name}: ids that stand twice: {first(twice)}; expected once each")
+        raise ValueError(f"{found.name}: duplicate ids: {first(twice)}; expected one row per id")
     place = wells.ids.get_indexer(ids)
     unknown = np.flatnonzero(place < 0)
     if len(unknown):
@@ -347,13 +347,13 @@ def _columns(layout: "PlateLayout", found: Predictions) -> NDArray[np.int64]:
         if count != len(layout.classes):
             raise ValueError(
                 f"{found.name}: {count} columns, but the layout has {len(layout.classes)} classes; "
-                "expected one each, or `classes` to say which they are"
+                "expected one per class, or `classes` to say which they are"
             )
         return np.arange(count)
     names = pd.Index(found.classes).map(str)
     if not names.is_unique:
         twice = names[names.duplicated()].unique().tolist()
-        raise ValueError(f"{found.name}: classes that stand twice: {first(twice)}")
+        raise ValueError(f"{found.name}: duplicate classes: {first(twice)}")
     known = _class_index(layout)
     missing = known[~known.isin(names)].tolist()
     if missing:
@@ -370,7 +370,7 @@ def _join_hard(
     read: list[Predictions],
     places: list[NDArray[np.int64]],
 ) -> WellScores:
-    """One prediction a well stays a vote; several become shares of votes."""
+    """One prediction per well stays a vote; several become shares of votes."""
     known = _class_index(layout)
     n_classes = len(known)
     votes = []

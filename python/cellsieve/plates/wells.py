@@ -36,7 +36,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Wells:
-    """A row a well, in the order of the file."""
+    """One row per well, in the order of the file."""
 
     name: str
     """The file or argument, for messages."""
@@ -96,12 +96,12 @@ def read_wells(table: Table, columns: Columns, plates: pd.Index, argument: str =
     """The wells of a test file, on plates that the layout knows.
 
     Raises:
-        ValueError: missing columns or fields, an unknown plate, a well or an id that stands twice.
+        ValueError: missing columns or fields, an unknown plate, a duplicate well or id.
     """
     frame, name = load(table, argument)
     need(frame, name, [columns.experiment, columns.plate, columns.well])
     if not len(frame):
-        raise ValueError(f"{name}: no rows; expected a row a well")
+        raise ValueError(f"{name}: no rows; expected one row per well")
     experiment, experiments = pd.factorize(frame[columns.experiment])
     plate = plates.get_indexer(pd.Index(frame[columns.plate]))
     if (plate < 0).any():
@@ -120,15 +120,15 @@ def read_wells(table: Table, columns: Columns, plates: pd.Index, argument: str =
         ids = pd.Index(parts[0] + "_" + parts[1] + "_" + pd.Series(well, index=frame.index))
     if not ids.is_unique:
         twice = ids[ids.duplicated()].unique().tolist()
-        raise ValueError(f"{name}: ids that stand twice: {first(twice)}; expected a row a well")
+        raise ValueError(f"{name}: duplicate ids: {first(twice)}; expected one row per well")
     key = experiment.astype(np.int64) * len(plates) + plate
     key = key * (len(well_names) + 1) + well_code
     if len(pd.unique(key)) < len(key):
         place = frame.assign(**{columns.well: well})
         again = place.duplicated([columns.experiment, columns.plate, columns.well])
         raise ValueError(
-            f"{name}: {first(ids[again.to_numpy()].tolist())}: a well that stood before under "
-            "another id; expected a row a well"
+            f"{name}: {first(ids[again.to_numpy()].tolist())}: a well that an earlier row "
+            "has under another id; expected one row per well"
         )
     return Wells(
         name=name,

@@ -39,14 +39,14 @@ def plates_report(
     """Writes the page.
 
     Args:
-        assignments: a row an experiment, as `PlateLayout.infer` gives it.
-        wells: a row a well, as `PlateLayout.decode` gives it: the id first, then the class.
+        assignments: one row per experiment, as `PlateLayout.infer` gives it.
+        wells: one row per well, as `PlateLayout.decode` gives it: the id first, then the class.
         truth: the true class of wells, under the names of these two columns.
         output: the page.
         title: its title.
 
     Raises:
-        ValueError: a column is missing, or an id says no well.
+        ValueError: a column is missing, or an id names no well.
     """
     words: list[str] = []
     content: dict[str, Any] = {"title": title, "words": words, "experiments": [], "kinds": []}
@@ -73,7 +73,7 @@ def plates_report(
             "correct": int((correct == 1).sum()),
         }
         if content["wells"]["missing"]:
-            words.append(f"{content['wells']['missing']:,} wells have no confidence.")
+            words.append(f"Wells without a confidence: {content['wells']['missing']:,}.")
         content["reliability"] = reliability(placed["confidence"], correct)
         content["confidences"] = _confidences(placed["confidence"])
         content["maps"] = _maps(placed)
@@ -86,7 +86,7 @@ def plates_report(
 
 
 def _assignments(table: pd.DataFrame) -> dict[str, Any]:
-    """The heat map: a row an experiment."""
+    """The heat map: one row per experiment."""
     kind = "posterior" if any(str(name).startswith("posterior_") for name in table) else "share"
     columns = {kind: assignment_columns(table, kind)}
     if kind == "posterior" and "share_0" in table.columns:
@@ -143,7 +143,7 @@ def place_wells(wells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _correct(wells: pd.DataFrame, truth: pd.DataFrame | None, words: list[str]) -> "pd.Series[Any]":
-    """1 where the class is the true one, 0 where not, NaN where that is not known."""
+    """1 where the class is the true one, 0 where not, NaN where the truth is unknown."""
     unknown = pd.Series(np.nan, index=range(len(wells)))
     if truth is None:
         return unknown
@@ -191,7 +191,7 @@ def _confidences(confidence: "pd.Series[float]") -> str:
 
 
 def _maps(placed: pd.DataFrame) -> list[dict[str, Any]]:
-    """A map a plate: paths of the wells of each shade, and of the wrong ones."""
+    """One map per plate: paths of the wells of each shade, and of the wrong ones."""
     groups = list(placed.groupby(["experiment", "plate"], sort=False))
     if len(groups) > PLATES:
         groups.sort(key=lambda pair: float(pair[1]["confidence"].mean()))
