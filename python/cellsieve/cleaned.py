@@ -24,9 +24,11 @@ from cellsieve._arrays import native
 from cellsieve.files import MAX_PIXELS, _pixels, is_tiff, read_image, read_mask
 from cellsieve.images import MASK, PATH, class_text
 from cellsieve.journal import Journal, image_table_path
+from cellsieve.keys import check_images
 from cellsieve.measuring import MEASURED, sentence
 from cellsieve.parallel import chunks, default_jobs
-from cellsieve.tables import concat, read_batches, read_csv
+from cellsieve.parts import Parts
+from cellsieve.tables import concat, read_csv
 
 Path_ = str | os.PathLike[str]
 
@@ -79,13 +81,14 @@ def read_cleaned(table: Path_, images: Path_ | None = None, *, all_cells: bool =
 
     Raises:
         OSError: a file can't be read.
-        ValueError: a column is missing, or an image of the table is not in the image table.
+        ValueError: a column is missing, an image of the table is not in the image table, or a cell
+            or an image comes twice.
     """
     name = os.fspath(table)
     needed = ["image_id", "label", *BOX, "area"]
     kept: list[pd.DataFrame] = []
     has_rle = True
-    for piece in read_batches(table):
+    for piece in Parts([table]):
         missing = [column for column in needed if column not in piece.columns]
         if missing:
             raise ValueError(
@@ -178,7 +181,7 @@ def read_image_table(path: Path_) -> pd.DataFrame:
 
     Raises:
         OSError: it can't be read.
-        ValueError: a column is missing.
+        ValueError: a column is missing, or an image comes twice.
     """
     header = pd.read_csv(path, nrows=0).columns
     paths = [name for name in header if name.startswith(PATH)]
@@ -190,6 +193,7 @@ def read_image_table(path: Path_) -> pd.DataFrame:
             "the image table that 'cellsieve measure' writes"
         )
     images = read_csv(path, text=text)
+    check_images(images, os.fspath(path))
     return images[images["status"].isin(MEASURED)]
 
 
