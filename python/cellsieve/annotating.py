@@ -33,11 +33,11 @@ from cellsieve.cleaned import (
     requested,
     run_tasks,
 )
-from cellsieve.cleaning import SEPARATOR
 from cellsieve.composites import check_colours, composite, encode_picture, write_bytes
 from cellsieve.files import MAX_PIXELS
 from cellsieve.images import class_text
 from cellsieve.journal import Journal
+from cellsieve.keys import SEPARATOR
 from cellsieve.tables import FORMATS, atomic, read_batches, read_table, typed
 
 Format = Literal["coco", "mmdet"]

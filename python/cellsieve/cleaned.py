@@ -25,9 +25,11 @@ from cellsieve.files import MAX_PIXELS, _pixels, is_tiff, read_image, read_mask
 from cellsieve.image_table import MASK, PATH, read_image_table
 from cellsieve.images import class_text
 from cellsieve.journal import Journal, image_table_path
+from cellsieve.keys import check_images
 from cellsieve.measuring import MEASURED, sentence
 from cellsieve.parallel import chunks, default_jobs
-from cellsieve.tables import concat, read_batches
+from cellsieve.parts import Parts
+from cellsieve.tables import concat
 
 Path_ = str | os.PathLike[str]
 
@@ -80,13 +82,14 @@ def read_cleaned(table: Path_, images: Path_ | None = None, *, all_cells: bool =
 
     Raises:
         OSError: a file can't be read.
-        ValueError: a column is missing, or an image of the table is not in the image table.
+        ValueError: a column is missing, an image of the table is not in the image table, or a cell
+            or an image comes twice.
     """
     name = os.fspath(table)
     needed = ["image_id", "label", *BOX, "area"]
     kept: list[pd.DataFrame] = []
     has_rle = True
-    for piece in read_batches(table):
+    for piece in Parts([table]):
         missing = [column for column in needed if column not in piece.columns]
         if missing:
             raise ValueError(
@@ -179,7 +182,7 @@ def measured_images(path: Path_, root: Path_ | None = None) -> pd.DataFrame:
 
     Raises:
         OSError: it can't be read.
-        ValueError: a column is missing.
+        ValueError: a column is missing, or an image comes twice.
     """
     images = read_image_table(path, root)
     needed = {"image_id", MASK, "channel", "convention", "height", "width", "status"}
@@ -188,6 +191,7 @@ def measured_images(path: Path_, root: Path_ | None = None) -> pd.DataFrame:
             f"{os.fspath(path)}: has no column {', '.join(sorted(missing))}; expected the image "
             "table that 'cellsieve measure' writes"
         )
+    check_images(images, os.fspath(path))
     return images[images["status"].isin(MEASURED)]
 
 

@@ -2,8 +2,7 @@
 
 import os
 import tomllib
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -11,17 +10,17 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from cellsieve.image_table import absolute_paths, write_image_table
 from cellsieve.images import class_text
 from cellsieve.journal import image_table_path
+from cellsieve.keys import EXPLODED, SEPARATOR, check_cells, check_images, classes_of
 from cellsieve.overrides import Marks, apply_overrides, read_marks, unknown_marks
+from cellsieve.parts import Parts, Table, prefixed, prefixes
 from cellsieve.quantiles import Part, group_quantiles
-from cellsieve.tables import TEXT, read_batches, read_table, table_writer, write_table
+from cellsieve.tables import TEXT, read_table, table_writer
 from cellsieve.vocabulary import Vocabulary, rename_columns
 
 Multi = Literal["skip", "explode", "own"]
-Table = pd.DataFrame | str | os.PathLike[str]
-
-SEPARATOR = "|"
 LIMIT_COLUMNS = ("lower_limit", "upper_limit", "group_size")
 VERDICT_COLUMNS = (*LIMIT_COLUMNS, "reason", "clean")
 MIN_GROUP = 10
@@ -100,6 +99,8 @@ def percentile_limits(
     lower: float | None = 0.001,
     upper: float | None = 0.999,
     multi: Multi = "skip",
+    *,
+    prefix_ids: bool = False,
 ) -> pd.DataFrame:
     """The ends of the band of each group.
 
@@ -107,6 +108,7 @@ def percentile_limits(
         table: a cell table, the file of one, or several, which are taken as parts of one table. Of
             files, a piece is in memory at a time; the limits are exact all the same.
         by, column, lower, upper, multi: as for `clean`.
+        prefix_ids: as for `clean_to`.
 
     Returns:
         A row a group, by ascending group: the group (a column named as `by`; none if that is
@@ -114,18 +116,22 @@ def percentile_limits(
         `numpy.quantile`, method "linear", to the last bit; infinite where that side is open).
 
     Raises:
-        ValueError: a column is missing; a percentile outside 0 to 1.
+        ValueError: a column is missing; a percentile outside 0 to 1; a cell comes twice.
         OSError: a file can't be read.
     """
     rule = Rule(column, lower, upper, by)
     tables = [table] if isinstance(table, pd.DataFrame | str | os.PathLike) else list(table)
+    return _limits_of(Parts(tables, _text_columns([rule]), prefix_ids=prefix_ids), rule, multi)
+
+
+def _limits_of(pieces: Iterable[pd.DataFrame], rule: Rule, multi: Multi) -> pd.DataFrame:
+    """The limits of a percentile rule over the pieces of a table, which are gone through twice."""
 
     def parts() -> Iterator[Part]:
-        for one in tables:
-            for piece in _pieces(one, _text_columns([rule])):
-                if multi == "explode" and by is not None:
-                    piece = explode(piece, by)
-                yield _part(piece, rule, multi)
+        for piece in pieces:
+            if multi == "explode" and rule.by is not None:
+                piece = explode(piece, rule.by)
+            yield _part(piece, rule, multi)
 
     return _limits(parts, rule)
 
@@ -178,7 +184,7 @@ def clean(
         Columns of these names from an earlier cleaning are replaced.
 
     Raises:
-        ValueError: a column is missing, or a rule is not one.
+        ValueError: a column is missing, a rule is not one, or a cell comes twice.
 
     Example:
         >>> import pandas as pd
@@ -202,8 +208,21 @@ def clean(
     if len(given) != len(rules):
         raise ValueError(f"limits: found {len(given)} tables for {len(rules)} rules")
     if not isinstance(table, pd.DataFrame):
-        table = read_table(table, text=_text_columns(rules))
+        name, table = os.fspath(table), read_table(table, text=_text_columns(rules))
+    else:
+        name = "table"
+    check_cells(table, name)
+    return _judged(table, rules, multi, min_group, given)
 
+
+def _judged(
+    table: pd.DataFrame,
+    rules: Sequence[Rule],
+    multi: Multi,
+    min_group: int,
+    given: Sequence[pd.DataFrame | None],
+) -> pd.DataFrame:
+    """The table with the verdict of all rules; see `clean`."""
     if multi == "explode":
         table = explode(table, next((rule.by for rule in rules if rule.by), "class_label"))
     ours = tuple(f"_{name}" for name in LIMIT_COLUMNS)
@@ -229,16 +248,11 @@ def clean(
 
 
 def explode(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """A row for each class of each cell; `image_class_label` keeps the classes together."""
+    """One row for each class of each cell; `image_class_label` keeps the classes together."""
     text = class_text(_column(table, by))
-    classes = text.map(_classes, na_action="ignore")
-    parts = table.assign(**{"image_class_label": text, by: classes})
+    classes = text.map(classes_of, na_action="ignore")
+    parts = table.assign(**{EXPLODED: text, by: classes})
     return parts.explode(by, ignore_index=True).astype({by: "str"})
-
-
-def _classes(text: str) -> list[str]:
-    """The classes of a label, each once, in the order of their names."""
-    return sorted({name for name in text.split(SEPARATOR) if name})
 
 
 def _judge(
@@ -288,7 +302,7 @@ def _part(table: pd.DataFrame, rule: Rule, multi: Multi) -> Part:
     if multi == "skip":
         groups = groups.mask(groups.str.contains(SEPARATOR, regex=False, na=False))
     elif multi == "own":
-        groups = groups.map(lambda text: SEPARATOR.join(_classes(text)), na_action="ignore")
+        groups = groups.map(lambda text: SEPARATOR.join(classes_of(text)), na_action="ignore")
     return groups.astype("str"), values
 
 
@@ -319,13 +333,6 @@ def _column(table: pd.DataFrame, name: str) -> "pd.Series[Any]":
     return table[name]
 
 
-def _pieces(table: Table, text: tuple[str, ...]) -> Iterator[pd.DataFrame]:
-    if isinstance(table, pd.DataFrame):
-        yield table
-    else:
-        yield from read_batches(table, text=text)
-
-
 def _text_columns(rules: Sequence[Rule]) -> tuple[str, ...]:
     """Columns to be read as text: ids and groups."""
     return (*TEXT, *(rule.by for rule in rules if rule.by))
@@ -340,6 +347,7 @@ def clean_to(
     min_group: int = MIN_GROUP,
     overrides: Marks | None = None,
     columns: Vocabulary = "cellsieve",
+    prefix_ids: bool = False,
     overwrite: bool = False,
 ) -> pd.DataFrame:
     """Cleans tables on disk, a piece in memory at a time; the image table goes along.
@@ -350,6 +358,10 @@ def clean_to(
         rules, multi, min_group: as for `clean`.
         overrides: marks by hand, which have the last word; see `apply_overrides`.
         columns: names of the output's columns; see `rename_columns`.
+        prefix_ids: put the name of its file and "+" before each image id, in the cell table and in
+            the image table (`plate1.csv`: "plate1+A01"), so that images of several inputs may
+            have the same ids. Where files in different folders have the same name, that of the
+            folder takes its place.
         overwrite: replace an output that is there.
 
     Returns:
@@ -358,24 +370,27 @@ def clean_to(
 
     Raises:
         FileExistsError: the output is there, and `overwrite` is not asked for.
-        ValueError, OSError, ImportError: as `clean` and `read_table`; the output is an input; a
-            mark names no cell of the inputs.
+        ValueError, OSError, ImportError: as `clean` and `read_table`; the output is an input; two
+            inputs hold the same cell, or image; a mark names no cell of the inputs.
     """
     target = Path(output)
     if target.resolve() in [Path(path).resolve() for path in inputs]:
         raise ValueError(f"{target}: is an input; choose another name for the output")
-    images = _image_tables(inputs, target)
-    there = [path for path in (target, images and image_table_path(target)) if path]
-    for path in there if not overwrite else []:
-        if path.exists():
+    parts = Parts(inputs, _text_columns(rules), prefix_ids=prefix_ids)
+    images, note = _image_tables(inputs, target, prefix_ids=prefix_ids)
+    target_images = image_table_path(target)
+    for path in (target, *([] if images is None and not note else [target_images])):
+        if path.exists() and not overwrite:
             raise FileExistsError(f"{path} exists; overwrite (--overwrite) to replace it")
-    limits = _rule_limits(inputs, rules, multi)
+    limits = [
+        _limits_of(parts, rule, multi) if rule.kind == "percentile" else None for rule in rules
+    ]
     counts = []
     marks = None if overrides is None else read_marks(overrides)
     unseen = marks
     with table_writer(target) as write:
-        for piece in _alike(inputs, _text_columns(rules)):
-            cleaned = clean(piece, multi=multi, min_group=min_group, rules=rules, limits=limits)
+        for piece in _alike(parts):
+            cleaned = _judged(piece, rules, multi, min_group, limits)
             if marks is not None and unseen is not None:
                 cleaned = apply_overrides(cleaned, marks)
                 unseen = unknown_marks(cleaned, unseen)
@@ -388,58 +403,67 @@ def clean_to(
                 f"overrides: {len(unseen)} marks name no cell of the tables; the first is "
                 f"cell {first['label']} of image {first['image_id']}"
             )
-    if images:
-        _join_as_they_are(images, image_table_path(target))
+    if images is not None:
+        write_image_table(images, target_images)
+    elif note:
+        target_images.unlink(missing_ok=True)  # of what was there before
     found = pd.concat([count.reset_index() for count in counts], ignore_index=True)
     keys = [key for key in ("class_label", "reason", "clean") if key in found]
     return found.groupby(keys, dropna=False)["cells"].sum().reset_index()
 
 
-def _alike(
-    inputs: Sequence[str | os.PathLike[str]], text: tuple[str, ...]
-) -> Iterator[pd.DataFrame]:
+def _alike(parts: Parts) -> Iterator[pd.DataFrame]:
     """The pieces of all inputs, with the columns of the first in its order.
 
     Raises:
         ValueError: an input has other columns.
     """
     first: list[str] | None = None
-    for path in inputs:
-        for piece in read_batches(path, text=text):
-            first = list(piece.columns) if first is None else first
-            if set(piece.columns) != set(first):
-                other = sorted(set(piece.columns) ^ set(first))
-                raise ValueError(
-                    f"{os.fspath(path)}: differs from {os.fspath(inputs[0])} in the columns "
-                    f"{', '.join(map(str, other))}; parts of one table have the same"
-                )
-            yield piece[first]
+    for name, piece in parts.named():
+        first = list(piece.columns) if first is None else first
+        if set(piece.columns) != set(first):
+            other = sorted(set(piece.columns) ^ set(first))
+            raise ValueError(
+                f"{name}: differs from {parts.names[0]} in the columns "
+                f"{', '.join(map(str, other))}; parts of one table have the same"
+            )
+        yield piece[first]
 
 
-def _image_tables(inputs: Sequence[str | os.PathLike[str]], output: Path) -> list[Path]:
-    """The image tables that go along; none where the output's would be an input's own."""
+def _image_tables(
+    inputs: Sequence[str | os.PathLike[str]], output: Path, *, prefix_ids: bool
+) -> tuple[pd.DataFrame | None, str]:
+    """The image table that goes along, every field as it stands, and why there is none.
+
+    Where the output's image table is that of its only input, it stays where it is.
+
+    Raises:
+        ValueError: the output's image table would replace that of an input, or two inputs hold the
+            same image.
+    """
     tables = [image_table_path(path) for path in inputs]
-    if image_table_path(output) in tables:
-        return []
+    target = image_table_path(output)
+    own = target.resolve() in [table.resolve() for table in tables]
+    if own and (len(tables) > 1 or prefix_ids):
+        raise ValueError(
+            f"{output}: its image table would replace {target}, which is read; choose another name"
+        )
     missing = [table for table in tables if not table.exists()]
-    if missing and len(missing) < len(tables):
-        warnings.warn(f"{missing[0]}: not found, so no image table is written", stacklevel=3)
-    return [] if missing else tables
-
-
-def _join_as_they_are(tables: Sequence[Path], output: Path) -> None:
-    """The rows of all, every field as it stands."""
-    rows = [pd.read_csv(table, dtype=str, keep_default_na=False) for table in tables]
-    write_table(pd.concat(rows, ignore_index=True).fillna(""), output)
-
-
-def _rule_limits(
-    tables: Sequence[Table], rules: Sequence[Rule], multi: Multi
-) -> list[pd.DataFrame | None]:
-    """The limits of each percentile rule over all parts; None for rules of values."""
-    return [
-        percentile_limits(tables, rule.by, rule.column, rule.lower, rule.upper, multi)
-        if rule.kind == "percentile"
-        else None
-        for rule in rules
-    ]
+    if missing:
+        return None, (
+            f"{missing[0]}: not found, so {output} has no image table; report, gallery, annotate, "
+            "masks and crops find the pixels through it"
+        )
+    if own:
+        return None, ""
+    names = prefixes(inputs) if prefix_ids else [""] * len(inputs)
+    rows = []
+    for table, name in zip(tables, names, strict=True):
+        fields = pd.read_csv(table, dtype=str, keep_default_na=False, na_values=[""])
+        rows.append(prefixed(absolute_paths(fields, table.parent), name))
+    owners = pd.Series([str(t) for t, some in zip(tables, rows, strict=True) for _ in some.index])
+    joined = pd.concat(rows, ignore_index=True).fillna("")  # a column that only some have
+    # Parts of one table may each have brought the image table of the whole.
+    joined = joined[~joined.duplicated()]
+    check_images(joined, owners)
+    return joined, ""

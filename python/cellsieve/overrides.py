@@ -4,6 +4,7 @@ import os
 
 import pandas as pd
 
+from cellsieve.keys import check_cells
 from cellsieve.tables import read_table
 
 BY_HAND = "by hand"
@@ -74,7 +75,7 @@ def apply_overrides(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
         "by hand", which stands for kept cells too; limits stay as they were.
 
     Raises:
-        ValueError: the table is not cleaned, or as `read_marks`.
+        ValueError: the table is not cleaned, a cell comes twice in it, or as `read_marks`.
         OSError: the file can't be read.
     """
     missing = [
@@ -82,6 +83,7 @@ def apply_overrides(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
     ]
     if missing:
         raise ValueError(f"table: has no column {', '.join(missing)}; expected a cleaned table")
+    check_cells(table, "table")
     rows = read_marks(marks)
     verdict = _marks_of(table, rows)
     marked = verdict.notna().to_numpy()

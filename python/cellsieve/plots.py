@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from cellsieve._extras import require
 from cellsieve.files import FilePath, read_image, read_mask
 from cellsieve.images import ImageSet
+from cellsieve.keys import check_cells
 from cellsieve.picking import Band, Order, class_rows, column_values, limits, pick
 from cellsieve.tables import atomic
 from cellsieve.views import Colours, Look, Neighbours, compose, contrast, image_table, pictures
@@ -144,10 +145,12 @@ def plot_gallery(
         place says why.
 
     Raises:
-        ValueError: no such column, class or channel, or an argument that is none of the above.
+        ValueError: no such column, class or channel, an argument that is none of the above, or a
+            cell or an image that comes twice.
         ImportError: the extra `plot` is not installed.
     """
     plt = require("matplotlib.pyplot", "plot", "drawing plots")
+    check_cells(table, "table")
     rows = pick(class_rows(table, class_label), which, n, column=column, order=order, seed=seed)
     look = Look(tuple(channels) if channels else None, neighbours, outline, side)
     if across < 1:

@@ -16,6 +16,7 @@ from cellsieve._extras import require
 from cellsieve.files import FilePath, read_image, read_mask
 from cellsieve.image_table import MASK, PATH, read_image_table
 from cellsieve.images import ImageSet
+from cellsieve.keys import check_images
 from cellsieve.parallel import default_jobs, run
 
 Neighbours = Literal["dim", "blank", "show"]
@@ -147,14 +148,20 @@ def pictures(
 
 
 def image_table(images: "ImageSet | pd.DataFrame | FilePath") -> pd.DataFrame:
-    """The table of a data set's files, however it is given.
+    """The table of a data set's files, however it is given; of an `ImageSet`, what can be used.
 
     Raises:
-        OSError, ValueError: as `read_image_table`.
+        OSError: as `read_image_table`.
+        ValueError: as `read_image_table`, or an image comes twice.
     """
     if isinstance(images, ImageSet):
-        return images.table
-    return images if isinstance(images, pd.DataFrame) else read_image_table(images)
+        return images.table[images.table["problem"].isna()]
+    if isinstance(images, pd.DataFrame):
+        table, name = images, "images"
+    else:
+        table, name = read_image_table(images), str(images)
+    check_images(table, name)
+    return table
 
 
 def _names(columns: Iterable[Any]) -> list[str]:

@@ -275,6 +275,12 @@ def _add_clean(commands: Any) -> None:
         help="cells of smaller groups are marked small_group (default: %(default)s)",
     )
     add_columns(command)
+    command.add_argument(
+        "--prefix-ids",
+        action="store_true",
+        help="put the name of its file (or folder, where files have the same name) and '+' before "
+        "each image id, so that images of several tables may have the same ids",
+    )
     add_overwrite(command)
     command.set_defaults(run=_clean)
 
@@ -302,6 +308,7 @@ def _clean(options: argparse.Namespace) -> int:
         min_group=options.min_group,
         overrides=options.overrides,
         columns=options.columns,
+        prefix_ids=options.prefix_ids,
         overwrite=options.overwrite,
     )
     if not options.quiet:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from cellsieve.images import ImageSet
 from cellsieve.journal import image_table_path
+from cellsieve.keys import check_cells
 from cellsieve.reporting.cells import cells_report
 from cellsieve.reporting.plates import is_assignment, is_wells, plates_report
 from cellsieve.tables import read_table, refuse_existing
@@ -70,7 +71,8 @@ def report(
 
     Raises:
         FileExistsError: the page is there, and `overwrite` is not asked for.
-        ValueError: `output` is not .html; a column or channel is missing.
+        ValueError: `output` is not .html; a column or channel is missing; a cell or an image comes
+            twice.
         OSError: a table can't be read, or the page can't be written.
         ImportError: the extra `report` is not installed.
     """
@@ -96,6 +98,7 @@ def report(
             f"{path or 'table'}: has no column {', '.join(missing)}; expected a cell table as "
             "cellsieve measure and cellsieve clean write it, or a result of cellsieve plates"
         )
+    check_cells(shown, str(path or "table"))
     if images is None and path is not None and image_table_path(path).exists():
         images = image_table_path(path)
     return cells_report(
