@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
+from cellsieve.cli import main
 from cellsieve.image_table import write_image_table
 
 
@@ -254,3 +255,29 @@ def test_paths_that_share_nothing_with_the_table_stay_absolute(tmp_path):
     write_image_table(files, tmp_path / "t.csv")
     assert cs.read_table(tmp_path / "t.csv").equals(files)
     assert cs.read_image_table(tmp_path / "t.csv").equals(files)
+
+
+def test_every_command_finds_the_files_under_another_root(clean_table, small_set):
+    """The tables moved alone: --root says where their paths started from."""
+    moved = small_set / "results"
+    moved.mkdir()
+    for name in ("clean.csv", "clean.images.csv"):
+        (small_set / name).rename(moved / name)
+    clean = str(moved / "clean.csv")
+    commands = {
+        "annotate": ["-o", str(moved / "a.json")],
+        "masks": ["-o", str(moved / "clean_masks")],
+        "crops": ["-o", str(moved / "crops")],
+        "report": ["-o", str(moved / "report.html")],
+    }
+    for command, arguments in commands.items():
+        assert main([command, clean, *arguments]) == 1, "every file is gone"
+        assert main([command, clean, *arguments, "--overwrite", "--root", str(small_set)]) == 0
+
+
+def test_a_table_cleaned_in_another_folder_names_the_same_files(clean_table, small_set):
+    (small_set / "x" / "y").mkdir(parents=True)
+    cs.clean_to([small_set / "cells.csv"], small_set / "x" / "y" / "c.csv", [cs.Rule("area", 0)])
+    moved, beside = small_set / "x" / "y" / "c.images.csv", small_set / "cells.images.csv"
+    assert "../../masks/im0.npz" in moved.read_text()
+    pd.testing.assert_frame_equal(cs.read_image_table(moved), cs.read_image_table(beside))

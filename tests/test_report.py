@@ -247,7 +247,7 @@ def test_a_file_that_is_gone_is_said_in_its_place(demo: Path, tmp_path: Path) ->
     images.loc[images["image_id"] == "demo-00", "path_mask"] = str(tmp_path / "gone.npz")
     page = written(demo / "clean.csv", tmp_path, images=images)
     images.to_csv(tmp_path / "images.csv", index=False)
-    command = ["report", str(demo / "clean.csv"), "--images", str(tmp_path / "images.csv")]
+    command = ["report", str(demo / "clean.csv"), "--image-table", str(tmp_path / "images.csv")]
     assert main([*command, "-q", "-o", str(tmp_path / "again.html")]) == 1
     of_it = sum(cell["image_id"] == "demo-00" for cell in page.data["cells"])
     assert of_it > 0

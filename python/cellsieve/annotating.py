@@ -83,6 +83,7 @@ def annotate(
     picture: Literal["png", "jpg"] = "png",
     colours: Mapping[str, str] | None = None,
     images: Path_ | None = None,
+    root: Path_ | None = None,
     all_cells: bool = False,
     jobs: int | None = None,
     executor: Executor | None = None,
@@ -125,6 +126,7 @@ def annotate(
             yellow, cyan, magenta or white. If not given, the channels red, green and blue. Colours
             add up to at most 255; 16-bit channels are brought from 0..65535 to 0..255.
         images: the image table, if not the one beside `table`.
+        root: the folder that its relative paths start from, if not the one it lies in.
         all_cells: take every cell, whatever the column `clean` says.
         jobs, executor, progress, max_pixels: as for `measure_to`.
         resume: go on where an earlier run stopped, with the same settings (`settings` in the image
@@ -155,7 +157,7 @@ def annotate(
         raise ValueError(f"min_intensity: found {min_intensity}; expected a number from 0")
     if colours is not None:
         check_colours(colours)
-    cleaned = read_cleaned(table, images, all_cells=all_cells)
+    cleaned = read_cleaned(table, images, root, all_cells=all_cells)
     known = _categories(cleaned, categories, multi, os.fspath(table))
     if colours is None:
         colours = {name: name for name in ("red", "green", "blue") if name in channels_of(cleaned)}

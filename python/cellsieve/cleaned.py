@@ -70,7 +70,13 @@ class Cleaned(NamedTuple):
     has_rle: bool  # every cell's encoding, true box and area stand in the table, in the right order
 
 
-def read_cleaned(table: Path_, images: Path_ | None = None, *, all_cells: bool = False) -> Cleaned:
+def read_cleaned(
+    table: Path_,
+    images: Path_ | None = None,
+    root: Path_ | None = None,
+    *,
+    all_cells: bool = False,
+) -> Cleaned:
     """The clean cells of a table, a task an image that has one, by ascending id.
 
     A piece of the table is in memory at a time, and of its clean cells label, box, area and class.
@@ -78,6 +84,7 @@ def read_cleaned(table: Path_, images: Path_ | None = None, *, all_cells: bool =
     Args:
         table: what `clean` wrote.
         images: the image table; if not given, the one beside `table`.
+        root: see `read_image_table`.
         all_cells: take every cell, whatever the column `clean` says.
 
     Raises:
@@ -118,7 +125,7 @@ def read_cleaned(table: Path_, images: Path_ | None = None, *, all_cells: bool =
     ordered = cells.sort_values(["image_id", "label"], kind="stable")
     in_order = ordered.index.is_monotonic_increasing
     cells = ordered.reset_index(drop=True)
-    listed = measured_images(images if images is not None else beside(table))
+    listed = measured_images(images if images is not None else beside(table), root)
     listed = listed.set_index("image_id")
     unknown = cells.loc[~cells["image_id"].isin(listed.index), "image_id"].unique()
     if len(unknown):

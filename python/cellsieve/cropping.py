@@ -118,6 +118,7 @@ def crops(
     seed: int = 0,
     shard_cells: int = SHARD_CELLS,
     images: Path_ | None = None,
+    root: Path_ | None = None,
     all_cells: bool = False,
     jobs: int | None = None,
     executor: Executor | None = None,
@@ -155,7 +156,7 @@ def crops(
             that is fewer).
         seed: of these choices; the same gives the same cells.
         shard_cells: a shard ends with the image that brings it to this many cells.
-        images, all_cells, jobs, executor, progress, max_pixels: as for `annotate`.
+        images, root, all_cells, jobs, executor, progress, max_pixels: as for `annotate`.
         resume: go on where an earlier run stopped, with the same settings (`settings` in the image
             table; `max_pixels` may differ).
         overwrite: remove what an earlier run has written and start over.
@@ -183,7 +184,7 @@ def crops(
         OSError: a file can't be read, or written; then no half file is left.
     """
     folder = Path(output)
-    cleaned = read_cleaned(table, images, all_cells=all_cells)
+    cleaned = read_cleaned(table, images, root, all_cells=all_cells)
     asked = tuple(channels) if channels is not None else _default_channels(cleaned)
     check_channels(cleaned, asked)
     settings = Settings(

@@ -42,6 +42,7 @@ def masks(
     output: Path_,
     *,
     images: Path_ | None = None,
+    root: Path_ | None = None,
     all_cells: bool = False,
     jobs: int | None = None,
     executor: Executor | None = None,
@@ -59,7 +60,8 @@ def masks(
     Args:
         table: what `clean` wrote; the image table beside it says where the masks are.
         output: a folder, made if it is not there; not the one of the originals.
-        images, all_cells, jobs, executor, progress, max_pixels, resume, overwrite: as for `crops`.
+        images, root, all_cells, jobs, executor, progress, max_pixels, resume, overwrite: as for
+            `crops`.
 
     Returns:
         The image table, as from `annotate`; also written as `index.images.csv`. `index.csv` has a
@@ -74,7 +76,7 @@ def masks(
         ImportError: a TIFF file, and the extra `tiff` is not installed.
     """
     folder = Path(output)
-    cleaned = read_cleaned(table, images, all_cells=all_cells)
+    cleaned = read_cleaned(table, images, root, all_cells=all_cells)
     originals = {Path(task.mask).resolve().parent for task in cleaned.tasks}
     if folder.resolve() in originals:
         raise ValueError(

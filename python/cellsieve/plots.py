@@ -120,6 +120,7 @@ def plot_gallery(
     across: int = 6,
     side: int = 320,
     jobs: int | None = None,
+    root: FilePath | None = None,
 ) -> "Figure":
     """Draws some cells, each with its value below.
 
@@ -139,6 +140,8 @@ def plot_gallery(
         across: cells a row.
         side: pictures are made smaller to this many pixels.
         jobs: number of threads; as many as processors if not given.
+        root: the folder that relative paths of the image table's file start from, if not the one
+            it lies in.
 
     Returns:
         The Figure. Where there is no such cell it says so, and where a file is gone, the cell's
@@ -160,7 +163,7 @@ def plot_gallery(
         words = f"no cell is {which}" + ("" if class_label is None else f" in class {class_label}")
         figure.text(0.5, 0.5, words, ha="center", parse_math=False)
         return figure
-    made = pictures(rows, image_table(images), look, _as_it_is, jobs=jobs)
+    made = pictures(rows, image_table(images, root), look, _as_it_is, jobs=jobs)
     wide, high = min(across, len(rows)), -(-len(rows) // across)
     figure = plt.figure(figsize=(1.7 * wide, 2.05 * high), layout="constrained")
     axes = figure.subplots(high, wide, squeeze=False).ravel()

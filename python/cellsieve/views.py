@@ -147,7 +147,9 @@ def pictures(
     return made
 
 
-def image_table(images: "ImageSet | pd.DataFrame | FilePath") -> pd.DataFrame:
+def image_table(
+    images: "ImageSet | pd.DataFrame | FilePath", root: FilePath | None = None
+) -> pd.DataFrame:
     """The table of a data set's files, however it is given; of an `ImageSet`, what can be used.
 
     Raises:
@@ -159,7 +161,7 @@ def image_table(images: "ImageSet | pd.DataFrame | FilePath") -> pd.DataFrame:
     if isinstance(images, pd.DataFrame):
         table, name = images, "images"
     else:
-        table, name = read_image_table(images), str(images)
+        table, name = read_image_table(images, root), str(images)
     check_images(table, name)
     return table
 

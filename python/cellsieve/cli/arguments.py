@@ -35,6 +35,22 @@ def add_overwrite(command: argparse.ArgumentParser) -> None:
     command.add_argument("--overwrite", action="store_true", help="replace an existing output")
 
 
+def add_image_table(command: argparse.ArgumentParser, table: str) -> None:
+    """Where the pixels are of a command that reads the cells of `table`."""
+    command.add_argument(
+        "--image-table",
+        type=Path,
+        metavar="TABLE",
+        help=f"the image table (default: that beside {table}, as {table.lower()}.images.csv)",
+    )
+    command.add_argument(
+        "--root",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder that paths of the image table start from (default: the one it lies in)",
+    )
+
+
 def add_columns(command: argparse.ArgumentParser, readers: str = "other commands") -> None:
     """The vocabulary of the output; `readers` says who needs cellsieve's own."""
     command.add_argument(

@@ -1,6 +1,8 @@
 """`cellsieve annotate`, `cellsieve masks` and `cellsieve crops`: clean cells leave."""
 
 import argparse
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cellsieve.annotating import annotate
-from cellsieve.cli.arguments import add_run, positive, table_path
+from cellsieve.cli.arguments import add_image_table, add_run, positive, table_path
 from cellsieve.composites import COLOURS
 from cellsieve.cropping import SHARD_CELLS, crops
 from cellsieve.masking import masks
@@ -28,12 +30,7 @@ def add_commands(commands: Any) -> None:
 
 def _add_common(command: argparse.ArgumentParser) -> None:
     """What all three take."""
-    command.add_argument(
-        "--image-table",
-        type=Path,
-        metavar="CSV",
-        help="where masks and images are (default: CLEAN's own, as clean.images.csv)",
-    )
+    add_image_table(command, "CLEAN")
     command.add_argument(
         "--all-cells", action="store_true", help="take every cell, whatever the column clean says"
     )
@@ -43,6 +40,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
 def _common(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "images": options.image_table,
+        "root": options.root,
         "all_cells": options.all_cells,
         "jobs": options.jobs,
         "progress": False if options.quiet else None,
@@ -298,4 +296,9 @@ def _report(listed: pd.DataFrame, what: str, done: str, output: Path, most: int 
             print(f"  {row.image_id}: {row.error}", file=sys.stderr)
         if len(failed) > most:
             print(f"  ... and {len(failed) - most} more in the image table", file=sys.stderr)
+        if failed["error"].str.endswith(os.strerror(errno.ENOENT)).all():
+            print(
+                "If images and masks have moved, --root says which folder their paths start from.",
+                file=sys.stderr,
+            )
     return int(len(failed) > 0)

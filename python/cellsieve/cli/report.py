@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cellsieve.cli.arguments import add_jobs, add_overwrite, table_path
+from cellsieve.cli.arguments import add_image_table, add_jobs, add_overwrite, table_path
 from cellsieve.journal import image_table_path
 from cellsieve.plots import (
     plot_assignment,
@@ -42,12 +42,7 @@ def _add_report(commands: Any) -> None:
         "table", metavar="TABLE", type=table_path, help="a cleaned cell table, or a plates result"
     )
     _add_output(command, "PAGE", "the page to write: .html")
-    command.add_argument(
-        "--images",
-        metavar="TABLE",
-        type=table_path,
-        help="the image table (default: that beside TABLE)",
-    )
+    add_image_table(command, "TABLE")
     command.add_argument(
         "--wells",
         metavar="TABLE",
@@ -78,12 +73,7 @@ def _add_gallery(commands: Any) -> None:
     )
     command.add_argument("table", metavar="TABLE", type=table_path, help="a cell table")
     _add_output(command, "PICTURE", "the picture to write: .png or .svg")
-    command.add_argument(
-        "--images",
-        metavar="TABLE",
-        type=table_path,
-        help="the image table (default: that beside TABLE)",
-    )
+    add_image_table(command, "TABLE")
     command.add_argument(
         "--which",
         choices=("low", "middle", "high", "all"),
@@ -211,6 +201,7 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
         "neighbours": options.neighbours,
         "outline": not options.no_outline,
         "jobs": options.jobs,
+        "root": options.root,
     }
 
 
@@ -218,7 +209,7 @@ def _report(options: argparse.Namespace) -> int:
     lost = report(
         options.table,
         options.output,
-        images=options.images,
+        images=options.image_table,
         wells=options.wells,
         truth=options.truth,
         title=options.title,
@@ -234,11 +225,11 @@ def _report(options: argparse.Namespace) -> int:
 
 def _gallery(options: argparse.Namespace) -> int:
     refuse_existing(options.output, overwrite=options.overwrite)
-    images = options.images or image_table_path(options.table)
+    images = options.image_table or image_table_path(options.table)
     if not images.exists():
         raise ValueError(
             f"{images}: there is no such image table, so the cells' pixels can't be found; "
-            "name it with --images"
+            "name it with --image-table"
         )
     figure = plot_gallery(
         read_table(options.table),

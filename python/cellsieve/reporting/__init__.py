@@ -23,6 +23,7 @@ def report(
     output: str | os.PathLike[str],
     *,
     images: ImageSet | Table | None = None,
+    root: str | os.PathLike[str] | None = None,
     wells: Table | None = None,
     truth: Table | None = None,
     column: str = "fraction",
@@ -47,6 +48,8 @@ def report(
         output: the page, .html. It holds all it needs and asks for nothing elsewhere.
         images: the data set, the image table, or its file; the image table beside the file of
             `table` if not given. Without one there are no pictures.
+        root: the folder that relative paths of the image table's file start from, if not the one
+            it lies in.
         wells: of a plates result, the table of `PlateLayout.decode`, or its file.
         truth: of a plates result, the true class of some wells, under the names that `wells` has
             for the id and the class.
@@ -103,7 +106,7 @@ def report(
         images = image_table_path(path)
     return cells_report(
         shown,
-        None if images is None else image_table(images),
+        None if images is None else image_table(images, root),
         output,
         title=title or (path.name if path else "Cells"),
         column=column,
