@@ -17,7 +17,7 @@ import pandas as pd
 
 import cellsieve as cs
 from cellsieve import _core, reference
-from cellsieve.plates.decoding import ROUNDS, TOLERANCE
+from cellsieve.plates.decode import ROUNDS, TOLERANCE
 from cellsieve.plates.planted import plant, probabilities
 from timing import arguments, heading, interleaved, show
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
-from cellsieve.plates.check import MOVES, _chance
+from cellsieve.plates.check import MOVES, chance_bound
 from cellsieve.plates.planted import plant
 from cellsieve.wellmap import SHAPES, row_name
 
@@ -142,8 +142,8 @@ def test_chance_bounds_the_true_tail():
     null = np.full(100, -4.0)
     # Each of 40 wells hits with chance 1/40: 8 or more hits have chance 1e-5.
     score = 8 * 4.0 - 32 * 0.1
-    assert 1e-5 < _chance(evidence, seen, null, score, 1) < 1e-2
-    assert _chance(evidence, seen, null, score, 1000) > 1e-2
+    assert 1e-5 < chance_bound(evidence, seen, null, score, 1) < 1e-2
+    assert chance_bound(evidence, seen, null, score, 1000) > 1e-2
 
 
 def test_moves_undo_each_other():

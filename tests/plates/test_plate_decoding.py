@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 import cellsieve as cs
 from cellsieve import reference
 from cellsieve.plates import ConvergenceWarning
-from cellsieve.plates.inference import dispersion
+from cellsieve.plates.infer import dispersion
 from cellsieve.plates.planted import plant, probabilities
 
 
@@ -260,7 +260,7 @@ def test_a_group_of_one_class_has_no_runner_up():
 
 
 def test_convergence_is_reported(made, layout, posterior, monkeypatch):
-    monkeypatch.setattr("cellsieve.plates.decoding.ROUNDS", 1)
+    monkeypatch.setattr("cellsieve.plates.decode.ROUNDS", 1)
     with pytest.warns(ConvergenceWarning, match="plate 1 \\(beliefs differ by"):
         layout.decode(made.test, made.logits, posterior, "marginal", "logit")
     monkeypatch.undo()

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cellsieve.cli.arguments import add_jobs, add_overwrite
 from cellsieve.plates import ConvergenceWarning, PlateLayout
-from cellsieve.plates.inference import CERTAIN
+from cellsieve.plates.infer import CERTAIN
 from cellsieve.plates.wells import first
 from cellsieve.tables import atomic, check_table, refuse_existing, write_table
 

@@ -1,7 +1,7 @@
 """Plates: which classes share one, which group is on which, and what each well holds."""
 
 from cellsieve.plates.agreement import agreement as agreement
-from cellsieve.plates.decoding import ConvergenceWarning as ConvergenceWarning
-from cellsieve.plates.layout import PlateLayout as PlateLayout
+from cellsieve.plates.decode import ConvergenceWarning as ConvergenceWarning
+from cellsieve.plates.plate_layout import PlateLayout as PlateLayout
 from cellsieve.plates.predictions import Predictions as Predictions
 from cellsieve.plates.predictions import read_predictions as read_predictions

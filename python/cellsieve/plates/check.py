@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.plates.inference import log_scores
-from cellsieve.plates.layout import PlateLayout
+from cellsieve.plates.infer import log_scores
+from cellsieve.plates.layout import Layout
 from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Source, WellScores, join
 from cellsieve.plates.wells import Table, Wells, first, read_wells
 from cellsieve.wellmap import plate_shape, well_places
@@ -57,7 +57,7 @@ MOVES: dict[str, Callable[[Grid], Grid]] = {
 
 
 def check(
-    layout: PlateLayout,
+    layout: Layout,
     test: Table,
     predictions: Source | Sequence[Source],
     kind: Kind | None = None,
@@ -95,7 +95,7 @@ def check(
         score = _support(evidence, seen)
         best = int(score.argmax())
         null = _null(evidence, seen[best], permutations, rng)
-        chance = _chance(evidence, seen[best], null, float(score[best]), len(score))
+        chance = chance_bound(evidence, seen[best], null, float(score[best]), len(score))
         row = {layout.columns.experiment: name, layout.columns.plate: layout.plates[plate]}
         row["wells"] = len(these)
         rows.append(row | _described(hypotheses, score, null, chance, layout.plates[plate]))
@@ -145,7 +145,7 @@ def _hypotheses(plates: list[Known]) -> Hypotheses:
     return Hypotheses(each, np.stack(grids) if grids else np.empty((0, 0, 0), np.int64))
 
 
-def _chance(
+def chance_bound(
     evidence: NDArray[np.float64],
     seen: NDArray[np.int64],
     null: NDArray[np.float64],
@@ -231,23 +231,23 @@ def _places(wells: NDArray[Any], plate: NDArray[np.int64], source: str) -> NDArr
     return places
 
 
-def _test_places(wells: Wells, layout: PlateLayout) -> NDArray[np.int64]:
+def _test_places(wells: Wells, layout: Layout) -> NDArray[np.int64]:
     plate = wells.experiment * len(layout.plates) + wells.plate
     return _places(wells.well, plate, f"{wells.name}: column {layout.columns.well!r}")
 
 
-def _layout_places(layout: PlateLayout) -> NDArray[np.int64]:
+def _layout_places(layout: Layout) -> NDArray[np.int64]:
     return _places(layout.wells["well"].to_numpy(), _layout_plate(layout), "layout: wells")
 
 
-def _layout_plate(layout: PlateLayout) -> NDArray[np.int64]:
+def _layout_plate(layout: Layout) -> NDArray[np.int64]:
     """Which plate of which experiment each of the layout's wells is on, as one number."""
     experiment, plate = (layout.wells[name].to_numpy() for name in ("experiment", "plate"))
     return np.asarray(experiment * len(layout.plates) + plate)
 
 
 def _known_layouts(
-    layout: PlateLayout, places: NDArray[np.int64], shape: tuple[int, int]
+    layout: Layout, places: NDArray[np.int64], shape: tuple[int, int]
 ) -> list[Known]:
     key = _layout_plate(layout)
     held = layout.wells["class"].to_numpy()
@@ -263,7 +263,7 @@ def _known_layouts(
 
 
 def _claimed_layouts(
-    layout: PlateLayout, wells: Wells, places: NDArray[np.int64], shape: tuple[int, int]
+    layout: Layout, wells: Wells, places: NDArray[np.int64], shape: tuple[int, int]
 ) -> list[Known]:
     """The layouts that the test file itself gives, if it has a column of classes."""
     column = layout.columns.class_column
@@ -295,7 +295,7 @@ def _grid(places: NDArray[np.int64], held: NDArray[np.int64], shape: tuple[int, 
 
 
 def _evidence(
-    layout: PlateLayout, scores: WellScores, rows: NDArray[np.int64], temperature: float
+    layout: Layout, scores: WellScores, rows: NDArray[np.int64], temperature: float
 ) -> NDArray[np.float64]:
     """By how many nats each class explains each well better than a guess; 0 for what is unknown.
 
@@ -344,7 +344,7 @@ def _null(
     return _support(evidence, shuffled)
 
 
-def shared_layouts(layout: PlateLayout, at_least: float = 0.5) -> pd.DataFrame:
+def shared_layouts(layout: Layout, at_least: float = 0.5) -> pd.DataFrame:
     """Plates of different experiments whose layouts agree."""
     places = _layout_places(layout)
     shape = plate_shape(places, "layout: wells")

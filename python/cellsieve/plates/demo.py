@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellsieve.plates.layout import Method, PlateLayout
+from cellsieve.plates.decode import Method
 from cellsieve.plates.planted import plant, probabilities
+from cellsieve.plates.plate_layout import PlateLayout
 
 
 def run_plates_demo(folder: str | os.PathLike[str]) -> pd.DataFrame:

@@ -5,17 +5,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Wells, first, load
 from cellsieve.tables import read_table
-
-if TYPE_CHECKING:
-    from cellsieve.plates.layout import PlateLayout
 
 Kind = Literal["probability", "log_probability", "logit", "similarity", "hard"]
 """What scores are: see `PlateLayout.infer`."""
@@ -215,7 +213,7 @@ class WellScores:
 
 
 def join(
-    layout: "PlateLayout",
+    layout: Layout,
     wells: Wells,
     sources: Source | Sequence[Source],
     kind: Kind | None,
@@ -329,12 +327,12 @@ def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
     return place.astype(np.int64)
 
 
-def _class_index(layout: "PlateLayout") -> pd.Index:
+def _class_index(layout: Layout) -> pd.Index:
     names: pd.Index = layout.classes.map(str)
     return names
 
 
-def _columns(layout: "PlateLayout", found: Predictions) -> NDArray[np.int64]:
+def _columns(layout: Layout, found: Predictions) -> NDArray[np.int64]:
     """The layout's class of each column."""
     count = found.scores.shape[1]
     if found.classes is None:
@@ -365,7 +363,7 @@ def _columns(layout: "PlateLayout", found: Predictions) -> NDArray[np.int64]:
 
 
 def _join_hard(
-    layout: "PlateLayout",
+    layout: Layout,
     wells: Wells,
     read: list[Predictions],
     places: list[NDArray[np.int64]],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cellsieve import _core
 from cellsieve.parallel import workers_of
-from cellsieve.plates.layout import Candidates, PlateLayout
+from cellsieve.plates.layout import Candidates, Layout
 from cellsieve.plates.predictions import BLOCK, Average, Kind, Source, WellScores, join
 from cellsieve.plates.wells import Table, Wells, read_wells
 
@@ -42,7 +42,7 @@ ROW = re.compile(r"\brow (\d+)")
 
 
 def infer(
-    layout: PlateLayout,
+    layout: Layout,
     test: Table,
     predictions: Source | Sequence[Source],
     kind: Kind | None = None,
@@ -61,7 +61,7 @@ def infer(
 
 
 def posterior(
-    layout: PlateLayout,
+    layout: Layout,
     wells: Wells,
     scores: WellScores,
     candidates: Candidates = "closed",
@@ -141,7 +141,7 @@ def posterior(
 
 
 def densities(
-    layout: PlateLayout, wells: Wells, scores: WellScores, workers: int
+    layout: Layout, wells: Wells, scores: WellScores, workers: int
 ) -> tuple[Floats, NDArray[np.int64]]:
     """The logarithm of the mean score in each group, and the vote, of each well.
 
@@ -215,7 +215,7 @@ def _named(name: str, rows: NDArray[np.int64] | None = None) -> Iterator[None]:
         raise ValueError(f"{name}: {text}") from error
 
 
-def log_prior(layout: PlateLayout, assignments: NDArray[np.int64]) -> Floats:
+def log_prior(layout: Layout, assignments: NDArray[np.int64]) -> Floats:
     """The logarithm of the prior: smoothed counts; a small share for all outside the closed set."""
     closed = len(layout.counts)
     others = len(assignments) - closed
@@ -226,9 +226,7 @@ def log_prior(layout: PlateLayout, assignments: NDArray[np.int64]) -> Floats:
     return prior
 
 
-def _free_energies(
-    layout: PlateLayout, wells: Wells, scores: WellScores, experiment: int
-) -> Floats:
+def _free_energies(layout: Layout, wells: Wells, scores: WellScores, experiment: int) -> Floats:
     """Sinkhorn's free energy of each plate with each group; of a plate without wells, 0."""
     energy = np.zeros((len(layout.plates), layout.n_groups))
     here = np.flatnonzero(wells.experiment == experiment)
@@ -265,7 +263,7 @@ def without_plate_bias(plates: list[Floats]) -> list[Floats]:
     return [logs - share * off for logs, off in zip(plates, deviation, strict=True)]
 
 
-def in_group(layout: PlateLayout, scores: WellScores, group: int) -> NDArray[np.bool_]:
+def in_group(layout: Layout, scores: WellScores, group: int) -> NDArray[np.bool_]:
     """Which columns are classes of the group."""
     inside: NDArray[np.bool_] = (scores.columns >= 0) & (layout.group[scores.columns] == group)
     return inside
@@ -309,7 +307,7 @@ def _crowding(wells: Wells, votes: NDArray[np.int64]) -> Floats:
     return crowding
 
 
-def _vote_table(layout: PlateLayout, wells: Wells, votes: NDArray[np.int64]) -> NDArray[np.int64]:
+def _vote_table(layout: Layout, wells: Wells, votes: NDArray[np.int64]) -> NDArray[np.int64]:
     """How many wells of each experiment and plate vote for each group."""
     count = np.zeros((len(wells.experiments), len(layout.plates), layout.n_groups), np.int64)
     np.add.at(count, (wells.experiment, wells.plate, layout.group[votes]), 1)
@@ -355,7 +353,7 @@ def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64], rounds: 
 
 
 def _vote_shares(
-    layout: PlateLayout,
+    layout: Layout,
     wells: Wells,
     votes: NDArray[np.int64],
     assignments: NDArray[np.int64],

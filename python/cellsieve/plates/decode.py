@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from cellsieve import _core
 from cellsieve.parallel import workers_of
-from cellsieve.plates.inference import in_group, in_place, log_scores, unbiased
-from cellsieve.plates.inference import posterior as infer_posterior
-from cellsieve.plates.layout import Method, PlateLayout
+from cellsieve.plates.infer import in_group, in_place, log_scores, unbiased
+from cellsieve.plates.infer import posterior as infer_posterior
+from cellsieve.plates.layout import Layout
 from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Source, WellScores, join
 from cellsieve.plates.wells import Table, Wells, first, load, need, read_wells
+
+Method = Literal["argmax", "assignment", "marginal"]
+"""How a class is chosen for each well: see `PlateLayout.decode`."""
 
 ROUNDS = 200
 """Rounds of belief propagation at most."""
@@ -30,7 +33,7 @@ class ConvergenceWarning(UserWarning):
 
 
 def decode(
-    layout: PlateLayout,
+    layout: Layout,
     test: Table,
     predictions: Source | Sequence[Source],
     posterior: Any = None,
@@ -79,7 +82,7 @@ def decode(
 
 
 def _beliefs(
-    layout: PlateLayout, wells: Wells, scores: WellScores, given: Any, workers: int
+    layout: Layout, wells: Wells, scores: WellScores, given: Any, workers: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The candidates and their probabilities, one row per experiment of `wells`."""
     if given is None:
@@ -140,7 +143,7 @@ def _spread(scores: WellScores, n_classes: int) -> WellScores:
 
 
 def fit_temperature(
-    layout: PlateLayout,
+    layout: Layout,
     wells: Wells,
     scores: WellScores,
     assignments: NDArray[np.int64],
@@ -181,7 +184,7 @@ def fit_temperature(
 
 
 def _argmax(
-    layout: PlateLayout,
+    layout: Layout,
     wells: Wells,
     scores: WellScores,
     beliefs: tuple[NDArray[np.int64], NDArray[np.float64]],
@@ -228,7 +231,7 @@ def _argmax(
 
 
 def _log_totals(
-    layout: PlateLayout, scores: WellScores, group: NDArray[np.int64], temperature: float
+    layout: Layout, scores: WellScores, group: NDArray[np.int64], temperature: float
 ) -> NDArray[np.float64]:
     """The logarithm of the sum of a group's tempered probabilities, block by block."""
     total = np.empty(len(group))
@@ -244,7 +247,7 @@ def _log_totals(
 
 
 def _by_plate(
-    layout: PlateLayout,
+    layout: Layout,
     wells: Wells,
     scores: WellScores,
     beliefs: tuple[NDArray[np.int64], NDArray[np.float64]],

@@ -1,0 +1,276 @@
+"""`PlateLayout`: a layout, and the steps that learn it and put it to use."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+import pandas as pd
+
+from cellsieve.plates import storage
+from cellsieve.plates.check import check, shared_layouts
+from cellsieve.plates.decode import Method, decode
+from cellsieve.plates.fit import fit
+from cellsieve.plates.infer import infer
+from cellsieve.plates.layout import Candidates, Layout
+from cellsieve.plates.predictions import Average, Kind, Source
+from cellsieve.plates.wells import Columns, Table, load
+
+
+class PlateLayout(Layout):
+    """Groups of classes that share a plate, and the assignments of groups to plates.
+
+    Made by `fit` or `load`. An assignment is numbered by its place in `assignments`: by descending
+    count, then by the groups on the plates; those never seen come last.
+    """
+
+    @classmethod
+    def fit(
+        cls,
+        train: Table,
+        class_column: str = "sirna",
+        experiment: str = "experiment",
+        plate: str = "plate",
+        well: str = "well",
+        id_column: str = "id_code",
+    ) -> Self:
+        """Learns the groups and the assignments from experiments whose classes are known.
+
+        Classes are in one group if they share a plate in any experiment. Missing wells are no
+        trouble as long as each class shares a plate with others of its group somewhere. An
+        experiment that lacks plates counts where only one assignment agrees with it.
+
+        Args:
+            train: a DataFrame or a table file with one row per treated well; classes (integers or
+                text) in `class_column`. Leave control wells out: they are on every plate.
+            class_column, experiment, plate, well, id_column: what the columns are called, here and
+                in the test files; `id_column` need not be there.
+
+        Raises:
+            ValueError: columns or fields are missing; a class occurs twice in one experiment; a
+                well holds two classes; or classes share a plate in one experiment and not in
+                another. The message lists the wells.
+            TypeError: classes that are neither integers nor text.
+        """
+        columns = Columns(class_column, experiment, plate, well, id_column)
+        table, name = load(train, "train")
+        return cls(**vars(fit(table, name, columns)))
+
+    def infer(
+        self,
+        test: Table,
+        predictions: Source | Sequence[Source],
+        kind: Kind | None = None,
+        *,
+        candidates: Candidates = "closed",
+        ids: Any = None,
+        classes: Any = None,
+        average: Average | None = None,
+        jobs: int | None = None,
+    ) -> pd.DataFrame:
+        """Which assignment of groups to plates each test experiment has, and how sure that is.
+
+        The model is Bayes' rule. Prior: how often each assignment was seen, plus 5; with
+        `candidates="all"`, 1 % is shared by all orders outside the closed set. Evidence: the share
+        of each well's score that lies in the group that the assignment puts on its plate (the row
+        bound of the permanent), averaged over how far such shares can be trusted (powers 0.03 to
+        4), since models are over- or underconfident. Where the margin is below 10 nats, or the
+        votes crowd on few classes, Sinkhorn's free energy, which knows that each class is used
+        once, takes the place of the row bound. Wells of a plate are not independent witnesses:
+        the evidence is divided by the dispersion of the votes between plates.
+
+        Args:
+            test: a DataFrame or a table file with one row per well: experiment, plate, well, and
+                an id (without one, ids are `<experiment>_<plate>_<well>`).
+            predictions: see `cellsieve.read_predictions`; several are averaged. Rows are joined to
+                the wells by id; rows whose id is that of a well and `_s1`, `_s2`, ... are sites of
+                it and are averaged. Without ids, rows stand in the order of `test`. A matrix
+                with one row per well is read where it lies, in any order of rows, and never copied.
+            kind: what the scores are. "probability" (the default): at least 0, summing to 1 or
+                not. "log_probability", "logit": exponentiated. "similarity": cosines and the like,
+                as logits, whose scale is arbitrary (see `decode`'s temperature). "hard": one class
+                per row (the default if `predictions` is that).
+            candidates: "closed": assignments seen and those that follow from them; "all": every
+                order.
+            ids, classes: names of rows and columns that `predictions` itself lacks.
+            average: how sites and sources are averaged. "probability": the mean of probabilities
+                (the default for them); "log": the mean of logarithms (the default for others).
+            jobs: number of threads that rows are shared out among; as many as processors if not
+                given. The result is the same to the last bit.
+
+        Returns:
+            One row per experiment, in order of appearance: the experiment; `wells`; `best`, the
+            number of the best candidate (the lowest of equals); its `posterior`; `margin`, nats of
+            log posterior to the second; `certain`, posterior at least 0.99; `evidence`, "row bound"
+            or "sinkhorn"; `dispersion`; and for each candidate k `share_k` (of wells whose top
+            class is on the plate where k puts it; the lowest class of equals), `score_k` (log
+            evidence in nats, the best is 0, before it is divided by the dispersion) and
+            `posterior_k`.
+
+        Raises:
+            OSError: a file can't be read.
+            ValueError: unknown plates; missing or duplicate ids; ids that are not in `test`; a
+                wrong number of classes; NaN, infinite or negative scores; a plate with more wells
+                than any group has classes.
+            TypeError: scores of another dtype than float16, float32 or float64.
+        """
+        return infer(
+            self,
+            test,
+            predictions,
+            kind,
+            candidates=candidates,
+            ids=ids,
+            classes=classes,
+            average=average,
+            jobs=jobs,
+        )
+
+    def decode(
+        self,
+        test: Table,
+        predictions: Source | Sequence[Source],
+        posterior: Any = None,
+        method: Method = "argmax",
+        kind: Kind | None = None,
+        *,
+        ids: Any = None,
+        classes: Any = None,
+        average: Average | None = None,
+        temperature: float | Literal["fit"] = 1.0,
+        one_to_one: bool = False,
+        jobs: int | None = None,
+    ) -> pd.DataFrame:
+        """The class of every test well among those of the group on its plate.
+
+        Methods:
+            "argmax": the best allowed class of the most probable assignment; the lowest of equal
+                scores. A class of another group never wins, whatever the signs of the scores.
+            "assignment": each class at most once per plate, such that the sum of log scores is
+                highest (`scipy.optimize.linear_sum_assignment`). The temperature does not matter.
+            "marginal": the class with the highest marginal probability, given that each class is
+                used at most once per plate (belief propagation on the Bethe free energy); where the
+                assignment of groups is uncertain, a mixture over those with posterior 0.001 or
+                more. With `one_to_one`, the assignment with the highest sum of log marginals.
+
+        Args:
+            test, predictions, kind, ids, classes, average, jobs: as for `infer`. Hard
+                predictions count as 90 % on the class and 10 % spread over all classes.
+            posterior: the table that `infer` returned or its file; or a Series (or two columns
+                `experiment` and `best`) of assignment numbers to take as certain; or `None` to
+                infer it first.
+            method: see above.
+            temperature: log scores are divided by it before they are taken for probabilities. Or
+                "fit": the one at which the wells' own groups are most probable, which needs no
+                labels; recommended for similarities and for models of unknown sharpness.
+            one_to_one: see "marginal".
+
+        Returns:
+            One row per well in the order of `test`: the id; the class; experiment, plate and well
+            as they stand in `test`, under the layout's names; `confidence`, the probability
+            that the class is right (for "argmax" and "assignment": of the softmax over the group,
+            times the posterior of the group; for "marginal" the marginal itself, calibrated if the
+            scores are); `runner_up`, the best other allowed class (missing if there is none);
+            `margin`, nats of log probability to it, below 0 where an assignment passed over the
+            better class.
+
+        Raises:
+            OSError, ValueError, TypeError: as for `infer`; also a posterior that does not fit the
+                layout or lacks an experiment, and plates with more wells than classes.
+
+        Warns:
+            ConvergenceWarning: belief propagation stopped early on the plates named.
+        """
+        return decode(
+            self,
+            test,
+            predictions,
+            posterior,
+            method,
+            kind,
+            ids=ids,
+            classes=classes,
+            average=average,
+            temperature=temperature,
+            one_to_one=one_to_one,
+            jobs=jobs,
+        )
+
+    def check(
+        self,
+        test: Table,
+        predictions: Source | Sequence[Source],
+        kind: Kind | None = None,
+        *,
+        ids: Any = None,
+        classes: Any = None,
+        average: Average | None = None,
+        temperature: float = 1.0,
+        permutations: int = 1000,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Compares each test plate with known layouts: is it swapped, turned, used before?
+
+        If `test` itself has the class column, each plate is compared with the claimed layouts of
+        all plates of its experiment; and always with every layout of the experiments that this
+        layout was fitted on: as they are, turned by 180 degrees, mirrored (two ways), shifted by
+        a row or a column (four ways). The support of a layout is the sum over wells of the log of
+        the score of the class it has there, relative to the mean over the plate, so that a
+        class that the model favours everywhere supports nothing. Wells that a layout says nothing
+        about count 0. The plate is the smallest of 6, 12, 24, 48, 96, 384 and 1,536 wells that
+        holds all wells of the layout and of `test`.
+
+        Args:
+            test, predictions, kind, ids, classes, average: as for `infer`.
+            temperature: as for `decode`; a number.
+            permutations: random layouts that the best match is compared with.
+            seed: of the generator of these.
+
+        Returns:
+            One row per plate: experiment; plate; `wells`; `verdict` ("as claimed", "plate 2",
+            "turned 180", "re-uses HUVEC-07 plate 3", ...; "unclear" or "no known layout" where
+            nothing does better than chance); the best match (`best_experiment`, `best_plate`,
+            `best_move`); `log_odds` in nats against a guess, `log_odds_to_claim` against the claim
+            (NaN without one) and `log_odds_to_next` against the second best; `z`, standard
+            deviations above random layouts of the same classes; `p`, the chance that the best of
+            as many random layouts does as well (a Chernoff bound beyond the permutations; counts
+            below 0.0001).
+
+        Raises:
+            OSError, ValueError, TypeError: as for `infer`; also wells whose names are not letters
+                and a number, as B03; wells that a plate of 1,536 wells doesn't have; one well of a
+                plate under two names.
+        """
+        return check(
+            self,
+            test,
+            predictions,
+            kind,
+            ids=ids,
+            classes=classes,
+            average=average,
+            temperature=temperature,
+            permutations=permutations,
+            seed=seed,
+        )
+
+    def shared_layouts(self, at_least: float = 0.5) -> pd.DataFrame:
+        """Plates of different experiments on which at least this share of the wells agree.
+
+        Every pair of plates is compared as it is, turned by 180 degrees, mirrored, and shifted by
+        a row or column. Returns one row per pair: both experiments and plates, the move, the share.
+        """
+        return shared_layouts(self, at_least)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the layout as JSON, whole or not at all; a person can read and edit it."""
+        storage.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """A layout as `save` wrote it.
+
+        Raises:
+            OSError: the file can't be read.
+            ValueError: it is not such a layout.
+        """
+        return cls(**vars(storage.load(path)))
