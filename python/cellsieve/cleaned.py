@@ -24,9 +24,10 @@ from cellsieve._arrays import native
 from cellsieve.files import MAX_PIXELS, _pixels, is_tiff, read_image, read_mask
 from cellsieve.images import MASK, PATH, class_text
 from cellsieve.journal import Journal, image_table_path
-from cellsieve.measuring import MEASURED, sentence
+from cellsieve.measuring import MEASURED
 from cellsieve.parallel import chunks, default_jobs
 from cellsieve.tables import concat, read_batches, read_csv
+from cellsieve.words import sentence
 
 Path_ = str | os.PathLike[str]
 
