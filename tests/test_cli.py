@@ -85,6 +85,7 @@ def test_an_existing_output_gives_2_and_stays(arguments, small_set, capsys):
         (["--masks", "nowhere"], "nowhere: No such file or directory"),
         (["--quantile", "99"], "quantile: found 99.0; expected a number from 0 to 1"),
         (["--labels", "nowhere.csv"], "nowhere.csv: No such file or directory"),
+        (["--labels", "nowhere.parquet"], "error: nowhere.parquet: No such file or directory"),
         (["--jobs", "0"], None),
         (["-o", "cells.txt"], None),
         (["--resume", "--overwrite"], None),

@@ -26,10 +26,11 @@ from cellsieve.image_table import MASK, PATH, read_image_table
 from cellsieve.images import class_text
 from cellsieve.journal import Journal, image_table_path
 from cellsieve.keys import check_images
-from cellsieve.measuring import MEASURED, sentence
+from cellsieve.measuring import MEASURED
 from cellsieve.parallel import chunks, default_jobs
 from cellsieve.parts import Parts
 from cellsieve.tables import concat
+from cellsieve.words import sentence
 
 Path_ = str | os.PathLike[str]
 

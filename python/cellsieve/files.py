@@ -1,6 +1,12 @@
 """Image and mask files: PNG, .npy and .npz by the kernels, TIFF through tifffile."""
 
+import errno
+import logging
 import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -11,6 +17,7 @@ from numpy.typing import NDArray
 from cellsieve import _core
 from cellsieve._arrays import native
 from cellsieve._extras import require
+from cellsieve.words import sentence
 
 MAX_PIXELS = 2**28  # 16,384 x 16,384: above any microscope's field, below any machine's memory
 
@@ -133,30 +140,65 @@ class _Series(NamedTuple):
     channels: list[str]  # the names that an OME-TIFF file gives its channels; else none
 
 
+class _Said(logging.Handler):
+    """What tifffile says while a thread reads a file.
+
+    As the only handler it keeps that from the screen; a caller's own logging still gets it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.thread = threading.local()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        getattr(self.thread, "lines", []).append(record.getMessage())
+
+    @contextmanager
+    def listening(self) -> Iterator[list[str]]:
+        """The lines of this thread within the block."""
+        logging.getLogger("tifffile").addHandler(self)  # there once, however often it is added
+        self.thread.lines = []
+        yield self.thread.lines
+
+
+_SAID = _Said()
+
+# Where tifffile says one of these, it goes on with zeros or with fewer pages. Of what else it says,
+# tags that it can't make sense of, the pixels do not depend.
+_INCOMPLETE = re.compile(
+    "zeroed|segments, got|page offset|offset to page|data offset|incorrect Strip"
+)
+
+
 def _read_tiff(path: FilePath, max_pixels: int) -> _Series:
     tifffile = require("tifffile", "tiff", "reading .tif")
+    name, most = os.fspath(path), 4 * _pixels(max_pixels)
     try:
-        with tifffile.TiffFile(path) as file:
+        with _SAID.listening() as said, tifffile.TiffFile(path) as file:
             if not file.series:
                 raise ValueError("it holds no image")
             series = file.series[0]
             shape, axes = series.shape, series.axes
-            if series.size > 4 * _pixels(max_pixels):
+            if series.size > most:
                 raise ValueError(
-                    f"{os.fspath(path)}: declares {' x '.join(map(str, shape))} pixels; at most "
-                    f"{max_pixels} pixels are read unless max_pixels is raised"
+                    f"{name}: declares {' x '.join(map(str, shape))} pixels; at most {max_pixels} "
+                    "pixels are read unless max_pixels is raised"
                 )
             image = series.asarray()
-            channels = _ome_channels(file.ome_metadata)
-    except (OSError, ImportError):
+            if lost := next(filter(_INCOMPLETE.search, said), None):
+                raise ValueError(f"it is not complete: {lost}")
+            keep = [place for place, side in enumerate(shape) if side != 1 or axes[place] in "YX"]
+            kept_axes = "".join(axes[place] for place in keep)
+            image = image.reshape([shape[place] for place in keep])
+            return _Series(image, kept_axes, _ome_channels(file.ome_metadata))
+    except ImportError:
         raise
     except Exception as error:  # tifffile and its codecs raise many kinds on damaged files
-        if str(error).startswith(os.fspath(path)):
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise OSError(error.errno, error.strerror, name) from error
+        if str(error).startswith(f"{name}: "):
             raise
-        raise ValueError(f"{os.fspath(path)}: not a readable TIFF file: {error}") from error
-    keep = [place for place, length in enumerate(shape) if length != 1 or axes[place] in "YX"]
-    kept_axes = "".join(axes[place] for place in keep)
-    return _Series(image.reshape([shape[place] for place in keep]), kept_axes, channels)
+        raise ValueError(f"{name}: not a readable TIFF file: {sentence(error)}") from error
 
 
 def _ome_channels(metadata: str | None) -> list[str]:

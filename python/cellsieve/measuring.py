@@ -20,6 +20,7 @@ from cellsieve.journal import Journal
 from cellsieve.parallel import chunks, default_jobs, run
 from cellsieve.tables import check_table, concat, typed
 from cellsieve.vocabulary import Vocabulary, rename_columns
+from cellsieve.words import sentence
 
 #: What became of an image; its image table has the columns of its `ImageSet` and the settings too.
 OUTCOME_COLUMNS = {
@@ -268,15 +269,6 @@ def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFram
         values = np.array([getattr(task, name) for task, _ in found], dtype=object)
         cells.insert(place, name, pd.Series(np.repeat(values, counts), dtype="str"))
     return typed(cells, settings.columns), typed(pd.DataFrame(outcomes), OUTCOME_COLUMNS)
-
-
-def sentence(error: Exception) -> str:
-    """An error in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    text = " ".join(str(error).split())
-    known = isinstance(error, (ValueError, TypeError, ImportError, OSError))
-    return text if known else f"{type(error).__name__}: {text}"
 
 
 def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) -> pd.DataFrame:

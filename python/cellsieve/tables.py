@@ -10,6 +10,7 @@ from typing import IO, Any
 import pandas as pd
 
 from cellsieve._extras import require
+from cellsieve.words import sentence
 
 FORMATS = (".csv", ".csv.gz", ".parquet")
 
@@ -53,11 +54,11 @@ def read_table(path: str | os.PathLike[str], *, text: tuple[str, ...] = TEXT) ->
         ValueError: another extension, or a file that is not such a table.
     """
     check_table(path)
-    with _named(path):
-        if table_format(path) == ".parquet":
-            table: pd.DataFrame = pd.read_parquet(path)
-            return table
+    if table_format(path) != ".parquet":
         return read_csv(path, text=text)
+    with _reading(path):
+        table: pd.DataFrame = pd.read_parquet(path)
+    return table
 
 
 def table_columns(path: str | os.PathLike[str]) -> list[str]:
@@ -75,26 +76,48 @@ def table_columns(path: str | os.PathLike[str]) -> list[str]:
 
 
 @contextmanager
-def _named(path: str | os.PathLike[str]) -> Iterator[None]:
-    """What a reader finds wrong with a file, with the file's name."""
+def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Says whatever is wrong with a file in a sentence that begins with its name."""
+    name, kind = os.fspath(path), "Parquet" if table_format(path) == ".parquet" else "CSV"
+    with Path(path).open("rb") as file:  # a missing file or a folder is an error of the system
+        if not file.read(1):
+            raise ValueError(f"{name}: not a {kind} table: the file is empty")
     try:
         yield
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f"{os.fspath(path)}: not a CSV table: {error}") from error
-    except ValueError as error:  # pyarrow's errors are such
-        if table_format(path) != ".parquet" or os.fspath(path) in str(error):
-            raise
-        raise ValueError(f"{os.fspath(path)}: not a Parquet table: {error}") from error
+    except ImportError:
+        raise
+    except Exception as error:  # pandas, pyarrow and zlib raise many kinds on damaged files
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror, name) from error
+        raise ValueError(f"{name}: not a {kind} table: {sentence(error)}") from error
 
 
 def read_csv(path: str | os.PathLike[str], *, text: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Pandas' reader with the settings that change no value."""
-    table: pd.DataFrame = pd.read_csv(path, **_csv_settings(path, text))
+    """Pandas' reader with the settings that change no value.
+
+    Raises:
+        OSError, ValueError: as `read_table`.
+    """
+    with _reading(path):
+        table: pd.DataFrame = pd.read_csv(path, **_csv_settings(path, text))
     return table
+
+
+def column_names(path: str | os.PathLike[str]) -> list[str]:
+    """The columns of a CSV table.
+
+    Raises:
+        OSError, ValueError: as `read_table`.
+    """
+    with _reading(path):
+        return list(pd.read_csv(path, nrows=0).columns)
 
 
 def _csv_settings(path: str | os.PathLike[str], text: tuple[str, ...]) -> dict[str, Any]:
     header = pd.read_csv(path, nrows=0).columns
+    # Of rows longer than the header pandas would take the first fields for an index. So read, they
+    # are an error.
+    pd.read_csv(path, nrows=2, header=None, dtype=str)
     return {
         "dtype": {name: str for name in text if name in header},
         "na_values": {name: [""] if name in text else ["", "NaN", "nan"] for name in header},
@@ -111,7 +134,7 @@ def read_batches(
     All pieces have the same types: a CSV file is read twice, the first time to find them.
     """
     check_table(path)
-    with _named(path):
+    with _reading(path):
         if table_format(path) == ".parquet":
             yield from _parquet_batches(path)
             return

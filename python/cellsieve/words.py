@@ -1,0 +1,15 @@
+"""How things are said: numbers with their nouns, and errors in one line."""
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """A number and its noun: "1 image", "2 images"; a plural that is irregular is given."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def sentence(error: BaseException) -> str:
+    """An error in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    text = " ".join(str(error).split())
+    known = isinstance(error, ValueError | TypeError | ImportError | OSError)
+    return text if known else ": ".join(filter(None, [type(error).__name__, text]))
