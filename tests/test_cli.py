@@ -1,6 +1,7 @@
 """The command line as a user meets it: output, errors, exit codes."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -276,3 +277,36 @@ def test_no_stdout_at_all(arguments, small_set):
     found = as_a_program(*arguments, preexec_fn=lambda: os.close(1))
     assert (found.returncode, found.stderr) == (0, "")
     assert (small_set / "cells.csv").exists()
+
+
+SLOW_PANDAS = """
+import sys
+print("importing", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        ["-m", "cellsieve"],
+        ["-c", "import sys; from cellsieve.cli import main; sys.exit(main())"],  # the script's
+    ],
+)
+def test_an_interrupt_of_the_first_moment_is_said_in_one_line(tmp_path, start):
+    """While pandas is imported, by far the longest part of the start."""
+    (tmp_path / "pandas.py").write_text(SLOW_PANDAS)
+    paths = [str(tmp_path), *sys.path]
+    with subprocess.Popen(
+        [sys.executable, *start, "clean", "cells.csv", "-o", "clean.csv"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+    assert process.returncode == 130
+    assert said == "cellsieve: interrupted; what is finished is kept\n"

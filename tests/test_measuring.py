@@ -281,14 +281,16 @@ def test_outputs_that_cannot_be(small_images, tmp_path, monkeypatch):
     assert not list(tmp_path.glob("cells*")), "refused before anything was done"
 
 
-def test_columns_of_other_programs(small_images, tmp_path):
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_columns_of_other_programs(small_images, tmp_path, extension):
     options = {"columns": "notebook", "convention": "notebook"}
-    cs.measure_to(small_images, tmp_path / "cells.csv", **options)
-    table = cs.read_table(tmp_path / "cells.csv")
+    output = tmp_path / f"cells{extension}"
+    cs.measure_to(small_images, output, **options)
+    table = cs.read_table(output)
     assert table.columns.tolist() == ["cell_ID", "bbox", "fraction", "Label"]
     assert table["cell_ID"][0] == "im0_1"
     with pytest.raises(ValueError, match=r"own column names, .* can be resumed"):
-        cs.measure_to(small_images, tmp_path / "cells.csv", resume=True, **options)
+        cs.measure_to(small_images, output, resume=True, **options)
 
 
 def test_memory_does_not_grow_with_the_number_of_images(small_images):

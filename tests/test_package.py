@@ -17,7 +17,7 @@ def test_one_version():
 
 def test_public_names_say_what_they_do():
     names = [name for name in dir(cellsieve) if not name.startswith("_")]
-    public = [value for value in map(vars(cellsieve).get, names) if callable(value)]
+    public = [value for name in names if callable(value := getattr(cellsieve, name))]
     assert len(public) > 10
     for value in public:
         assert value.__doc__, value
@@ -31,7 +31,7 @@ def test_base_dependencies_are_few():
 
 def test_importing_brings_in_nothing_heavy():
     code = (
-        "import sys, pandas; before = set(sys.modules); import cellsieve; "
+        "import sys, pandas; before = set(sys.modules); import cellsieve; cellsieve.measure; "
         "print(*sorted(name for name in set(sys.modules) - before if '.' not in name))"
     )
     found = subprocess.run(
@@ -63,3 +63,17 @@ def test_other_threads_go_on_while_a_kernel_runs():
     # Held throughout, the lock would leave the other thread no turn but at the ends.
     middle = (start + (end - start) / 4, end - (end - start) / 4)
     assert any(middle[0] < turn < middle[1] for turn in turns)
+
+
+def test_the_public_names_are_there_at_the_first_use():
+    """Whichever is used first, and however."""
+    for use in (
+        "import cellsieve as cs; cs.measure",
+        "import cellsieve as cs; cs.cropping.CellCrops",
+        "from cellsieve import PlateLayout",
+        "from cellsieve import *; measure, PlateLayout, report",
+        "import cellsieve as cs; assert {'measure', '__version__'} <= set(dir(cs))",
+        "import cellsieve.cleaning as c; import cellsieve as cs; assert cs.clean is c.clean",
+        "import cellsieve as cs; assert not hasattr(cs, 'mesure')",
+    ):
+        subprocess.run([sys.executable, "-c", use], check=True)

@@ -304,6 +304,7 @@ def test_commands_refuse_in_one_line(
 def test_importing_the_package_imports_no_plotting() -> None:
     code = (
         "import sys, cellsieve, cellsieve.cli\n"
+        "cellsieve.plot_plate, cellsieve.cli.parser()\n"
         "print([name for name in ('matplotlib', 'jinja2', 'PIL') if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

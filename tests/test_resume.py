@@ -1,6 +1,10 @@
-"""What may be resumed, by one rule for `measure`, `annotate`, `masks` and `crops`."""
+"""What may be resumed or replaced, by one rule for `measure`, `annotate`, `masks` and `crops`."""
 
 import json
+import signal
+import subprocess
+import sys
+from concurrent.futures import Executor, Future
 
 import numpy as np
 import pytest
@@ -131,19 +135,242 @@ def test_other_settings_are_refused_by_name(
     assert files_of(small_set / "out") != whole
 
 
-@pytest.mark.parametrize("name", ["masks", "crops", "annotate"])
-def test_a_table_cleaned_anew_is_no_other_setting(command, small_set, clean_table, name):
-    assert main(command(name)) == 0
-    rules = [cs.Rule("area", 0.3, 0.6)]
-    options = {"min_group": 2, "overwrite": True}
-    cs.clean_to([small_set / "cells.csv"], clean_table, rules, "own", **options)
-    assert main([*command(name), "--resume"]) == 0
-    index = "a.json" if name == "annotate" else "index.csv"
-    resumed = {path: files_of(small_set / "out")[path] for path in (index, f"{index}.images.csv")
-               if path in files_of(small_set / "out")}  # fmt: skip
-    assert main([*command(name), "--overwrite"]) == 0
+KINDS = [
+    ("masks", []),
+    ("crops", ["--kind", "png"]),
+    ("crops", ["--kind", "npy", "--folders"]),
+    ("crops", ["--kind", "npz", "--size", "9"]),
+    ("crops", ["--kind", "tar", "--shard-cells", "4"]),
+    ("annotate", ["--composites", "RGB"]),
+]
+kinds = pytest.mark.parametrize(("name", "options"), KINDS)
+
+
+@kinds
+def test_a_table_cleaned_anew_is_no_other_setting(command, small_set, clean_table, name, options):
+    """What it ends with is what a new run makes of it: nothing of the other cells stays."""
+    rules = [cs.Rule("area", None, 0.4)]
+    first = {"min_group": 2, "overwrite": True}
+    cs.clean_to([small_set / "cells.csv"], clean_table, rules, "own", **first)
+    assert main(command(name, options)) == 0
+    before = files_of(small_set / "out")
+    cells = cs.read_table(clean_table)
+    # Some cells are dropped, in one image all, and so are shards and folders of classes.
+    stay = (cells["label"] % 3 > 0) & ~cells["image_id"].isin(["im2", "im4"])
+    cs.write_table(cells.assign(clean=cells["clean"] & stay), clean_table)
+    assert main([*command(name, options), "--resume"]) == 0
+    resumed = files_of(small_set / "out")
+    (small_set / "out").rename(small_set / "before")
+    assert main(command(name, options)) == 0
+    new = files_of(small_set / "out")
+    assert len(new) < len(before)
+    if name == "annotate":  # there is no list of the pictures of an earlier run
+        resumed = {path: content for path, content in resumed.items() if path in new}
+    assert resumed == new
+    assert {path.name for path in (small_set / "before").iterdir()} >= {
+        path.name for path in (small_set / "out").iterdir()
+    }
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from cellsieve.cli import main
+ending, number, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+replace, left = Path.replace, [number]
+def slow(self, target):
+    if str(target).endswith(ending):
+        left[0] -= 1
+        if left[0] == 0:  # this file is written, and not yet what it will be
+            print("written", flush=True)
+            sys.stdin.readline()
+    return replace(self, target)
+Path.replace = slow
+main([*arguments, "--jobs", "1"])
+"""
+
+
+def kill(arguments, ending, number=2):
+    """Kills a run for good while it writes its second file that ends so."""
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, ending, str(number), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "written\n"
+        process.send_signal(signal.SIGKILL)
+
+
+def half_written(folder):
+    return [path for path in folder.rglob(".*.tmp") if path.is_file()]
+
+
+@pytest.mark.parametrize("again", ["--resume", "--overwrite"])
+@pytest.mark.parametrize(
+    ("name", "options", "ending"),
+    [
+        *(
+            (name, options, ending)
+            for (name, options), ending in zip(
+                KINDS, [".npz", ".png", ".npy", ".npz", ".tar", ".png"], strict=True
+            )
+        ),
+        ("masks", [], ".cells.csv"),
+        ("measure", [], ".images.csv"),
+        ("annotate", [], ".cells.csv"),
+    ],
+)
+def test_a_killed_run_leaves_nothing_once_it_is_resumed(
+    command, small_set, name, options, ending, again
+):
+    assert main(command(name, options)) == 0
+    (small_set / "out").rename(small_set / "whole")
+    kill(command(name, options), ending)
+    assert half_written(small_set / "out")
+    assert main([*command(name, options), again]) == 0
+    assert files_of(small_set / "out") == files_of(small_set / "whole")
+
+
+def test_a_run_killed_while_it_writes_its_image_table(command, small_set):
+    assert main(command("measure")) == 0
+    whole = files_of(small_set / "out")
+    kill([*command("measure"), "--overwrite"], "/cells.images.csv", 1)
+    assert half_written(small_set / "out")
+    assert main([*command("measure"), "--resume"]) == 0
+    assert files_of(small_set / "out") == whole
+
+
+@kinds
+@pytest.mark.parametrize("again", ["--resume", "--overwrite"])
+def test_only_what_such_a_run_was_writing_is_swept(command, small_set, name, options, again):
+    assert main(command(name, options)) == 0
+    folder = small_set / "out"
+    if name == "annotate":
+        folder = folder / "rgb"
+    known = next(path.name for path in folder.iterdir() if not path.name.startswith("index"))
+    mine = [
+        f"{known}.123.tmp",  # not hidden
+        f".{known}.tmp",
+        f".{known}.12a.tmp",
+        f".{known}.123.tmp~",
+        ".thesis.docx.123.tmp",
+        ".123.tmp",
+    ]
+    for path in mine:
+        (folder / path).write_text("mine")
+    assert main([*command(name, options), again]) == 0
+    assert all((folder / path).read_text() == "mine" for path in mine)
+
+
+def test_other_outputs_beside_it_are_left_alone(command, small_set):
+    assert main(command("measure")) == 0
+    others = [".cells.csv.gz.12.tmp", ".cells.csv2.12.tmp", ".cells.csv.backup.tmp"]
+    for path in others:
+        (small_set / "out" / path).write_text("another run's")
+    (small_set / "out" / ".cells.csv.12.tmp").write_text("half")
+    for again in ("--resume", "--overwrite"):
+        assert main([*command("measure"), again]) == 0
+        assert {path.name for path in half_written(small_set / "out")} == set(others)
+
+
+def test_runs_that_share_a_folder_of_pictures(command, small_set):
+    """Annotations are locked, not their pictures: those of a process that lives are left alone."""
+    arguments = command("annotate", ["--composites", "RGB"])
+    assert main(arguments) == 0
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as living:
+        path = small_set / "out" / "rgb" / f".im0.png.{living.pid}.tmp"
+        path.write_text("half")
+        (path.parent / f".im1.png.{2**31 - 1}.tmp").write_text("half")  # no system has so many
+        for again in ("--resume", "--overwrite"):
+            assert main([*arguments, again]) == 0
+            assert half_written(small_set / "out") == [path]
+    assert main([*arguments, "--resume"]) == 0
+    assert not half_written(small_set / "out")
+
+
+@kinds
+def test_no_file_is_replaced_unasked(command, small_set, capsys, name, options):
+    """Not even one that no earlier run has written."""
+    arguments = command(name, options)
+    assert main(arguments) == 0
+    known = {path: content for path, content in files_of(small_set / "out").items()
+             if not path.startswith(("index", "a.json"))}  # fmt: skip
+    (small_set / "out").rename(small_set / "first")
+    path = small_set / "out" / sorted(known)[len(known) // 2]
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    capsys.readouterr()
+    assert main(arguments) == 2
+    said = f"cellsieve: error: {path} exists; overwrite (--overwrite) to replace it\n"
+    assert capsys.readouterr().err == said
+    assert files_of(small_set / "out") == {str(path.relative_to(small_set / "out")): b"mine"}
+    assert main([*arguments, "--overwrite"]) == 0
+    assert files_of(small_set / "out") == files_of(small_set / "first")
+
+
+@pytest.mark.parametrize("name", ["masks", "crops"])
+def test_overwriting_removes_what_is_not_written_again(command, small_set, clean_table, name):
+    options = ["--folders"] if name == "crops" else []
+    assert main(command(name, options)) == 0
+    cells = cs.read_table(clean_table)
+    cs.write_table(cells[cells["image_id"].isin(["im0", "im1"])], clean_table)
+    assert main([*command(name, options), "--overwrite"]) == 0
     again = files_of(small_set / "out")
-    assert all(again[path] == content for path, content in resumed.items())
+    (small_set / "out").rename(small_set / "first")
+    assert main(command(name, options)) == 0
+    assert files_of(small_set / "out") == again
+    assert not (small_set / "first" / "16").exists()
+
+
+@pytest.mark.parametrize("name", ["masks", "crops"])
+def test_a_run_that_is_going_on_loses_nothing_to_another(command, small_set, clean_table, name):
+    """Not even to one that would overwrite it, and is refused."""
+    assert main(command(name)) == 0
+    whole = files_of(small_set / "out")
+    met = []
+
+    class Meddling(Executor):
+        def submit(self, function, *arguments):
+            before = files_of(small_set / "out")
+            for again in ("--resume", "--overwrite"):
+                met.append(main([*command(name), again]))
+            assert files_of(small_set / "out") == before
+            future = Future()
+            future.set_result(function(*arguments))
+            return future
+
+    options = {"channels": ["green"]} if name == "crops" else {}
+    run = getattr(cs, name)
+    run(
+        clean_table, small_set / "out", executor=Meddling(), overwrite=True, progress=False,
+        **options,
+    )  # fmt: skip
+    assert set(met) == {2}
+    assert len(met) > 4
+    assert files_of(small_set / "out") == whole
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["masks", "-o", "masks"], "masks"),
+        (["crops", "-o", "images", "--channels", "green"], "images"),
+        (["annotate", "-o", "a.json", "--composites", "images"], "files"),
+        (["annotate", "-o", "a.json", "--composites", "masks"], "files"),
+    ],
+)
+def test_originals_are_never_replaced(small_set, clean_table, capsys, arguments, what):
+    name, *options = [
+        str(small_set / word) if word in ("masks", "images", "a.json") and place else word
+        for place, word in enumerate(arguments)
+    ]
+    before = files_of(small_set)
+    assert main([name, str(clean_table), *options, "--overwrite"]) == 2
+    assert f"holds the original {what}, which would be lost" in capsys.readouterr().err
+    assert files_of(small_set) == before
 
 
 def test_what_says_nothing_of_its_settings_is_not_resumed(command, small_set, capsys):

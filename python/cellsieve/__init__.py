@@ -1,39 +1,27 @@
 """Sieves faulty cells out of microscopy data and impossible classes out of plate predictions."""
 
+from typing import TYPE_CHECKING
+
 from cellsieve._core import __version__ as __version__
-from cellsieve.annotating import annotate as annotate
-from cellsieve.cells import measure as measure
-from cellsieve.cells import measure_file as measure_file
-from cellsieve.cleaning import Rule as Rule
-from cellsieve.cleaning import clean as clean
-from cellsieve.cleaning import clean_to as clean_to
-from cellsieve.cleaning import percentile_limits as percentile_limits
-from cellsieve.cleaning import read_rules as read_rules
-from cellsieve.cropping import CellCrops as CellCrops
-from cellsieve.cropping import crops as crops
-from cellsieve.cropping import cut_cells as cut_cells
-from cellsieve.demo import make_demo_set as make_demo_set
-from cellsieve.files import read_image as read_image
-from cellsieve.files import read_mask as read_mask
-from cellsieve.files import write_png as write_png
-from cellsieve.image_table import read_image_table as read_image_table
-from cellsieve.images import ImageSet as ImageSet
-from cellsieve.masking import masks as masks
-from cellsieve.measuring import measure_images as measure_images
-from cellsieve.measuring import measure_to as measure_to
-from cellsieve.overrides import apply_overrides as apply_overrides
-from cellsieve.plates import PlateLayout as PlateLayout
-from cellsieve.plates import Predictions as Predictions
-from cellsieve.plates import agreement as agreement
-from cellsieve.plates import read_predictions as read_predictions
-from cellsieve.plots import plot_assignment as plot_assignment
-from cellsieve.plots import plot_distribution as plot_distribution
-from cellsieve.plots import plot_gallery as plot_gallery
-from cellsieve.plots import plot_overlay as plot_overlay
-from cellsieve.plots import plot_plate as plot_plate
-from cellsieve.reporting import report as report
-from cellsieve.rle import decode_rle as decode_rle
-from cellsieve.rle import encode_rle as encode_rle
-from cellsieve.tables import read_table as read_table
-from cellsieve.tables import write_table as write_table
-from cellsieve.vocabulary import rename_columns as rename_columns
+
+if TYPE_CHECKING:
+    from cellsieve._public import *  # noqa: F403
+else:
+
+    def __getattr__(name):
+        """All of `_public`, and the modules, at the first use: so the command starts at once.
+
+        What takes its time is pandas. Were it loaded with the package, an interrupt meanwhile would
+        come before any code of the command line, which could not say it in one line.
+        """
+        if name == "__all__" or not name.startswith("_"):
+            from cellsieve import _public
+
+            public = {key: value for key, value in vars(_public).items() if key[0] != "_"}
+            globals().update(public, __all__=sorted(public))
+            if name in globals():
+                return globals()[name]
+        raise AttributeError(f"module 'cellsieve' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *__getattr__("__all__")})

@@ -35,10 +35,11 @@ from cellsieve.cleaned import (
 )
 from cellsieve.composites import check_colours, composite, encode_picture, write_bytes
 from cellsieve.files import MAX_PIXELS
+from cellsieve.folders import check_originals
 from cellsieve.images import class_text
-from cellsieve.journal import Journal
+from cellsieve.journal import Journal, sweep
 from cellsieve.keys import SEPARATOR
-from cellsieve.tables import FORMATS, atomic, read_batches, read_table, typed
+from cellsieve.tables import FORMATS, atomic, read_batches, read_table, refuse_existing, typed
 
 Format = Literal["coco", "mmdet"]
 Multi = Literal["each", "one"]
@@ -52,6 +53,8 @@ COLUMNS = {
     "area": "int64",
     "rle": "str",
 }
+
+PICTURES = ("png", "jpg")
 
 ONE_CLASS = "cell"
 
@@ -151,7 +154,7 @@ def annotate(
     kind = _format(output, format)
     if multi not in ("each", "one"):
         raise ValueError(f"multi: found {multi!r}; expected 'each' or 'one'")
-    if picture not in ("png", "jpg"):
+    if picture not in PICTURES:
         raise ValueError(f"picture: found {picture!r}; expected 'png' or 'jpg'")
     if min_intensity is not None and not min_intensity >= 0:
         raise ValueError(f"min_intensity: found {min_intensity}; expected a number from 0")
@@ -170,9 +173,6 @@ def annotate(
         check_channels(cleaned, [channel])
     if composites is not None:
         check_channels(cleaned, list(colours))
-    # Whatever else there is to choose decides nothing where these are not asked for.
-    dim = min_intensity is not None
-    shown = composites is not None
     settings = Settings(
         channel or cleaned.channel,
         min_intensity,
@@ -182,33 +182,45 @@ def annotate(
         tuple(colours.items()),
         max_pixels,
     )
-    tasks = requested(cleaned.tasks, known)
+    asked: dict[str, Any] = {
+        "format": kind,
+        "multi": multi,
+        "channel": settings.channel,
+        "all_cells": all_cells,
+    }
+    # What decides nothing is no setting.
+    if categories is not None and multi == "each":
+        asked["categories"] = _pairs(zip(known.places, known.names, strict=True))
+    if min_intensity is not None:
+        asked |= {"min_intensity": min_intensity, "except_class": settings.except_class or None}
     if composites is not None:
-        Path(composites).mkdir(parents=True, exist_ok=True)
+        asked |= {
+            "composites": _seen_from(output, composites),
+            "picture": picture,
+            "colours": _pairs(settings.colours),
+        }
+    tasks = requested(cleaned.tasks, known)
     check_apart(output, table, images)
     files = {task.image_id: _file_name(task, settings) for task in tasks}
+    if composites is not None:
+        originals = (path for task in tasks for path in (task.mask, *task.channels.values()))
+        check_originals(Path(composites), originals, "files")
+        written = (Path(composites) / name for name in files.values())
+        refuse_existing(*written, overwrite=resume or overwrite)
 
     with Journal(
         output,
         COLUMNS,
         OUTCOME_COLUMNS,
-        {
-            "format": kind,
-            "multi": multi,
-            "categories": _pairs(zip(known.places, known.names, strict=True))
-            if categories is not None and multi == "each"
-            else None,
-            "channel": settings.channel,
-            "min_intensity": min_intensity,
-            "except_class": (settings.except_class or None) if dim else None,
-            "composites": None if composites is None else _seen_from(output, composites),
-            "picture": picture if shown else None,
-            "colours": _pairs(settings.colours) if shown else None,
-            "all_cells": all_cells,
-        },
+        asked,
         resume=resume,
         overwrite=overwrite,
     ) as journal:
+        if composites is not None:
+            Path(composites).mkdir(parents=True, exist_ok=True)
+            if journal.again:
+                names = {f"{task.name}.{ending}" for task in tasks for ending in PICTURES}
+                sweep(Path(composites), names.__contains__, shared=True)
         before = journal.published
         if before is not None and _nothing_left(before, tasks):
             return before

@@ -333,13 +333,17 @@ def requested(tasks: Sequence[Task], *derived: object) -> list[Task]:
 
 
 def _request(task: Task, derived: object) -> str:
-    digest = hashlib.blake2b(digest_size=8)
-    for part in (task.mask, sorted(task.channels.items()), task.shape, task.classes.tolist()):
-        digest.update(repr(part).encode())
-    for array in (task.labels, task.boxes):
-        digest.update(array.tobytes())
-    digest.update(repr(derived).encode())
-    return digest.hexdigest()
+    channels, classes = sorted(task.channels.items()), task.classes.tolist()
+    cells = task.labels.tobytes(), task.boxes.tobytes()
+    return digest(task.mask, channels, task.shape, classes, *cells, derived)
+
+
+def digest(*parts: object) -> str:
+    """A short text that is the same just where all the parts are."""
+    found = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        found.update(part if isinstance(part, bytes) else repr(part).encode())
+    return found.hexdigest()
 
 
 def do_chunk(

@@ -3,13 +3,13 @@
 import io
 import json
 import os
+import re
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ from cellsieve.cleaned import (
     channels_of,
     check_apart,
     check_channels,
+    digest,
     do_chunk,
     natural,
     path_of,
@@ -38,7 +39,7 @@ from cellsieve.cleaned import (
     safe_names,
 )
 from cellsieve.files import MAX_PIXELS, read_image, read_mask
-from cellsieve.journal import Journal
+from cellsieve.folders import INDEX, FolderJournal, check_originals
 from cellsieve.resizing import resize
 from cellsieve.tables import atomic, read_csv
 
@@ -46,8 +47,10 @@ Keep = Literal["cell", "cell_and_outside", "all"]
 Fit = Literal["cut", "shrink", "stretch"]
 Kind = Literal["png", "npz", "npy", "tar"]
 
-INDEX = "index.csv"
 SHARD_CELLS = 1000
+
+#: What a crop, or a shard of them, is called.
+WRITTEN = re.compile(r".+_[0-9]+\.(png|npz|npy)|shard-[0-9]+\.tar", re.DOTALL)
 
 #: The index: where each crop is and what it shows.
 INDEX_COLUMNS = {
@@ -198,22 +201,21 @@ def crops(
         max_pixels,
     )
     check_apart(folder / INDEX, table, images)
+    originals = (path for task in cleaned.tasks for path in task.channels.values())
+    check_originals(folder, originals, "images")
     tasks = cleaned.tasks
     if per_class is not None or balance:
         tasks = _chosen(tasks, per_class, balance, seed)
+    tasks = requested(tasks)
     if kind == "tar":
         tasks = _sharded(tasks, shard_cells)
-    tasks = requested(tasks)
     class_names = safe_names(
         {text for task in tasks for text in task.classes.tolist() if text is not None}
     )
     cropper = Cropper(settings, class_names if folders else {})
 
-    folder.mkdir(parents=True, exist_ok=True)
-    if overwrite:
-        _remove_written(folder)
-    with Journal(
-        folder / INDEX,
+    with FolderJournal(
+        folder,
         INDEX_COLUMNS,
         OUTCOME_COLUMNS,
         {
@@ -225,10 +227,13 @@ def crops(
             "folders": folders,
             "per_class": per_class,
             "balance": balance,
+            # What decides nothing is no setting.
             "seed": seed if per_class is not None or balance else None,
             "shard_cells": shard_cells if kind == "tar" else None,
             "all_cells": all_cells,
         },
+        (name for task in tasks for name in cropper.files(task)),
+        WRITTEN,
         resume=resume,
         overwrite=overwrite,
     ) as journal:
@@ -297,6 +302,12 @@ class Cropper:
         rows, contents = self.cut(task)
         return rows, partial(self._write, rows["path"].tolist(), contents)
 
+    def files(self, task: Task) -> list[str]:
+        """Where its crops go."""
+        if self.settings.kind == "tar":
+            return [_shard_name(task.shard)]
+        return self._names(task, self.settings.kind)
+
     def cut(self, task: Task) -> tuple[pd.DataFrame, Sequence[bytes | memoryview]]:
         """Rows of the index, and for each the content of its file."""
         settings = self.settings
@@ -324,19 +335,22 @@ class Cropper:
         encode = _npz if settings.kind == "npz" else _npy
         return rows, [encode(picture) for picture in pictures]
 
+    def _names(self, task: Task, extension: str) -> list[str]:
+        names = [f"{task.name}_{label}.{extension}" for label in task.labels.tolist()]
+        if not self.settings.folders:
+            return names
+        classes = [self.class_names.get(text, "no_label") for text in task.classes.tolist()]
+        return [f"{of}/{name}" for of, name in zip(classes, names, strict=True)]
+
     def _rows(self, task: Task, windows: NDArray[np.int64], extension: str) -> pd.DataFrame:
         settings = self.settings
-        names = [f"{task.name}_{label}.{extension}" for label in task.labels.tolist()]
-        if settings.folders:
-            classes = [self.class_names.get(text, "no_label") for text in task.classes.tolist()]
-            names = [f"{of}/{name}" for of, name in zip(classes, names, strict=True)]
         shown = np.concatenate([windows[:, :2], windows[:, :2] + windows[:, 2:]], axis=1)
         beyond = (shown[:, :2] > task.boxes[:, :2]) | (shown[:, 2:] < task.boxes[:, 2:])
         size = windows[:, 2:] if settings.fit == "cut" else np.array(settings.size)
         scale = size / windows[:, 2:]
         return pd.DataFrame(
             {
-                "path": names,
+                "path": self._names(task, extension),
                 "image_id": task.image_id,
                 "label": task.labels,
                 "class_label": task.classes,
@@ -363,7 +377,7 @@ class Cropper:
 
     def shard(self, work: Sequence[Task]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """A shard of these images; an image at a time is in memory."""
-        name = f"shard-{work[0].shard:06d}.tar"
+        name = _shard_name(work[0].shard)
         path = Path(self.settings.output) / name
         with (
             atomic(path) as temporary,
@@ -524,7 +538,7 @@ def _chosen(tasks: list[Task], per_class: int | None, balance: bool, seed: int) 
 
 
 def _sharded(tasks: list[Task], most: int) -> list[Task]:
-    """The tasks with the number of their shard."""
+    """The tasks with the number of their shard; they are done again where any of its images is."""
     if most < 1:
         raise ValueError(f"shard_cells: found {most}; expected at least 1")
     placed, shard, cells = [], 0, 0
@@ -533,7 +547,15 @@ def _sharded(tasks: list[Task], most: int) -> list[Task]:
             shard, cells = shard + 1, 0
         cells += len(task.labels)
         placed.append(task._replace(shard=shard))
-    return placed
+    contents: dict[int, list[str]] = {}
+    for task in placed:
+        contents.setdefault(task.shard, []).append(task.request)
+    whole = {shard: digest(shard, requests) for shard, requests in contents.items()}
+    return [task._replace(request=whole[task.shard]) for task in placed]
+
+
+def _shard_name(shard: int) -> str:
+    return f"shard-{shard:06d}.tar"
 
 
 def _whole_shards(tasks: Sequence[Task], todo: Sequence[Task], _: int) -> list[Sequence[Task]]:
@@ -572,24 +594,3 @@ def _npy(picture: NDArray[Any]) -> memoryview:
     file = io.BytesIO()
     np.save(file, picture)
     return file.getbuffer()
-
-
-def _remove_written(folder: Path) -> None:
-    """Removes the crops that an earlier run's index, or its parts, list."""
-    for listed in [folder / INDEX, *(folder / f"{INDEX}.parts").glob("*.cells.csv")]:
-        if listed.exists():
-            for path in _listed(listed):
-                with suppress(FileNotFoundError):
-                    (folder / path).unlink()
-
-
-def _listed(index: Path) -> Iterator[str]:
-    """The files of an index; never one beyond its folder, whatever stands there."""
-    rows = read_csv(index, text=("path",))
-    if "path" not in rows:
-        return
-    for text in rows["path"].dropna().unique():
-        path = PurePosixPath(text)
-        path = path.parent if path.parent.suffix == ".tar" else path
-        if not path.is_absolute() and ".." not in path.parts:
-            yield str(path)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 import pandas as pd
 
-from cellsieve.tables import TEXT, read_table, table_columns, write_table
+from cellsieve.tables import TEXT, read_table, column_names, write_table
 
 PATH = "path_"  # columns of files begin so: path_mask, path_green, ...
 MASK = PATH + "mask"
@@ -32,7 +32,7 @@ def read_image_table(
         OSError: it can't be read.
         ValueError: it is no table.
     """
-    text = (*TEXT_COLUMNS, *path_columns(table_columns(path)))
+    text = (*TEXT_COLUMNS, *path_columns(column_names(path)))
     table = read_table(path, text=text)
     return absolute_paths(table, Path(path).parent if root is None else Path(root))
 

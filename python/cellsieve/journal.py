@@ -11,9 +11,9 @@ work to be done, other settings are refused by name. That holds for every comman
 earlier run was finished or not.
 """
 
-import glob
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -98,6 +98,7 @@ class Journal:
                 f"{left[0]} exists; resume (--resume) to keep what is finished and go on, or "
                 "overwrite (--overwrite) to start over"
             )
+        self.again = resume or overwrite  # an earlier run may have left something
         self.overwrite = overwrite
         # The image table of an earlier run that was finished.
         self.published: pd.DataFrame | None = None
@@ -121,9 +122,9 @@ class Journal:
         return self
 
     def _open(self) -> None:
-        for path in self.output.parent.glob(f".{glob.escape(self.output.name)}*.tmp"):
-            # What a killed run was writing or removing.
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if self.again:
+            names = [path.name for path in (self.output, self.image_table, self.parts)]
+            sweep(self.output.parent, names.__contains__)
         if self.overwrite:
             self.output.unlink(missing_ok=True)
             self.image_table.unlink(missing_ok=True)
@@ -322,6 +323,50 @@ def _only_run(path: Path, output: Path) -> IO[str]:
         except OSError:
             pass  # a file system without locks
     return file
+
+
+#: What `tables.atomic` calls a file while it is written, or `Journal` its parts while they go.
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)\.tmp", re.DOTALL)
+
+
+def sweep(folder: Path, ours: Callable[[str], object], *, shared: bool = False) -> None:
+    """Removes what killed runs have left half written in a folder.
+
+    Whose it is, is not decided by the number of its process: that may be in use again, and means
+    nothing on another machine or in another container. The caller holds the lock on its output, and
+    `ours` are names that only runs with this output write, so no run that lives is writing them.
+    Where locks don't work, or a killed run's workers live on elsewhere, the writer that loses its
+    file ends with an error, and no wrong file.
+
+    Args:
+        folder: where; nothing happens where it is not there.
+        ours: whether a file of this name may be in the making; of all others nothing is touched.
+        shared: runs with other outputs may write these names too. Then those are left alone that
+            belong to a process of this machine that lives.
+    """
+    for path in list(folder.iterdir()) if folder.is_dir() else ():
+        found = TEMPORARY.fullmatch(path.name)
+        if not found or not ours(found["name"]) or (shared and _lives(int(found["process"]))):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    """Whether another process of this number lives, as far as can be told without harm."""
+    if process == os.getpid():
+        return False  # nothing is written before the sweep
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _said(setting: Any) -> str:

@@ -1,6 +1,7 @@
 """Masks that hold the clean cells only."""
 
 import os
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable
@@ -28,10 +29,11 @@ from cellsieve.cleaned import (
     run_tasks,
 )
 from cellsieve.files import MAX_PIXELS, is_tiff, read_mask
-from cellsieve.journal import Journal
+from cellsieve.folders import INDEX, FolderJournal, check_originals
 from cellsieve.tables import atomic
 
-INDEX = "index.csv"
+#: What a mask is called.
+WRITTEN = re.compile(r".+\.(npz|npy|png|tiff?)", re.DOTALL | re.IGNORECASE)
 
 #: The index: where each mask is and what was done to it.
 INDEX_COLUMNS = {"path": "str", "image_id": "str", "kept": "int64", "removed": "int64"}
@@ -77,21 +79,18 @@ def masks(
     """
     folder = Path(output)
     cleaned = read_cleaned(table, images, root, all_cells=all_cells)
-    originals = {Path(task.mask).resolve().parent for task in cleaned.tasks}
-    if folder.resolve() in originals:
-        raise ValueError(
-            f"{folder}: holds the original masks, which would be lost; choose another folder"
-        )
+    check_originals(folder, (task.mask for task in cleaned.tasks), "masks")
     check_apart(folder / INDEX, table, images)
     counts = Counter(Path(task.mask).name.lower() for task in cleaned.tasks)
     masker = Masker(os.fspath(folder), max(counts.values()) > 1, max_pixels)
     tasks = requested(cleaned.tasks, masker.by_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    with Journal(
-        folder / INDEX,
+    with FolderJournal(
+        folder,
         INDEX_COLUMNS,
         OUTCOME_COLUMNS,
         {"all_cells": all_cells},
+        map(masker.file, tasks),
+        WRITTEN,
         resume=resume,
         overwrite=overwrite,
     ) as journal:
@@ -116,6 +115,11 @@ class Masker:
     by_id: bool  # files are named by image id
     max_pixels: int
 
+    def file(self, task: Task) -> str:
+        """Where its mask goes."""
+        original = Path(task.mask)
+        return f"{task.name}{original.suffix}" if self.by_id else original.name
+
     def __call__(self, task: Task) -> tuple[pd.DataFrame, Callable[[], None] | None]:
         """Its row of the index, and what writes it."""
         original = Path(task.mask)
@@ -124,7 +128,7 @@ class Masker:
         places(task, found)
         kept = np.unique(task.labels)
         cleaned = only(mask, kept).astype(_stored_dtype(original, mask), copy=False)
-        name = f"{task.name}{original.suffix}" if self.by_id else original.name
+        name = self.file(task)
         row = pd.DataFrame(
             {
                 "path": [name],

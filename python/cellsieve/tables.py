@@ -61,20 +61,6 @@ def read_table(path: str | os.PathLike[str], *, text: tuple[str, ...] = TEXT) ->
     return table
 
 
-def table_columns(path: str | os.PathLike[str]) -> list[str]:
-    """The names of a table's columns, without reading its rows.
-
-    Raises:
-        OSError, ValueError, ImportError: as `read_table`.
-    """
-    check_table(path)
-    with _named(path):
-        if table_format(path) == ".parquet":
-            parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
-            return list(parquet.read_schema(path).names)
-        return list(pd.read_csv(path, nrows=0).columns)
-
-
 @contextmanager
 def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
     """Says whatever is wrong with a file in a sentence that begins with its name."""
@@ -104,12 +90,16 @@ def read_csv(path: str | os.PathLike[str], *, text: tuple[str, ...] = ()) -> pd.
 
 
 def column_names(path: str | os.PathLike[str]) -> list[str]:
-    """The columns of a CSV table.
+    """The columns of a table, without reading its rows.
 
     Raises:
-        OSError, ValueError: as `read_table`.
+        OSError, ValueError, ImportError: as `read_table`.
     """
+    check_table(path)
     with _reading(path):
+        if table_format(path) == ".parquet":
+            parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
+            return list(parquet.read_schema(path).names)
         return list(pd.read_csv(path, nrows=0).columns)
 
 

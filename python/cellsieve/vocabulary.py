@@ -46,7 +46,8 @@ def rename_columns(
     if columns == "notebook":
         box = table[["min_row", "max_row", "min_col", "max_col"]].astype(str)
         rows = box.itertuples(index=False, name=None)
-        text = pd.DataFrame({"bbox": [f"({', '.join(row)})" for row in rows]}, index=table.index)
+        boxes = [f"({', '.join(row)})" for row in rows]
+        text = pd.DataFrame({"bbox": boxes}, index=table.index, dtype="str")
         cell = table["label"].astype(str)
         if "image_id" in table:
             text.insert(0, "cell_ID", table["image_id"].astype(str) + "_" + cell)

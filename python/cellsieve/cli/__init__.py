@@ -9,13 +9,14 @@ from contextlib import nullcontext, redirect_stdout
 from io import StringIO
 
 from cellsieve import __version__
-from cellsieve.cli import cells, leave, plates, report, trial
 from cellsieve.cli.parser import Parser
 from cellsieve.cli.streams import outlets
 
 
 def parser() -> Parser:
     """The whole command line; each module of this package adds its own commands."""
+    from cellsieve.cli import cells, leave, plates, report, trial  # here: see `main`
+
     top = Parser(
         prog="cellsieve",
         description="Sieves faulty cells out of microscopy data sets and impossible classes out of "
@@ -32,7 +33,11 @@ def parser() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; what a command finds wrong with its input is one line, not a traceback."""
+    """Runs one command; what a command finds wrong with its input is one line, not a traceback.
+
+    So is an interrupt, even of the first moments: this module brings in nothing that takes time,
+    and pandas and the commands are imported within.
+    """
     with outlets():
         try:
             options = parser().parse_args(arguments)
