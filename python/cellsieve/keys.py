@@ -56,8 +56,9 @@ def check_images(table: pd.DataFrame, name: "str | pd.Series[str]") -> None:
     twice = ids[ids.duplicated(keep=False)]
     if twice.empty:
         return
-    names = [name]
-    if not isinstance(name, str):
+    if isinstance(name, str):
+        names = [name]
+    else:
         names = name[twice.index[twice == twice.iloc[0]]].drop_duplicates().tolist()
     raise ValueError(
         f"{' and '.join(names)}: {_listed(twice.drop_duplicates().tolist())} in more than one "
