@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 import cellsieve as cs
 from cellsieve.quantiles import group_quantiles
 
+# Cells with ties, as real ones have: limits often equal an end, which is a test of its own below.
+pytestmark = pytest.mark.filterwarnings("ignore:.* none can be cut:UserWarning")
+
 
 def table(rng, n=400, classes=("0", "16", "7")):
     return pd.DataFrame(
@@ -412,3 +415,119 @@ def test_an_image_table_is_not_replaced_unasked(small_images, tmp_path):
         [tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.1)], overwrite=True
     )
     assert (tmp_path / "clean.images.csv").read_bytes() == before
+
+
+OWN = {
+    "cell_group_size": 5,  # these end as our columns do
+    "my_lower_limit": 0.5,
+    "passes_upper_limit": True,
+    "note": 'dead, "perhaps"',
+    "when": pd.Timestamp("2026-11-22"),
+    "plate": "007",
+}
+
+
+@pytest.mark.parametrize("extension", [".csv", ".csv.gz", ".parquet"])
+@pytest.mark.parametrize("multi", ["skip", "explode"])
+def test_columns_of_the_caller_survive(rng, tmp_path, extension, multi, monkeypatch):
+    """In one part or several, exploded or not, cleaned once or twice."""
+    monkeypatch.setattr("cellsieve.tables.ROWS", 70)
+    cells = table(rng, classes=("0", "16", "0|16")).assign(**OWN)
+    cells["rank"] = np.arange(len(cells))[::-1]
+    for part in range(2):
+        cs.write_table(cells[200 * part : 200 * part + 200], tmp_path / f"{part}{extension}")
+    inputs = [tmp_path / f"{part}{extension}" for part in range(2)]
+    cs.clean_to(inputs, tmp_path / f"once{extension}", [cs.Rule(lower=0.1)], multi)
+    cs.clean_to(
+        [tmp_path / f"once{extension}"],
+        tmp_path / f"twice{extension}",
+        [cs.Rule(lower=0.2), cs.Rule("area", upper=0.9)],
+        multi,
+    )
+    expected = cs.clean(cells, rules=[cs.Rule(lower=0.2), cs.Rule("area", upper=0.9)], multi=multi)
+    text = ("image_id", "class_label", "reason", "plate")
+    found = cs.read_table(tmp_path / f"twice{extension}", text=text)
+    assert set(found.columns) == set(expected.columns) >= {*OWN, "rank"}
+    own = [name for name in cells if name != "class_label"]
+    pd.testing.assert_frame_equal(
+        found[own].astype({"when": "str"}), expected[own].astype({"when": "str"}), check_dtype=False
+    )
+    if multi == "explode":
+        assert found["image_class_label"].tolist() == expected["image_class_label"].tolist()
+        assert (found["image_class_label"] == "0|16").any()
+    # Limits are those of the rows that the second cleaning was given.
+    assert not {"lower_limit", "upper_limit", "group_size"} & set(found.columns)
+
+
+@pytest.mark.parametrize("name", ["clean", "reason", "group_size", "lower_limit"])
+def test_a_column_of_the_caller_is_not_replaced(rng, name):
+    cells = table(rng).assign(**{name: 1})
+    with pytest.raises(ValueError, match=f"column {name}: the table has one of its own"):
+        cs.clean(cells)
+    exploding = table(rng).assign(image_class_label="mine", class_label="0|16")
+    with pytest.raises(ValueError, match="column image_class_label: the table has one of its own"):
+        cs.clean(exploding, multi="explode")
+
+
+def test_exploded_rows_count_once_where_classes_make_no_group(rng, tmp_path):
+    """In memory and on disk: a cell of two classes is one cell of its plate."""
+    cells = table(rng, classes=("0", "16", "0|16")).assign(plate=lambda rows: rows["label"] % 2)
+    rules = [cs.Rule(lower=0.1, by="plate"), cs.Rule("area", lower=0.1)]
+    found = cs.clean(cells, rules=rules, multi="explode")
+    assert set(found["class_label"]) == {"0", "16"}
+    for plate, own in cells.groupby("plate"):
+        judged = found[found["plate"] == plate]
+        assert (judged["fraction_lower_limit"] == np.quantile(own["fraction"], 0.1)).all()
+        assert (judged["fraction_group_size"] == len(own)).all()
+    cs.write_table(cells, tmp_path / "cells.csv")
+    cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", rules, "explode")
+    on_disk = cs.read_table(tmp_path / "clean.csv").fillna({"reason": ""})
+    pd.testing.assert_frame_equal(on_disk, found, check_dtype=False)
+
+
+def test_rules_with_their_own_multi_and_min_group(rng, tmp_path):
+    cells = table(rng, classes=("0", "16", "0|16", "3")).assign(plate="p")
+    cells.loc[cells.index[5:], "class_label"] = cells["class_label"][5:].replace("3", "0")
+    (tmp_path / "rules.toml").write_text(
+        '[[rule]]\nlower = 0.1\nmulti = "own"\nmin_group = 1\n'
+        '[[rule]]\ncolumn = "area"\nlower = 0.1\nby = ["plate", "class_label"]\n'
+    )
+    rules = cs.read_rules(tmp_path / "rules.toml")
+    assert rules[1] == cs.Rule("area", 0.1, by=("plate", "class_label"))
+    found = cs.clean(cells, rules=rules)
+    several = found["class_label"] == "0|16"
+    assert (found.loc[several, "fraction_group_size"] == several.sum()).all()
+    assert found.loc[several, "reason"].str.contains("area multi_label").all()
+    assert not found["reason"].str.contains("fraction small_group").any()
+    exploding = [cs.Rule(lower=0.1, multi="explode"), cs.Rule(lower=0.1, multi="own")]
+    with pytest.raises(ValueError, match="found multi 'explode' and 'own' for the groups of"):
+        cs.clean(cells, rules=exploding)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda cells: cs.clean(cells, by={"class_label": 1}), "by: found {'class_label': 1}"),
+        (lambda cells: cs.clean(cells, by=["a", "a"]), "by: found a, a; expected each column once"),
+        (lambda cells: cs.clean(cells, by=["class_label", 3]), "by: found .*; expected a column"),
+        (lambda cells: cs.clean(cells, by=["class_label", "x"]), "column x: not in the table"),
+        (lambda cells: cs.clean({}), "table: found dict; expected a cell table or its file"),
+        (lambda cells: cs.clean(cells, rules={}), "rules: found {}; expected a list of Rule"),
+        (lambda cells: cs.clean(cells, rules="rules.toml"), "rules: found 'rules.toml'; expected"),
+        (lambda cells: cs.clean_to("a.csv", "b.csv", []), "inputs: found 'a.csv'; expected a list"),
+        (lambda cells: cs.clean_to([], "b.csv", []), "inputs: found none"),
+        (lambda cells: cs.percentile_limits({}), "table: found {}; expected a cell table"),
+        (lambda cells: cs.apply_overrides(cs.clean(cells), {}), "marks: found dict; expected"),
+        (lambda cells: cs.report({}, "x.html"), "table: found dict; expected a table or its file"),
+        (lambda cells: cs.ImageSet.hpa(".", ".", {}), "labels: found dict; expected a table"),
+        (lambda cells: cs.Rule("area", lower=1, multi="all"), "multi: found 'all'"),
+        (lambda cells: cs.Rule("area", lower=1, min_group=0), "min_group: found 0"),
+        (lambda cells: cs.Rule(column=3, lower=1), "column: found 3; expected the name"),
+    ],
+)
+def test_arguments_of_other_types_are_refused_in_a_sentence(call, said, rng, tmp_path, monkeypatch):
+    (tmp_path / "a_green.png").touch()
+    (tmp_path / "a.npz").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((TypeError, ValueError), match=said):
+        call(table(rng))

@@ -20,6 +20,7 @@ def arguments(small_set):
     ]
 
 
+@pytest.mark.filterwarnings("ignore:.* none can be cut:UserWarning")
 def test_measure_and_clean(arguments, small_set, capsys):
     assert main(arguments) == 0
     said = capsys.readouterr()

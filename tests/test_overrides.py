@@ -102,7 +102,7 @@ def test_a_mark_of_no_cell_is_refused_and_nothing_is_written(
     cs.write_table(cells, table)
     cs.write_table(marks(("007", 3, "drop"), ("008", 1, "keep")), hand)
     assert main(["clean", table, "-o", output, "--overrides", hand]) == 2
-    assert "1 marks name no cell of the tables; the first is cell 1 of image 008" in (
+    assert "1 mark names no cell of the tables; the first is cell 1 of image 008" in (
         capsys.readouterr().err
     )
     assert not Path(output).exists()

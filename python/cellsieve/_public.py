@@ -3,11 +3,9 @@
 from cellsieve.annotating import annotate as annotate
 from cellsieve.cells import measure as measure
 from cellsieve.cells import measure_file as measure_file
-from cellsieve.cleaning import Rule as Rule
 from cellsieve.cleaning import clean as clean
-from cellsieve.cleaning import clean_to as clean_to
 from cellsieve.cleaning import percentile_limits as percentile_limits
-from cellsieve.cleaning import read_rules as read_rules
+from cellsieve.cleaning_to import clean_to as clean_to
 from cellsieve.cropping import CellCrops as CellCrops
 from cellsieve.cropping import crops as crops
 from cellsieve.cropping import cut_cells as cut_cells
@@ -33,6 +31,8 @@ from cellsieve.plots import plot_plate as plot_plate
 from cellsieve.reporting import report as report
 from cellsieve.rle import decode_rle as decode_rle
 from cellsieve.rle import encode_rle as encode_rle
+from cellsieve.rules import Rule as Rule
+from cellsieve.rules import read_rules as read_rules
 from cellsieve.tables import read_table as read_table
 from cellsieve.tables import write_table as write_table
 from cellsieve.vocabulary import rename_columns as rename_columns

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellsieve.cleaning import Rule, clean_to
+from cellsieve.cleaning_to import clean_to
 from cellsieve.files import write_png
 from cellsieve.images import ImageSet
 from cellsieve.measuring import measure_to
 from cellsieve.plates.demo import run_plates_demo
 from cellsieve.reporting import report
+from cellsieve.rules import Rule
 from cellsieve.synthetic import field, photograph
 from cellsieve.tables import write_table
 

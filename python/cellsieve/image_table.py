@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 import pandas as pd
 
-from cellsieve.tables import TEXT, read_table, column_names, write_table
+from cellsieve.tables import TEXT, column_names, read_table, write_table
 
 PATH = "path_"  # columns of files begin so: path_mask, path_green, ...
 MASK = PATH + "mask"

@@ -76,6 +76,7 @@ class ImageSet:
         Raises:
             OSError: a folder can't be read.
             ValueError: a pattern that fits no file, or labels without the columns.
+            TypeError: labels that are neither a table nor a file.
         """
         found = find_files(images, masks)
         channels: dict[str, dict[str, list[str]]] = {}
@@ -155,6 +156,11 @@ class ImageSet:
         table = self.table.copy()
         if isinstance(labels, pd.DataFrame):
             name, given = "labels", labels
+        elif not isinstance(labels, str | os.PathLike):
+            raise TypeError(
+                f"labels: found {type(labels).__name__}; expected a table with an id and a label "
+                "in each row, or its file"
+            )
         else:
             name = os.fspath(labels)
             given = read_table(labels, text=("ID", "Label", "image_id", "class_label"))

@@ -21,13 +21,16 @@ def read_marks(marks: Marks) -> pd.DataFrame:
             its mask) and `mark`: "keep" or "drop".
 
     Returns:
-        Those columns, a row a cell.
+        Those columns, one row per cell.
 
     Raises:
         OSError: the file can't be read.
+        TypeError: neither a table nor a file.
         ValueError: a column is missing, a mark is neither, a label is no whole number, or one cell
             is marked both ways. The text names the row.
     """
+    if not isinstance(marks, pd.DataFrame | str | os.PathLike):
+        raise TypeError(f"marks: found {type(marks).__name__}; expected a table or its file")
     table = marks if isinstance(marks, pd.DataFrame) else read_table(marks)
     name = "marks" if isinstance(marks, pd.DataFrame) else os.fspath(marks)
     missing = [column for column in COLUMNS if column not in table.columns]
@@ -65,8 +68,8 @@ def apply_overrides(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
     """Gives the cells that were marked by hand that verdict, whatever the limits said.
 
     Args:
-        table: a cleaned cell table; where it has several rows of one cell (a row a class), a mark
-            decides for all of them.
+        table: a cleaned cell table; where it has several rows of one cell (one for each class), a
+            mark decides for all of them.
         marks: see `read_marks`. Cells that the table does not hold are passed over, so that a
             table can come in parts; see `unknown_marks`.
 

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from cellsieve.cells import CELL_COLUMNS
 from cellsieve.keys import SHOWN, has_keys, key_rows, refuse_repeated
-from cellsieve.tables import TEXT, read_batches, table_format
+from cellsieve.tables import ROWS, TEXT, read_batches, table_format
 
 Table = pd.DataFrame | str | os.PathLike[str]
 
@@ -22,7 +24,8 @@ class Parts:
 
     Args:
         tables: cell tables or their files.
-        text: columns to be read as text.
+        text, numbers: columns to be read as text, and as numbers. Of others, what looks like a
+            number is one, but for numbers such as 007.
         prefix_ids: put the name of each file before its image ids; see `prefixes`.
 
     Raises:
@@ -31,7 +34,12 @@ class Parts:
     """
 
     def __init__(
-        self, tables: Sequence[Table], text: tuple[str, ...] = TEXT, *, prefix_ids: bool = False
+        self,
+        tables: Sequence[Table],
+        text: tuple[str, ...] = TEXT,
+        numbers: tuple[str, ...] = (),
+        *,
+        prefix_ids: bool = False,
     ) -> None:
         self.names = [
             f"table {place}" if isinstance(table, pd.DataFrame) else os.fspath(table)
@@ -41,7 +49,9 @@ class Parts:
         for path in files:
             if files.count(path) > 1:
                 raise ValueError(f"{path}: is given twice; expected different tables")
-        self._tables, self._text = tables, text
+        self._tables = tables
+        known = (*CELL_COLUMNS, *text, *numbers)
+        self._text = (*text, *sorted(set().union(*(_padded(path, known) for path in files))))
         self._prefixes = prefixes(tables) if prefix_ids else [""] * len(tables)
         self._checked = False
 
@@ -75,6 +85,27 @@ class Parts:
             )
             for piece in pieces:
                 yield name, prefixed(piece, prefix)
+
+
+def _padded(path: Path, known: tuple[str, ...]) -> set[str]:
+    """The columns of a CSV file, of those not known, that hold numbers such as 007.
+
+    They are names, of plates perhaps, and as numbers would come out as 7.
+    """
+    if table_format(path) == ".parquet":
+        return set()
+    try:
+        own = [name for name in pd.read_csv(path, nrows=0).columns if name not in known]
+        if not own:
+            return set()
+        found: set[str] = set()
+        settings: dict[str, Any] = {"usecols": own, "dtype": "str", "keep_default_na": False}
+        with pd.read_csv(path, chunksize=ROWS, **settings) as pieces:
+            for piece in pieces:
+                found |= {name for name in own if piece[name].str.match(r"[+-]?0\d").any()}
+        return found
+    except ValueError:
+        return set()  # no such table: reading it will say so
 
 
 def prefixes(tables: Sequence[Table]) -> list[str]:

@@ -29,8 +29,10 @@ def group_quantiles(
         probabilities: numbers from 0 to 1.
 
     Returns:
-        A row a group, by ascending group, which is the index: `n` (values) and a column for each
-        probability, named by its place (0, 1, ...).
+        One row per group, by ascending group, which is the index: `n` (values) and for each
+        probability, by its place k in `probabilities`, the quantile (a column named by the number
+        k), and `at_smallest_k` and `at_largest_k`: how many values equal the quantile where it is
+        the group's smallest (largest) value, else 0.
 
     Raises:
         ValueError: a probability outside 0 to 1.
@@ -47,11 +49,13 @@ def group_quantiles(
 
     # Where each wanted order statistic lies: in which bucket, and at which place in it.
     wanted: dict[int, list[tuple[int, int]]] = {}
+    ends_of: dict[int, tuple[int, int]] = {}  # the first and the last bucket
     sizes: dict[Any, int] = {}
     for group, code in codes.items():
         own = keys >> BITS == code
         ends = np.cumsum(counts[own])
         sizes[group] = size = int(ends[-1])
+        ends_of[code] = int(keys[own][0]), int(keys[own][-1])
         for probability in probabilities:
             previous = min(int((size - 1) * probability), size - 1)
             for rank in (previous, min(previous + 1, size - 1)):
@@ -70,16 +74,25 @@ def group_quantiles(
             found[int(key)].append(numbers[part_keys == key])
     ordered = {key: np.sort(np.concatenate(some)) for key, some in found.items()}
 
-    def quantile(group: Any, number: int) -> float:
+    def quantile(group: Any, number: int) -> tuple[float, int, int]:
         pair = wanted[codes[group]][2 * number : 2 * number + 2]
         position = (sizes[group] - 1) * probabilities[number]
         # Two neighbours and the way between them: numpy's own interpolation does the rest.
-        return float(np.quantile([ordered[key][at] for key, at in pair], position % 1))
+        found = float(np.quantile([ordered[key][at] for key, at in pair], position % 1))
+        equal = []
+        for key, end, (bucket, _) in zip(ends_of[codes[group]], (0, -1), pair, strict=True):
+            # Where the quantile is an end of the group, so is its bucket.
+            values = ordered[key] if bucket == key else np.array([np.nan])
+            equal.append(int((values == found).sum()) if values[end] == found else 0)
+        return found, equal[0], equal[1]
 
     names = sorted(codes)
     table = pd.DataFrame({"n": [sizes[name] for name in names]}, index=names, dtype="int64")
     for number in range(len(probabilities)):
-        table[number] = np.array([quantile(name, number) for name in names], dtype=np.float64)
+        found_here = [quantile(name, number) for name in names]
+        table[number] = np.array([row[0] for row in found_here], np.float64)
+        table[f"at_smallest_{number}"] = np.array([row[1] for row in found_here], np.int64)
+        table[f"at_largest_{number}"] = np.array([row[2] for row in found_here], np.int64)
     return table
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from cellsieve.cleaning import MIN_GROUP, Rule, clean_to, read_rules
+from cellsieve.cleaning_to import clean_to, grouped_by
 from cellsieve.cli.arguments import (
     add_columns,
     add_overwrite,
@@ -15,10 +15,11 @@ from cellsieve.cli.arguments import (
     positive,
     table_path,
 )
+from cellsieve.cli.summary import LARGEST, summary
 from cellsieve.images import ImageSet
 from cellsieve.journal import image_table_path
 from cellsieve.measuring import MEASURED, measure_to
-from cellsieve.overrides import BY_HAND
+from cellsieve.rules import MIN_GROUP, Rule, read_rules
 from cellsieve.tables import FORMATS
 
 
@@ -206,7 +207,8 @@ def _add_clean(commands: Any) -> None:
         example="cellsieve clean cells.csv -o clean.csv --lower 0.05 --upper 0.95",
         help="mark the cells outside the percentile band of their class",
         description="Marks the cells outside the percentile band of their group. No row is "
-        "dropped: each gets 'clean', 'reason' and the limits that decided it.",
+        "dropped: each gets 'clean', 'reason' and the limits that decided it. The summary shows "
+        f"the {LARGEST} largest groups; what one should know is said on standard error.",
         epilog="Exit code: 0 done, 2 nothing was done.",
     )
     command.add_argument(
@@ -221,14 +223,16 @@ def _add_clean(commands: Any) -> None:
     )
     command.add_argument(
         "--by",
-        default="class_label",
-        metavar="COLUMN",
-        help="column of the groups (default: %(default)s); 'none' takes all cells as one group",
+        action="append",
+        default=argparse.SUPPRESS,
+        metavar="COLUMN,...",
+        help="column of the groups, or several, whose combinations are the groups: --by "
+        "plate,class_label (default: class_label); 'none' takes all cells as one group",
     )
     command.add_argument(
         "--column",
-        default="fraction",
-        help="column that is judged (default: %(default)s)",
+        default=argparse.SUPPRESS,
+        help="column that is judged (default: fraction)",
     )
     command.add_argument(
         "--lower",
@@ -247,25 +251,26 @@ def _add_clean(commands: Any) -> None:
     command.add_argument(
         "--values",
         action="store_true",
+        default=argparse.SUPPRESS,
         help="--lower and --upper are values of the column, not quantiles; a side that is not "
         "given is open",
     )
     command.add_argument(
-        "--rules", type=Path, metavar="TOML", help="a file of rules in place of the four above"
+        "--rules", type=Path, metavar="TOML", help="a file of rules in place of the five above"
     )
     command.add_argument(
         "--multi",
         choices=("skip", "explode", "own"),
         default="skip",
-        help="cells with several classes, as '0|16': marked, a row for each class, or the "
+        help="cells with several classes, as '0|16': marked, one row for each class, or the "
         "combination as a group of its own (default: %(default)s)",
     )
     command.add_argument(
         "--overrides",
         type=table_path,
         metavar="TABLE",
-        help="marks by hand, as downloaded from a report (image_id, label, mark: keep or drop); "
-        "they have the last word",
+        help="marks by hand, as downloaded from a report (image_id, label, mark: keep or drop), "
+        "which have the last word",
     )
     command.add_argument(
         "--min-group",
@@ -285,21 +290,36 @@ def _add_clean(commands: Any) -> None:
     command.set_defaults(run=_clean)
 
 
-def _clean(options: argparse.Namespace) -> int:
-    by = None if options.by == "none" else options.by
+#: The arguments that a file of rules takes the place of.
+IN_RULES = ("by", "column", "lower", "upper", "values")
+
+
+def _rules(options: argparse.Namespace) -> list[Rule]:
+    """The rules of a file, or the one that the arguments make."""
+    given = {name: getattr(options, name) for name in IN_RULES if hasattr(options, name)}
     if options.rules is not None:
-        rules = read_rules(options.rules)
-    else:
-        lower, upper = (None, None) if options.values else (0.001, 0.999)
-        rules = [
-            Rule(
-                options.column,
-                getattr(options, "lower", lower),
-                getattr(options, "upper", upper),
-                by,
-                "value" if options.values else "percentile",
+        if given:
+            raise ValueError(
+                f"--rules and --{next(iter(given))}: found both; a file of rules takes the place "
+                f"of {', '.join(f'--{name}' for name in IN_RULES)}"
             )
-        ]
+        return read_rules(options.rules)
+    values = given.pop("values", False)
+    by = [name for text in given.pop("by", ["class_label"]) for name in text.split(",")]
+    if "none" in by and len(by) > 1:
+        raise ValueError(f"--by: found {','.join(by)}; 'none' stands alone")
+    open_or_default = {} if values else {"lower": 0.001, "upper": 0.999}
+    return [
+        Rule(
+            **{"column": "fraction", **open_or_default, **given},
+            by=None if by == ["none"] else by,
+            kind="value" if values else "percentile",
+        )
+    ]
+
+
+def _clean(options: argparse.Namespace) -> int:
+    rules = _rules(options)
     counts = clean_to(
         options.cells,
         options.output,
@@ -312,23 +332,8 @@ def _clean(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
     )
     if not options.quiet:
-        kept = counts.loc[counts["clean"], "cells"].sum()
-        counts["reason"] = counts["reason"].replace("", "kept")
-        by_hand = counts["reason"] == BY_HAND
-        counts.loc[by_hand & counts["clean"], "reason"] = "kept by hand"
-        counts.loc[by_hand & ~counts["clean"], "reason"] = "dropped by hand"
-        if "class_label" in counts:
-            wide = counts.pivot_table(
-                index=counts["class_label"].fillna("(none)"),
-                columns="reason",
-                values="cells",
-                aggfunc="sum",
-                fill_value=0,
-            )
-            wide.columns.name = None
-            print(wide.to_string())
-        total = counts["cells"].sum()
-        print(f"{kept} of {total} cells kept: {options.output}")
-        if total and set(counts["reason"]) == {"no_label"}:
-            print("No cell has a class label; --by none takes all cells as one group.")
+        for line in summary(counts, grouped_by(rules), options.output):
+            print(line)
+        for note in counts.attrs["notes"]:
+            print(f"note: {note}", file=sys.stderr)
     return 0

@@ -82,8 +82,8 @@ def report(
     if Path(output).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
     refuse_existing(output, overwrite=overwrite)
-    path = None if isinstance(table, pd.DataFrame) else Path(table)
     shown = _loaded(table)
+    path = None if isinstance(table, pd.DataFrame) else Path(table)
     if is_assignment(shown) or is_wells(shown):
         whole = is_assignment(shown)
         decoded = None if wells is None else _loaded(wells)
@@ -119,4 +119,6 @@ def report(
 
 
 def _loaded(table: Table) -> pd.DataFrame:
+    if not isinstance(table, pd.DataFrame | str | os.PathLike):
+        raise TypeError(f"table: found {type(table).__name__}; expected a table or its file")
     return table if isinstance(table, pd.DataFrame) else read_table(table)
