@@ -54,7 +54,7 @@ def encode_rle(mask: ArrayLike, *, form: Form = "compressed") -> list[dict[str, 
     """
     if form not in ("compressed", "uncompressed", "hpa"):
         raise ValueError(f"form: found {form!r}; expected 'compressed', 'uncompressed' or 'hpa'")
-    found = _core.outline(native(mask), None, True)
+    found = _core.measure(native(mask), rle=True)
     counts: list[Any] = found.rle or []
     if form == "uncompressed":
         counts = [uncompress(text) for text in counts]
@@ -69,13 +69,12 @@ def encode_rle(mask: ArrayLike, *, form: Form = "compressed") -> list[dict[str, 
             "bbox": [left, top, right - left, bottom - top],
         }
         for label, count, area, top, left, bottom, right in zip(
-            found.label.tolist(),
+            found.columns["label"].tolist(),
             counts,
-            found.area.tolist(),
-            found.min_row.tolist(),
-            found.min_col.tolist(),
-            found.max_row.tolist(),
-            found.max_col.tolist(),
+            *(
+                found.columns[name].tolist()
+                for name in ("area", "min_row", "min_col", "max_row", "max_col")
+            ),
             strict=True,
         )
     ]
