@@ -35,9 +35,9 @@ except ImportError:
 
 
 def cellsieve(mask, image):
-    found = _core.measure(mask, image, 0.99, None, "cellsieve")
+    found = _core.measure(mask, image, ["area_above"])
     columns = ("label", "min_row", "min_col", "max_row", "max_col", "area", "area_above")
-    return np.stack([getattr(found, name) for name in columns], axis=1)
+    return np.stack([found.columns[name] for name in columns], axis=1)
 
 
 def numpy_reference(mask, image):

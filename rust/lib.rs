@@ -4,12 +4,14 @@
 //! * [`plates`]: everything computed from a score matrix.
 //! * [`files`]: bytes to arrays.
 //!
-//! These three do not know each other, nor Python, numpy or threads: kernels are serial functions
-//! of slices. The feature `python` adds the binding, which alone puts them together.
+//! These three know neither each other nor Python and numpy: kernels are functions of slices, and
+//! serial, but for [`plates::sweep`], which shares rows out among threads. The feature `python` adds
+//! the binding, which alone puts them together. [`level`] and [`error`] serve all.
 
 pub mod cells;
 pub mod error;
 pub mod files;
+pub mod level;
 pub mod plates;
 
 #[cfg(feature = "python")]

@@ -1,6 +1,7 @@
 """Image and mask files: every kind that is read, and what is said of the rest."""
 
 import io
+import re
 import resource
 import struct
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 import cellsieve as cs
+from cellsieve import _core
 
 
 def chunk(kind, data):
@@ -232,6 +234,107 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tifffile", None)
     with pytest.raises(ImportError, match=r"pip install 'cellsieve\[tiff\]'"):
         cs.read_mask(tmp_path / "mask.tif")
+
+
+WHOLE = {
+    "gray.png": np.arange(600, dtype=np.uint16).reshape(20, 30) % 251,
+    "deep.png": np.arange(600, dtype=np.uint16).reshape(20, 30) * 91,
+    "rgb.png": np.arange(1800).reshape(20, 30, 3) % 249,
+    "a.npy": np.arange(600, dtype=">i4").reshape(20, 30),
+    "a.NPZ": np.asfortranarray(np.arange(600, dtype=np.int64).reshape(20, 30)),
+    "pixels.npy": np.arange(600, dtype=np.float32).reshape(20, 30),
+    "pixels.npz": np.arange(600, dtype=np.uint16).reshape(20, 30),
+}
+
+
+def written(folder, name):
+    """One of these files, its bytes, and its suffix."""
+    array, path = WHOLE[name], folder / name
+    if path.suffix == ".png":
+        cs.write_png(path, array.astype(np.uint16 if name == "deep.png" else np.uint8))
+    elif path.suffix == ".npy":
+        np.save(path, array)
+    else:
+        with path.open("wb") as file:
+            np.savez_compressed(file, array)
+    return path, path.read_bytes(), path.suffix
+
+
+def outcome(function, *arguments):
+    """What comes back, or the error's text."""
+    try:
+        return function(*arguments), None
+    except ValueError as error:
+        return None, str(error)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+class TestBytes:
+    """Bytes from anywhere are decoded as the file of that suffix is read."""
+
+    @pytest.mark.parametrize("channel", [None, "green"])
+    def test_images(self, name, channel, tmp_path):
+        path, data, suffix = written(tmp_path, name)
+        found, error = outcome(_core.decode_image, data, suffix, channel, 600)
+        expected, said = outcome(_core.read_image, path, channel, 600)
+        assert said == (error and f"{path}: {error}")
+        if expected is not None:
+            np.testing.assert_array_equal(found, expected)
+            assert found.dtype == expected.dtype
+        assert (error is None) == (name not in ("a.npy", "a.NPZ"))
+
+    def test_masks(self, name, tmp_path):
+        path, data, suffix = written(tmp_path, name)
+        found, error = outcome(_core.decode_mask, data, suffix.lstrip("."), 600)
+        expected, said = outcome(_core.read_mask, path, 600)
+        assert said == (error and f"{path}: {error}")
+        if expected is not None:
+            np.testing.assert_array_equal(found[0], expected[0])
+            assert (found[0].dtype, found[1]) == (expected[0].dtype, expected[1])
+        assert (error is None) == (name not in ("rgb.png", "pixels.npy"))
+
+    @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.9])
+    def test_truncated(self, name, share, tmp_path):
+        _, data, suffix = written(tmp_path, name)
+        data = data[: int(share * len(data))]
+        for decode in (
+            lambda: _core.decode_image(data, suffix, None, 600),
+            lambda: _core.decode_mask(data, suffix, 600),
+        ):
+            with pytest.raises(ValueError, match=r"\w") as error:
+                decode()
+            assert str(tmp_path) not in str(error.value)
+
+    def test_another_suffix(self, name, tmp_path):
+        _, data, suffix = written(tmp_path, name)
+        for wrong in {".png", ".npy", ".npz"} - {suffix.lower()}:
+            with pytest.raises(ValueError, match="not a "):
+                _core.decode_mask(data, wrong, 600)
+            with pytest.raises(ValueError, match="not a "):
+                _core.decode_image(data, wrong, None, 600)
+
+    def test_too_many_pixels(self, name, tmp_path):
+        _, data, suffix = written(tmp_path, name)
+        with pytest.raises(ValueError, match="20 x 30 pixels; at most 599"):
+            _core.decode_image(data, suffix, None, 599)
+        with pytest.raises(ValueError, match="20 x 30 pixels; at most 599"):
+            _core.decode_mask(data, suffix, 599)
+
+
+@pytest.mark.parametrize("suffix", [".gif", "", "tiff", "..png", "x.png"])
+def test_a_suffix_without_a_decoder_is_named(suffix):
+    said = re.escape(f'suffix: found "{suffix}"; expected .png, .npy or .npz')
+    with pytest.raises(ValueError, match=said):
+        _core.decode_image(b"GIF89a", suffix, None, 9)
+    with pytest.raises(ValueError, match=said):
+        _core.decode_mask(b"GIF89a", suffix, 9)
+    with pytest.raises(TypeError):
+        _core.decode_mask("text.png", ".png", 9)
+
+
+def test_no_bytes():
+    with pytest.raises(ValueError, match="the file is empty"):
+        _core.decode_mask(b"", ".png", 9)
 
 
 BAD = {

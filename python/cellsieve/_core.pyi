@@ -1,5 +1,6 @@
 """The Rust kernels; arrays must be C-contiguous and of native byte order."""
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any, final
 
@@ -7,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Measurement",
-    "Outline",
+    "Cells",
     "__version__",
     "crop_pngs",
     "crops",
+    "decode_image",
+    "decode_mask",
     "encode_png",
     "free_energy",
     "instruction_sets",
@@ -20,8 +22,6 @@ __all__ = [
     "masked_argmax",
     "measure",
     "measure_file",
-    "outline",
-    "outline_file",
     "paint",
     "read_image",
     "read_mask",
@@ -32,84 +32,60 @@ __all__ = [
 __version__: str
 
 @final
-class Measurement:
-    """The numbers of one image: a column an attribute, a row a cell, by ascending label."""
+class Cells:
+    """The cells of one image: an array per column, with one value per cell, by ascending label."""
 
     @property
-    def label(self) -> NDArray[np.int64]: ...
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """`label`, `min_row`, `min_col`, `max_row`, `max_col`, `area`, and what was asked for."""
     @property
-    def min_row(self) -> NDArray[np.int64]: ...
+    def threshold(self) -> float:
+        """NaN without background, or where no measure needs it."""
     @property
-    def min_col(self) -> NDArray[np.int64]: ...
+    def background_area(self) -> int:
+        """The number of pixels with label 0."""
     @property
-    def max_row(self) -> NDArray[np.int64]: ...
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the mask."""
     @property
-    def max_col(self) -> NDArray[np.int64]: ...
+    def warning(self) -> str | None:
+        """What looks wrong about the mask."""
     @property
-    def area(self) -> NDArray[np.int64]: ...
-    @property
-    def area_above(self) -> NDArray[np.int64]: ...
-    @property
-    def threshold(self) -> float: ...
-    @property
-    def background_area(self) -> int: ...
-    @property
-    def shape(self) -> tuple[int, int]: ...
-    @property
-    def warning(self) -> str | None: ...
-    @property
-    def rle(self) -> list[str] | None: ...
-
-@final
-class Outline:
-    """The cells of one mask: a column an attribute, a row a cell, by ascending label."""
-
-    @property
-    def label(self) -> NDArray[np.int64]: ...
-    @property
-    def min_row(self) -> NDArray[np.int64]: ...
-    @property
-    def min_col(self) -> NDArray[np.int64]: ...
-    @property
-    def max_row(self) -> NDArray[np.int64]: ...
-    @property
-    def max_col(self) -> NDArray[np.int64]: ...
-    @property
-    def area(self) -> NDArray[np.int64]: ...
-    @property
-    def rle(self) -> list[str] | None: ...
-    @property
-    def brightest(self) -> NDArray[np.float64] | None: ...
-    @property
-    def shape(self) -> tuple[int, int]: ...
+    def rle(self) -> list[str] | None:
+        """Each cell's compressed encoding, if asked for."""
+    def __len__(self) -> int: ...
 
 def measure(
     mask: NDArray[Any],
-    image: NDArray[Any],
-    quantile: float,
-    threshold: float | None,
-    convention: str,
+    image: NDArray[Any] | None = None,
+    measures: Sequence[str] = (),
+    *,
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: str = "cellsieve",
     rle: bool = False,
     clip: int | None = None,
-) -> Measurement: ...
+) -> Cells:
+    """Finds every cell of a mask, and measures it in an image.
+
+    `measures` are names of kernels (`cellsieve.measures`); without any, no image is needed. `clip`
+    is the largest id that the mask's file could hold, if not by its dtype.
+    """
+
 def measure_file(
     mask_path: str | PathLike[str],
-    image_path: str | PathLike[str],
-    channel: str | None,
-    quantile: float,
-    threshold: float | None,
-    convention: str,
+    image_path: str | PathLike[str] | None = None,
+    channel: str | None = None,
+    measures: Sequence[str] = (),
+    *,
     max_pixels: int,
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: str = "cellsieve",
     rle: bool = False,
-) -> Measurement: ...
-def outline(mask: NDArray[Any], image: NDArray[Any] | None, rle: bool) -> Outline: ...
-def outline_file(
-    mask_path: str | PathLike[str],
-    image_path: str | PathLike[str] | None,
-    channel: str | None,
-    rle: bool,
-    max_pixels: int,
-) -> Outline: ...
+) -> Cells:
+    """The same of files; errors begin with the file."""
+
 def rle_counts(text: str) -> list[int]: ...
 def rle_text(counts: list[int]) -> str: ...
 def paint(texts: list[str], labels: list[int], rows: int, columns: int) -> NDArray[Any]: ...
@@ -120,13 +96,30 @@ def crops(
     windows: list[tuple[int, int, int, int]],
     keep: str,
 ) -> list[NDArray[Any]]: ...
-def read_image(path: str | PathLike[str], channel: str | None, max_pixels: int) -> NDArray[Any]: ...
-def read_mask(path: str | PathLike[str], max_pixels: int) -> tuple[NDArray[Any], int]: ...
+def decode_image(data: bytes, suffix: str, channel: str | None, max_pixels: int) -> NDArray[Any]:
+    """An image from the bytes of a file, wherever they come from.
+
+    `suffix` says the format: "png", ".npy", ".NPZ". One channel by name, or all (`None`) as a third
+    dimension. What is wrong is a ValueError that names no file.
+    """
+
+def read_image(path: str | PathLike[str], channel: str | None, max_pixels: int) -> NDArray[Any]:
+    """`decode_image` of a file; errors begin with its path."""
+
+def decode_mask(data: bytes, suffix: str, max_pixels: int) -> tuple[NDArray[Any], int]:
+    """A label image from the bytes of a file, and the largest id that the file's type can hold.
+
+    Ids come in the narrowest unsigned type that holds them all.
+    """
+
+def read_mask(path: str | PathLike[str], max_pixels: int) -> tuple[NDArray[Any], int]:
+    """`decode_mask` of a file; errors begin with its path."""
+
 def write_png(path: str | PathLike[str], image: NDArray[Any]) -> None: ...
 def instruction_sets() -> list[str]: ...
 def masked_argmax(
     scores: NDArray[Any],
-    row_group: NDArray[np.int64],
+    group: NDArray[np.int64],
     allowed: NDArray[np.bool_],
     rows: NDArray[np.int64] | None = None,
     k: int = 1,
@@ -136,9 +129,9 @@ def masked_argmax(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The best `k` classes of each row among those allowed to its group, and their scores.
 
-    `scores` is `(m, classes)` of float16, float32 or float64 with any row stride, `row_group`
-    `(n,)` a row of `allowed` `(groups, classes)`, `rows` `(n,)` the row of `scores` of each (all in
-    order if `None`). Returns `(n, k)` classes and scores, the best first; -1 and NaN where fewer
+    `scores` is `(m, classes)` of float16, float32 or float64 with any row stride, `group` `(n,)` a
+    row of `allowed` `(groups, classes)`, `rows` `(n,)` the row of `scores` of each (all in order if
+    `None`). Returns `(n, k)` classes and scores, the best first; -1 and NaN where fewer
     are allowed. Equal scores go to the lowest class; negative infinity may win. A NaN among
     allowed scores, or a row with no allowed class, is a ValueError.
 
@@ -166,7 +159,6 @@ def marginals(
     log_scores: NDArray[np.float64],
     iterations: int,
     tolerance: float,
-    damping: float = 0.0,
     level: str | None = None,
 ) -> tuple[NDArray[np.float64], float, int, float, bool]:
     """Belief propagation on one plate: marginals, log permanent, rounds, residual, converged."""

@@ -22,6 +22,7 @@ from cellsieve.overrides import apply_overrides as apply_overrides
 from cellsieve.plates import PlateLayout as PlateLayout
 from cellsieve.plates import Predictions as Predictions
 from cellsieve.plates import agreement as agreement
+from cellsieve.plates import masked_argmax as masked_argmax
 from cellsieve.plates import read_predictions as read_predictions
 from cellsieve.plots import plot_assignment as plot_assignment
 from cellsieve.plots import plot_distribution as plot_distribution

@@ -288,18 +288,23 @@ class Annotated:
         dim = settings.min_intensity
         image = None if dim is None else path_of(task, settings.channel or "")
         found = outline(
-            task, rle=True, image=image, channel=settings.channel, max_pixels=settings.max_pixels
+            task,
+            rle=True,
+            image=image,
+            channel=settings.channel,
+            measures=() if dim is None else ("intensity_max",),
+            max_pixels=settings.max_pixels,
         )
         where = places(task, found)
         keep = np.ones(len(where), dtype=bool)
-        if dim is not None and found.brightest is not None:
-            keep = (found.brightest[where] >= dim) | np.isin(
+        if dim is not None:
+            keep = (found.columns["intensity_max"][where] >= dim) | np.isin(
                 task.classes.astype(str), settings.except_class
             )
         rows = pd.DataFrame({"image_id": task.image_id, "class_label": task.classes[keep]})
         where = where[keep]
         for name in ("label", *BOX, "area"):
-            rows[name] = getattr(found, name)[where]
+            rows[name] = found.columns[name][where]
         texts = found.rle or []
         rows["rle"] = [texts[place] for place in where]
         if settings.composites is None or rows.empty:

@@ -1,7 +1,8 @@
-"""Cells of one image: from a label image and a channel to a table with a row a cell."""
+"""Cells of one image: from a label image and a channel to a table with one row per cell."""
 
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from cellsieve import _core
 from cellsieve._arrays import native
 from cellsieve.files import MAX_PIXELS, FilePath, _pixels, is_tiff, mask_and_capacity, read_image
+from cellsieve.measures import DEFAULT, Measure, kernels
 from cellsieve.vocabulary import Vocabulary, rename_columns
 
 Convention = Literal["cellsieve", "notebook"]
@@ -20,17 +22,10 @@ Convention = Literal["cellsieve", "notebook"]
 CELL_COLUMNS = {
     "image_id": "str",
     "class_label": "str",
-    "label": "int64",
-    "min_row": "int64",
-    "min_col": "int64",
-    "max_row": "int64",
-    "max_col": "int64",
-    "area": "int64",
-    "area_above": "Int64",
-    "fraction": "float64",
-    "threshold": "float64",
-    "background_area": "int64",
+    **{measure.name: measure.dtype for measure in DEFAULT},
 }
+
+_KERNELS = kernels(DEFAULT)
 
 #: The column that `rle` adds: COCO's compressed run-length encoding.
 RLE_COLUMN = {"rle": "str"}
@@ -95,14 +90,21 @@ def measure(
             `encode_rle`), made in the same scan.
 
     Returns:
-        A row a cell, by ascending `label`:
+        One row per cell, by ascending `label`:
 
-        - `min_row`, `min_col`, `max_row`, `max_col`: half-open box, as skimage's bbox
+        - `label`: the id in the mask
+        - `min_row`: first row
+        - `min_col`: first column
+        - `max_row`: one past the last row
+        - `max_col`: one past the last column
         - `area`: number of pixels
         - `area_above`: number of pixels strictly above the threshold
-        - `fraction`: `area_above / area`
-        - `threshold`, `background_area`: the same in every row; `background_area` is the number of
-          pixels with label 0
+        - `fraction`: share of the pixels that are strictly above the threshold
+        - `threshold`: a quantile of the pixels with label 0, or the value that was given
+        - `background_area`: number of pixels with label 0
+
+        The last two are of the image, and the same in every row. The box is half-open, as in
+        skimage.
 
         Without a pixel of label 0 there is no threshold: `threshold` and `fraction` are NaN and
         `area_above` is missing. A mask without cells gives no rows.
@@ -168,74 +170,75 @@ def measure_file(
     return _single(measured_file(mask_path, image_path, settings), columns)
 
 
-def cell_table(*measured: _core.Measurement) -> pd.DataFrame:
+def cell_table(*measured: _core.Cells, measures: Sequence[Measure] = DEFAULT) -> pd.DataFrame:
     """The cells of some images, one image after the other."""
-
-    def column(name: str) -> NDArray[Any]:
-        return np.concatenate([np.zeros(0, np.int64), *(getattr(one, name) for one in measured)])
-
-    def of_image(values: list[Any], kind: type) -> NDArray[Any]:
-        return np.repeat(np.array(values, kind), [len(one.label) for one in measured])
-
-    area, above = column("area"), column("area_above")
-    threshold = of_image([one.threshold for one in measured], np.float64)
-    unknown = np.isnan(threshold)
-    with np.errstate(invalid="ignore"):  # the notebook's counts of a cell one pixel wide are 0 / 0
-        fraction = np.where(unknown, np.nan, above / area)
-    boxes = ("label", "min_row", "min_col", "max_row", "max_col")
-    table = pd.DataFrame(
-        {
-            **{name: column(name) for name in boxes},
-            "area": area,
-            "area_above": pd.arrays.IntegerArray(above, unknown),
-            "fraction": fraction,
-            "threshold": threshold,
-            "background_area": of_image([one.background_area for one in measured], np.int64),
-        }
-    )
+    counts = [len(one) for one in measured]
+    values: dict[str, NDArray[Any]] = {}
+    for measure in measures:
+        dtype = measure.dtype.lower()
+        if measure.scope == "image":
+            of_images = np.array([getattr(one, measure.name) for one in measured], dtype)
+            values[measure.name] = np.repeat(of_images, counts)
+        elif measure.function is None:
+            parts = [one.columns[measure.name] for one in measured]
+            values[measure.name] = np.concatenate([np.zeros(0, dtype), *parts])
+        else:
+            values[measure.name] = measure.function(*(values[name] for name in measure.sources))
+    unknown = np.repeat(np.array([np.isnan(one.threshold) for one in measured], bool), counts)
+    columns: dict[str, Any] = {}
+    for measure in measures:
+        column: Any = values[measure.name]
+        if measure.needs == "threshold" and measure.scope != "image":
+            if measure.dtype == "Int64":
+                column = pd.arrays.IntegerArray(column, unknown)
+            else:
+                column = np.where(unknown, np.nan, column)
+        columns[measure.name] = column
     if measured and measured[0].rle is not None:
         texts = [text for one in measured for text in one.rle or ()]
-        table["rle"] = pd.Series(texts, dtype="str")
-    return table
+        columns["rle"] = pd.Series(texts, dtype="str")
+    return pd.DataFrame(columns)
 
 
 def measured(
     mask: ArrayLike, image: ArrayLike, settings: Settings, clip: int | None = None
-) -> _core.Measurement:
+) -> _core.Cells:
     """One call into the kernels; `clip` is the largest id that the mask's file could hold."""
     return _core.measure(
         native(mask),
         native(image),
-        settings.quantile,
-        settings.threshold,
-        settings.convention,
-        settings.rle,
-        clip,
+        _KERNELS,
+        quantile=settings.quantile,
+        threshold=settings.threshold,
+        convention=settings.convention,
+        rle=settings.rle,
+        clip=clip,
     )
 
 
-def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.Measurement:
+def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.Cells:
     """One call into the kernels, unless a file has to be read through Python."""
     if not (is_tiff(mask) or is_tiff(image)):
         return _core.measure_file(
             os.fspath(mask),
             os.fspath(image),
             None if settings.channel is None else str(settings.channel),
-            settings.quantile,
-            settings.threshold,
-            settings.convention,
-            _pixels(settings.max_pixels),
-            settings.rle,
+            _KERNELS,
+            max_pixels=_pixels(settings.max_pixels),
+            quantile=settings.quantile,
+            threshold=settings.threshold,
+            convention=settings.convention,
+            rle=settings.rle,
         )
     pixels = read_image(image, settings.channel, max_pixels=settings.max_pixels)
     labels, clip = mask_and_capacity(mask, settings.max_pixels)
     try:
         return measured(labels, pixels, settings, clip)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(mask)}: {error}") from error
+        raise ValueError(f"{os.fspath(image)}: {error}") from error
 
 
-def _single(measured: _core.Measurement, columns: Vocabulary) -> pd.DataFrame:
+def _single(measured: _core.Cells, columns: Vocabulary) -> pd.DataFrame:
     if measured.warning is not None:
         warnings.warn(measured.warning, stacklevel=3)
     return rename_columns(cell_table(measured), columns)

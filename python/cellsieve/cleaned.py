@@ -209,9 +209,10 @@ def outline(
     rle: bool,
     image: str | None = None,
     channel: str | None = None,
+    measures: Sequence[str] = (),
     max_pixels: int = MAX_PIXELS,
-) -> _core.Outline:
-    """What the mask of a task holds; with an image, also each cell's brightest pixel.
+) -> _core.Cells:
+    """What the mask of a task holds, and what the kernels measure of it in an image.
 
     Raises:
         OSError, ValueError, ImportError: as `read_mask` and `read_image`.
@@ -220,14 +221,16 @@ def outline(
         pixels = read_image(image, channel, max_pixels=max_pixels) if image is not None else None
         mask = read_mask(task.mask, max_pixels=max_pixels)
         try:
-            return _core.outline(mask, pixels, rle)
+            return _core.measure(mask, pixels, measures, rle=rle)
         except ValueError as error:
             raise ValueError(f"{task.mask}: {error}") from error
-    return _core.outline_file(task.mask, image, channel, rle, _pixels(max_pixels))
+    return _core.measure_file(
+        task.mask, image, channel, measures, max_pixels=_pixels(max_pixels), rle=rle
+    )
 
 
-def places(task: Task, found: _core.Outline) -> NDArray[np.intp]:
-    """Where in the outline each cell of the task is.
+def places(task: Task, found: _core.Cells) -> NDArray[np.intp]:
+    """Where among the cells of its mask each cell of the task is.
 
     Raises:
         ValueError: the mask is not the one that the table was measured on: another size, a cell
@@ -239,18 +242,18 @@ def places(task: Task, found: _core.Outline) -> NDArray[np.intp]:
             f"{task.mask}: has {found.shape[0]} x {found.shape[1]} pixels, the image table says "
             f"{task.shape[0]} x {task.shape[1]}{changed}"
         )
-    there = np.isin(task.labels, found.label)
+    there = np.isin(task.labels, found.columns["label"])
     if not there.all():
         missing = np.unique(task.labels[~there])
         raise ValueError(
             f"{task.mask}: {len(missing)} cells of the table are not in it, the first has the "
             f"label {missing[0]}{changed}"
         )
-    where = np.searchsorted(found.label, task.labels)
-    boxes = np.stack([getattr(found, name) for name in BOX], axis=1)[where]
+    where = np.searchsorted(found.columns["label"], task.labels)
+    boxes = np.stack([found.columns[name] for name in BOX], axis=1)[where]
     moved = (boxes != task.boxes).any(axis=1)
     if not task.inclusive:  # the notebook's areas leave out the last row and column
-        moved |= found.area[where] != task.areas
+        moved |= found.columns["area"][where] != task.areas
     if moved.any():
         first = int(np.argmax(moved))
         raise ValueError(

@@ -312,7 +312,7 @@ class Cropper:
         """Rows of the index, and for each the content of its file."""
         settings = self.settings
         mask = read_mask(task.mask, max_pixels=settings.max_pixels)
-        places(task, _core.outline(mask, None, False))
+        places(task, _core.measure(mask))
         channels = read_channels(task, settings.channels, settings.max_pixels)
         windows = _windows(task.boxes, settings.size, settings.fit)
         pngs = settings.kind in ("png", "tar")

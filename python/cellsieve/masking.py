@@ -124,7 +124,7 @@ class Masker:
         """Its row of the index, and what writes it."""
         original = Path(task.mask)
         mask = read_mask(original, max_pixels=self.max_pixels)
-        found = _core.outline(mask, None, False)
+        found = _core.measure(mask)
         places(task, found)
         kept = np.unique(task.labels)
         cleaned = only(mask, kept).astype(_stored_dtype(original, mask), copy=False)
@@ -134,7 +134,7 @@ class Masker:
                 "path": [name],
                 "image_id": task.image_id,
                 "kept": len(kept),
-                "removed": len(found.label) - len(kept),
+                "removed": len(found) - len(kept),
             }
         )
         return row, partial(_write, Path(self.output) / name, cleaned)

@@ -239,7 +239,7 @@ def _unusable(images: ImageSet, channel: str) -> pd.DataFrame:
 def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The cells of some images, and a row for each image with what became of it."""
     outcomes: list[dict[str, Any]] = []
-    found: list[tuple[Task, _core.Measurement]] = []
+    found: list[tuple[Task, _core.Cells]] = []
     for task in work:
         outcome: dict[str, Any] = {"image_id": task.image_id}
         outcomes.append(outcome)
@@ -254,7 +254,7 @@ def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFram
             width=measured.shape[1],
             threshold=measured.threshold,
             background_area=measured.background_area,
-            cells=len(measured.label),
+            cells=len(measured),
             status="measured",
             warning=measured.warning,
         )
@@ -264,7 +264,7 @@ def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFram
             )
     # One table for all: a table takes longer to make than a small image to measure.
     cells = cell_table(*(measured for _, measured in found))
-    counts = [len(measured.label) for _, measured in found]
+    counts = [len(measured) for _, measured in found]
     for place, name in enumerate(("image_id", "class_label")):
         values = np.array([getattr(task, name) for task, _ in found], dtype=object)
         cells.insert(place, name, pd.Series(np.repeat(values, counts), dtype="str"))

@@ -13,6 +13,7 @@ from cellsieve._extras import require
 from cellsieve.files import FilePath, read_image, read_mask
 from cellsieve.images import ImageSet
 from cellsieve.keys import check_cells
+from cellsieve.measures import SHARES
 from cellsieve.picking import Band, Order, class_rows, column_values, limits, pick
 from cellsieve.tables import atomic
 from cellsieve.views import Colours, Look, Neighbours, compose, contrast, image_table, pictures
@@ -70,7 +71,7 @@ def plot_distribution(
     if measured.empty:
         ax.text(0.5, 0.5, f"no cell has a value of {column}", ha="center", transform=ax.transAxes)
         return ax
-    span = (0.0, 1.0) if column == "fraction" and measured.between(0, 1).all() else None
+    span = (0.0, 1.0) if column in SHARES and measured.between(0, 1).all() else None
     _, edges, bars = ax.hist(measured, bins=bins, range=span, color=KEPT)
     for side, end in (("lower", -1), ("upper", 1)):
         known = ends[side].dropna().unique()

@@ -1,11 +1,42 @@
 """The numpy reference: short, slow, obviously right; the oracle of the tests and of `bench`."""
 
+from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from cellsieve.measures import DEFAULT, Measure
+
+
+class Cell(NamedTuple):
+    """What is known of one cell: the pixels that count, and the image around it."""
+
+    label: int
+    box: tuple[int, int, int, int]
+    pixels: NDArray[Any]
+    threshold: float
+    background_area: int
+
+
+#: Each measure of the registry from its definition.
+NAIVE: dict[str, Callable[[Cell], float]] = {
+    "label": lambda cell: cell.label,
+    "min_row": lambda cell: cell.box[0],
+    "min_col": lambda cell: cell.box[1],
+    "max_row": lambda cell: cell.box[2],
+    "max_col": lambda cell: cell.box[3],
+    "area": lambda cell: cell.pixels.size,
+    "area_above": lambda cell: int((cell.pixels > cell.threshold).sum()),
+    "fraction": lambda cell: (
+        int((cell.pixels > cell.threshold).sum()) / cell.pixels.size if cell.pixels.size else np.nan
+    ),
+    "threshold": lambda cell: cell.threshold,
+    "background_area": lambda cell: cell.background_area,
+    "intensity_max": lambda cell: float(cell.pixels.max()) if cell.pixels.size else np.nan,
+}
 
 
 def measure(
@@ -14,82 +45,54 @@ def measure(
     quantile: float = 0.99,
     threshold: float | None = None,
     convention: str = "cellsieve",
+    measures: Sequence[Measure] = DEFAULT,
 ) -> pd.DataFrame:
-    """What `cellsieve.measure` returns, one mask of the whole image a cell."""
-    if convention == "notebook":
-        return _notebook(mask, image, quantile, threshold)
+    """What `cellsieve.measure` returns, one mask of the whole image per cell."""
+    cells = _notebook if convention == "notebook" else _cells
+    rows = [
+        {
+            row.name: np.nan
+            if row.needs == "threshold" and np.isnan(cell.threshold)
+            else NAIVE[row.name](cell)
+            for row in measures
+        }
+        for cell in cells(mask, image, quantile, threshold)
+    ]
+    kinds = {row.name: row.dtype for row in measures}
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+
+
+def _cells(
+    mask: NDArray[Any], image: NDArray[Any], quantile: float, threshold: float | None
+) -> Iterator[Cell]:
     background = image[mask == 0]
     if threshold is None:
         threshold = float(np.quantile(background, quantile)) if background.size else float("nan")
-    rows = []
     for label in np.unique(mask[mask != 0]):
         cell = mask == label
-        rows_of, columns_of = np.nonzero(cell)
-        area = len(rows_of)
-        above = int((image[cell] > threshold).sum())
-        rows.append(
-            {
-                "label": int(label),
-                "min_row": rows_of.min(),
-                "min_col": columns_of.min(),
-                "max_row": rows_of.max() + 1,
-                "max_col": columns_of.max() + 1,
-                "area": area,
-                "area_above": pd.NA if np.isnan(threshold) else above,
-                "fraction": np.nan if np.isnan(threshold) else above / area,
-                "threshold": threshold,
-                "background_area": background.size,
-            }
-        )
-    return _table(rows)
+        rows, columns = np.nonzero(cell)
+        box = (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
+        yield Cell(int(label), box, image[cell], threshold, background.size)
 
 
 def _notebook(
     mask: NDArray[Any], image: NDArray[Any], quantile: float, threshold: float | None
-) -> pd.DataFrame:
-    """The numbers of the notebook, in the order in which it arrives at them."""
+) -> Iterator[Cell]:
+    """The cells of the notebook, in the order in which it arrives at them."""
     if image.size and image.max() > 255:
         # A cast beyond 255 wraps, as the notebook's platform did.
         image = (image / 255).astype(np.int64).astype(np.uint8)
     outside = mask == 0
     if threshold is None:
         threshold = float(np.quantile(image * outside, quantile)) if image.size else float("nan")
-    rows = []
     # The lowest value of the mask is taken for the background, whether it is 0 or not.
     for label in np.unique(mask)[1:]:
-        rows_of, columns_of = np.nonzero(mask == label)
-        top, bottom, left, right = rows_of.min(), rows_of.max(), columns_of.min(), columns_of.max()
+        rows, columns = np.nonzero(mask == label)
+        top, bottom, left, right = rows.min(), rows.max(), columns.min(), columns.max()
         # The ends are the last row and column, yet a slice stops before them.
         window = np.s_[top:bottom, left:right]
-        cell = mask[window] == label
-        area, above = int(cell.sum()), int((image[window] * cell > threshold).sum())
-        rows.append(
-            {
-                "label": int(label),
-                "min_row": top,
-                "min_col": left,
-                "max_row": bottom,
-                "max_col": right,
-                "area": area,
-                "area_above": above,
-                "fraction": above / area if area else np.nan,
-                "threshold": threshold,
-                "background_area": int(outside.sum()),
-            }
-        )
-    return _table(rows)
-
-
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    integers = ["label", "min_row", "min_col", "max_row", "max_col", "area"]
-    kinds = {
-        **dict.fromkeys(integers, "int64"),
-        "area_above": "Int64",
-        "fraction": "float64",
-        "threshold": "float64",
-        "background_area": "int64",
-    }
-    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+        pixels = image[window][mask[window] == label]
+        yield Cell(int(label), (top, left, bottom, right), pixels, threshold, int(outside.sum()))
 
 
 # Run-length encoding.
@@ -116,7 +119,7 @@ def rle_text(counts: list[int]) -> str:
 
 
 def encode_rle(mask: NDArray[Any]) -> list[dict[str, Any]]:
-    """What `cellsieve.encode_rle` returns, one mask of the whole image a cell."""
+    """What `cellsieve.encode_rle` returns, one mask of the whole image per cell."""
     cells = []
     for label in np.unique(mask[mask != 0]).tolist():
         cell = mask == label

@@ -55,7 +55,7 @@ def encode_rle(mask: ArrayLike, *, form: Form = "compressed") -> list[dict[str, 
                [0, 7]], dtype=uint8)
     """
     _check_form(form)
-    found = _core.outline(native(mask), None, True)
+    found = _core.measure(native(mask), rle=True)
     counts: list[Any] = found.rle or []
     if form == "uncompressed":
         counts = [uncompress(text) for text in counts]
@@ -70,13 +70,12 @@ def encode_rle(mask: ArrayLike, *, form: Form = "compressed") -> list[dict[str, 
             "bbox": [left, top, right - left, bottom - top],
         }
         for label, count, area, top, left, bottom, right in zip(
-            found.label.tolist(),
+            found.columns["label"].tolist(),
             counts,
-            found.area.tolist(),
-            found.min_row.tolist(),
-            found.min_col.tolist(),
-            found.max_row.tolist(),
-            found.max_col.tolist(),
+            *(
+                found.columns[name].tolist()
+                for name in ("area", "min_row", "min_col", "max_row", "max_col")
+            ),
             strict=True,
         )
     ]

@@ -9,8 +9,8 @@
 pub trait Background<T>: Default {
     /// Adds some pixels.
     fn add(&mut self, pixels: &[T]);
-    /// Adds `n` pixels of value zero.
-    fn add_zeros(&mut self, n: u64);
+    /// Adds a pixel `n` times.
+    fn add_equal(&mut self, pixel: T, n: u64);
     /// The quantile `q`, between 0 and 1; NaN where there is no pixel.
     fn quantile(self, q: f64) -> f64;
 }
@@ -79,8 +79,8 @@ impl<T: Copy + Into<usize>, const N: usize> Background<T> for Counts<N> {
         }
     }
 
-    fn add_zeros(&mut self, n: u64) {
-        self.0[0][0] += n as u32;
+    fn add_equal(&mut self, pixel: T, n: u64) {
+        self.0[0][pixel.into()] += n as u32;
     }
 
     fn quantile(self, q: f64) -> f64 {
@@ -114,8 +114,8 @@ impl Background<f32> for Values {
         self.0.extend_from_slice(pixels);
     }
 
-    fn add_zeros(&mut self, n: u64) {
-        self.0.resize(self.0.len() + n as usize, 0.0);
+    fn add_equal(&mut self, pixel: f32, n: u64) {
+        self.0.resize(self.0.len() + n as usize, pixel);
     }
 
     fn quantile(mut self, q: f64) -> f64 {

@@ -1,8 +1,11 @@
 //! A window of an image around one cell.
 
+use super::grid::Grid;
 use super::label::Label;
 use super::runs::run_end;
+use crate::{Error, Result};
 use std::ops::Range;
+use std::str::FromStr;
 
 /// A rectangle of an image; it may reach beyond the image on any side.
 #[derive(Clone, Copy, Debug)]
@@ -28,14 +31,54 @@ pub enum Keep {
     All,
 }
 
+impl FromStr for Keep {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "cell" => Ok(Keep::Cell),
+            "cell_and_outside" => Ok(Keep::CellAndOutside),
+            "all" => Ok(Keep::All),
+            other => Err(Error::Value(format!(
+                "keep: found {other:?}; expected \"cell\", \"cell_and_outside\" or \"all\""
+            ))),
+        }
+    }
+}
+
+/// Cuts a window out of every channel for each of some cells, and hands it to `then`, so that one
+/// crop at a time is in memory.
+///
+/// # Errors
+/// No channel; one of another shape than the mask; not one window per label; as `then`.
+pub fn crops<L: Label, P: Copy + Default, R>(
+    mask: Grid<'_, L>,
+    channels: &[Grid<'_, P>],
+    labels: &[i64],
+    windows: &[Window],
+    keep: Keep,
+    then: impl Fn(Vec<P>, Window) -> Result<R>,
+) -> Result<Vec<R>> {
+    if channels.is_empty() {
+        return Err(Error::Value("channels: found none; expected at least one".into()));
+    }
+    channels.iter().try_for_each(|channel| channel.same_field(&mask))?;
+    if labels.len() != windows.len() {
+        let (labels, windows) = (labels.len(), windows.len());
+        return Err(Error::Value(format!("windows: found {windows} for {labels} labels; expected one each")));
+    }
+    let cells = labels.iter().zip(windows);
+    cells.map(|(&label, &window)| then(crop(mask, channels, window, label, keep), window)).collect()
+}
+
 /// Cuts the window out of every channel; the values of a pixel lie side by side.
 ///
-/// A label that is not there has no pixels. `labels` and every one of `channels` are row-major with `columns` columns. Pixels beyond the image are 0.
+/// Channels are of the mask's shape. Pixels beyond the image are 0, and so are all where the label
+/// is not in the mask and only its own are kept.
 #[must_use]
 pub fn crop<L: Label, P: Copy + Default>(
-    labels: &[L],
-    channels: &[&[P]],
-    columns: usize,
+    mask: Grid<'_, L>,
+    channels: &[Grid<'_, P>],
     window: Window,
     label: i64,
     keep: Keep,
@@ -43,16 +86,15 @@ pub fn crop<L: Label, P: Copy + Default>(
     let label = L::of(label);
     let depth = channels.len();
     let mut cut = vec![P::default(); window.rows * window.columns * depth];
-    let rows = labels.len().checked_div(columns).unwrap_or(0);
     // What of the window lies on the image.
-    let (top, bottom) = overlap(window.row, window.rows, rows);
-    let (left, right) = overlap(window.column, window.columns, columns);
+    let (top, bottom) = overlap(window.row, window.rows, mask.rows);
+    let (left, right) = overlap(window.column, window.columns, mask.columns);
     if left >= right {
         return cut;
     }
     for row in top..bottom {
-        let place = row * columns;
-        let labels = &labels[place + left..place + right];
+        let place = row * mask.columns;
+        let labels = &mask.values[place + left..place + right];
         let to = ((row as i64 - window.row) as usize * window.columns
             + (left as i64 - window.column) as usize)
             * depth;
@@ -77,28 +119,35 @@ pub fn crop<L: Label, P: Copy + Default>(
 }
 
 /// Writes some pixels of the channels side by side; the usual numbers of channels without a stride.
-fn interleave<P: Copy>(channels: &[&[P]], from: Range<usize>, to: &mut [P]) {
+fn interleave<P: Copy>(channels: &[Grid<'_, P>], from: Range<usize>, to: &mut [P]) {
     match channels {
-        [one] => to.copy_from_slice(&one[from]),
+        [one] => to.copy_from_slice(&one.values[from]),
         [a, b, c] => {
             let (pixels, _) = to.as_chunks_mut();
-            for (((to, &a), &b), &c) in
-                pixels.iter_mut().zip(&a[from.clone()]).zip(&b[from.clone()]).zip(&c[from])
+            for (((to, &a), &b), &c) in pixels
+                .iter_mut()
+                .zip(&a.values[from.clone()])
+                .zip(&b.values[from.clone()])
+                .zip(&c.values[from])
             {
                 *to = [a, b, c];
             }
         }
         [a, b, c, d] => {
             let (pixels, _) = to.as_chunks_mut();
-            let sources = a[from.clone()].iter().zip(&b[from.clone()]).zip(&c[from.clone()]).zip(&d[from]);
+            let sources = a.values[from.clone()]
+                .iter()
+                .zip(&b.values[from.clone()])
+                .zip(&c.values[from.clone()])
+                .zip(&d.values[from]);
             for (to, (((&a, &b), &c), &d)) in pixels.iter_mut().zip(sources) {
                 *to = [a, b, c, d];
             }
         }
         any => {
-            for (channel, pixels) in any.iter().enumerate() {
-                let to = to.iter_mut().skip(channel).step_by(any.len());
-                to.zip(&pixels[from.clone()]).for_each(|(to, &pixel)| *to = pixel);
+            for (place, channel) in any.iter().enumerate() {
+                let to = to.iter_mut().skip(place).step_by(any.len());
+                to.zip(&channel.values[from.clone()]).for_each(|(to, &pixel)| *to = pixel);
             }
         }
     }
@@ -144,12 +193,12 @@ mod tests {
             let window = Window { row, column, rows, columns };
             let first: Vec<u16> = (1..36).collect();
             let second: Vec<u16> = (101..136).collect();
-            let (one, other) = (&first[..], &second[..]);
+            let (one, other) = (Grid::new(&first, (5, 7)), Grid::new(&second, (5, 7)));
             for channels in [&[one][..], &[one, other], &[other, one, other], &[one, other, one, other]] {
-                let cut = crop(&labels, channels, 7, window, 1, keep);
+                let cut = crop(Grid::new(&labels, (5, 7)), channels, window, 1, keep);
                 for (place, channel) in channels.iter().enumerate() {
                     let found: Vec<u16> = cut.iter().copied().skip(place).step_by(channels.len()).collect();
-                    prop_assert_eq!(found, naive(&labels, channel, 7, window, keep));
+                    prop_assert_eq!(found, naive(&labels, channel.values, 7, window, keep));
                 }
             }
         }

@@ -4,6 +4,8 @@
 pub trait Label: Copy + PartialEq + Send + Sync + 'static {
     /// The id of pixels outside every cell.
     const OUTSIDE: Self;
+    /// The largest id that this type can hold.
+    const CAPACITY: u64;
     /// The id as an `i64`; `None` where it does not fit (a u64 above 2^63 - 1).
     fn id(self) -> Option<i64>;
     /// The value that stands for an id; `None` where this type can't hold it.
@@ -16,6 +18,7 @@ macro_rules! label {
     ($($integer:ty),*) => {$(
         impl Label for $integer {
             const OUTSIDE: Self = 0;
+            const CAPACITY: u64 = <$integer>::MAX as u64;
             #[inline]
             #[allow(irrefutable_let_patterns, clippy::unnecessary_fallible_conversions)]
             fn id(self) -> Option<i64> {

@@ -1,12 +1,16 @@
 //! From one label image and one channel to the numbers of every cell.
 
 use super::background::Background;
-use super::components::{Pieces, pieces};
+use super::components::Suspect;
+use super::grid::Grid;
 use super::label::Label;
+use super::measures::{Column, Needs, Values, basic, needs, sweep};
+use super::notebook;
 use super::pixel::Pixel;
-use super::region::Region;
-use super::scan::{Outline, Scan, scan};
+use super::rle::{self, Rle};
+use super::scan::{Outline, scan};
 use crate::{Error, Result};
+use std::str::FromStr;
 
 /// Where the threshold comes from.
 #[derive(Clone, Copy, Debug)]
@@ -17,123 +21,211 @@ pub enum Threshold {
     Quantile(f64),
 }
 
+impl Threshold {
+    fn check(self) -> Result<()> {
+        match self {
+            Threshold::Fixed(value) if value.is_nan() => {
+                Err(Error::Value("threshold: found NaN; expected a number".into()))
+            }
+            Threshold::Quantile(q) if !(0.0..=1.0).contains(&q) => {
+                Err(Error::Value(format!("quantile: found {q}; expected a number from 0 to 1")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Which pixels count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Convention {
     /// The background is the pixels with label 0; boxes are half-open; every pixel of a cell counts.
     Cellsieve,
-    /// The notebook's numbers, to the last bit. The pixels of cells take part in the quantile as
-    /// zeros; boxes are inclusive, and the last row and column of each are left out of both counts;
-    /// a 16-bit image with a value above 255 is divided by 255 and wrapped to 8 bits; and where no
-    /// pixel has label 0, the cell of the lowest id is taken for the background and is left out.
+    /// The notebook's numbers, to the last bit; see the file `notebook.rs`.
     Notebook,
+}
+
+impl FromStr for Convention {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "cellsieve" => Ok(Convention::Cellsieve),
+            "notebook" => Ok(Convention::Notebook),
+            other => Err(Error::Value(format!(
+                "convention: found {other:?}; expected \"cellsieve\" or \"notebook\""
+            ))),
+        }
+    }
+}
+
+/// What is wanted of an image.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The measures beyond label, box and area, by their names.
+    pub measures: &'a [&'a str],
+    /// Where the threshold comes from, if a measure needs one.
+    pub threshold: Threshold,
+    /// Which pixels count.
+    pub convention: Convention,
+    /// Whether cells are encoded too.
+    pub rle: bool,
+    /// The largest id that the file of the mask could hold; by the labels' type if `None`.
+    pub clip: Option<u64>,
 }
 
 /// The numbers of one image.
 #[derive(Debug)]
-pub struct Measurement {
-    /// A region a cell, by ascending label.
-    pub regions: Vec<Region>,
-    /// Pixels strictly above this count as `area_above`; NaN where there is no background.
+pub struct Cells {
+    /// Label, box, area and the measures asked for: one value per cell, by ascending label.
+    pub columns: Vec<Column>,
+    /// NaN where there is no background, or no measure needs a threshold.
     pub threshold: f64,
     /// The number of pixels with label 0.
     pub background_area: u64,
-    /// A label that seems to stand for many cells: see [`measure`].
-    pub suspect: Option<Pieces>,
-    /// What the cells are made of, so that nothing else has to read the mask again.
-    pub outline: Outline,
+    /// A label that seems to stand for many cells.
+    pub suspect: Option<Suspect>,
+    /// The compressed encoding of each cell, if asked for.
+    pub rle: Option<Vec<String>>,
 }
 
-/// Measures every cell of `labels` in `image`, both row-major with `columns` columns.
-///
-/// `clip` is the largest id that the file of the mask could hold. Where it is 255 or 65,535, is
-/// taken, and lies in several pieces, ids above it may have been clipped to it. A mask whose only
-/// id is that, or lies in several pieces, may be a foreground mask rather than a label image.
-/// Either is named as `suspect`.
+/// Measures every cell of a mask; without an image, what the mask alone can tell.
 ///
 /// # Errors
-/// As [`scan`]; a NaN pixel; infinite pixels that leave the quantile without a value; a quantile
-/// outside 0 to 1; a floating-point image where the convention is the notebook's.
+/// As [`scan`]; an image of another shape; a measure that is not known or needs the image that is
+/// missing; a NaN pixel; infinite pixels that leave the quantile without a value; a quantile outside
+/// 0 to 1; a floating-point image where the convention is the notebook's.
 pub fn measure<L: Label, P: Pixel>(
-    labels: &[L],
-    image: &[P],
-    columns: usize,
-    threshold: Threshold,
-    convention: Convention,
-    clip: u64,
-) -> Result<Measurement> {
-    if let Threshold::Quantile(q) = threshold
-        && !(0.0..=1.0).contains(&q)
-    {
-        return Err(Error::Value(format!("quantile: found {q}; expected a number from 0 to 1")));
+    labels: Grid<'_, L>,
+    image: Option<Grid<'_, P>>,
+    request: &Request<'_>,
+) -> Result<Cells> {
+    match (request.convention, image) {
+        (Convention::Notebook, Some(image)) => notebook::measure(labels, image, request),
+        _ => Read::new(labels, image, request)?.measure(image, request),
     }
-    if convention == Convention::Notebook && P::FLOATING {
-        return Err(Error::Value("image: float32; the notebook's convention is for 8 and 16 bits".into()));
-    }
-    if convention == Convention::Notebook
-        && let Some(wrapped) = P::wrapped_to_8_bits(image)
-    {
-        return measure(labels, &wrapped, columns, threshold, convention, clip);
-    }
-    let Scan { outline, mut background, background_area } = scan(labels, image, columns)?;
-    let mut regions = outline.regions.clone();
-    if P::any_nan(image) {
-        return Err(Error::Value(
-            "the image holds NaN (pixels that are not a number); fill or mend them first".into(),
-        ));
-    }
-    if convention == Convention::Notebook {
-        background.add_zeros(image.len() as u64 - background_area);
-    }
-    let threshold = match threshold {
-        Threshold::Fixed(value) => value,
-        Threshold::Quantile(q) => background.quantile(q),
-    };
-    if threshold.is_nan() && background_area > 0 {
-        return Err(Error::Value(
-            "the image holds infinite pixels, so its background has no quantile".into(),
-        ));
-    }
-    let suspect = suspect(&outline, clip);
+}
 
-    if convention == Convention::Notebook {
-        regions.iter_mut().for_each(make_inclusive);
-    }
-    for run in &outline.runs {
-        let region = &mut regions[run.region as usize];
-        let mut end = run.end;
-        if convention == Convention::Notebook {
-            if run.row == region.max_row {
-                continue;
-            }
-            end = end.min(region.max_col);
-            region.area += u64::from(end - run.start);
+/// What one pass over the mask leaves, before anything is measured.
+pub(super) struct Read<P: Pixel> {
+    pub outline: Outline,
+    /// The pixels with label 0, where their quantile is wanted.
+    pub background: P::Background,
+    pub background_area: u64,
+    suspect: Option<Suspect>,
+    rle: Option<Vec<String>>,
+    needs: Option<Needs>,
+}
+
+impl<P: Pixel> Read<P> {
+    pub fn new<L: Label>(
+        labels: Grid<'_, L>,
+        image: Option<Grid<'_, P>>,
+        request: &Request<'_>,
+    ) -> Result<Self> {
+        let needs = needs(request.measures)?;
+        request.threshold.check()?;
+        if needs.is_some() && image.is_none() {
+            let names = request.measures.join(", ");
+            return Err(Error::Value(format!("image: found none; {names} can't be measured without")));
         }
-        let row = run.row as usize * columns;
-        region.area_above += P::count_above(&image[row + run.start as usize..row + end as usize], threshold);
+        image.map_or(Ok(()), |image| image.same_field(&labels))?;
+        let mut background = P::Background::default();
+        let outline = match (image, request.threshold) {
+            (Some(image), Threshold::Quantile(_)) if needs == Some(Needs::Threshold) => {
+                scan(labels, |outside| background.add(&image.values[outside]))?
+            }
+            _ => scan(labels, |_| ())?,
+        };
+        if image.is_some_and(|image| P::any_nan(image.values)) {
+            return Err(Error::Value(
+                "the image holds NaN (pixels that are not a number); fill or mend them first".into(),
+            ));
+        }
+        Ok(Read {
+            background,
+            background_area: outline.background_area(),
+            suspect: Suspect::of(&outline, request.clip.unwrap_or(L::CAPACITY)),
+            rle: request.rle.then(|| rle::encode(&outline).iter().map(Rle::text).collect()),
+            needs,
+            outline,
+        })
     }
-    regions.sort_unstable_by_key(|region| region.label);
-    if convention == Convention::Notebook && background_area == 0 && !regions.is_empty() {
-        regions.remove(0);
+
+    /// Measures the regions of the outline and puts them in the order of their labels.
+    pub fn measure(self, image: Option<Grid<'_, P>>, request: &Request<'_>) -> Result<Cells> {
+        let Read { outline, background, background_area, suspect, rle, needs } = self;
+        let threshold = match request.threshold {
+            _ if needs != Some(Needs::Threshold) => f64::NAN,
+            Threshold::Fixed(value) => value,
+            Threshold::Quantile(q) => {
+                let value = background.quantile(q);
+                if value.is_nan() && background_area > 0 {
+                    return Err(Error::Value(
+                        "the image holds infinite pixels, so its background has no quantile".into(),
+                    ));
+                }
+                value
+            }
+        };
+        let mut columns = basic(&outline.regions);
+        if let Some(image) = image {
+            columns.extend(sweep(&outline, image, threshold, request.measures));
+        }
+        let mut order: Vec<usize> = (0..outline.regions.len()).collect();
+        order.sort_unstable_by_key(|&place| outline.regions[place].label);
+        for (_, values) in &mut columns {
+            values.reorder(&order);
+        }
+        Ok(Cells { columns, threshold, background_area, suspect, rle })
     }
-    Ok(Measurement { regions, threshold, background_area, suspect, outline })
 }
 
-/// The notebook's box, whose ends are the last row and column; its area is counted anew within.
-fn make_inclusive(region: &mut Region) {
-    region.max_row -= 1;
-    region.max_col -= 1;
-    region.area = 0;
+impl Cells {
+    /// How many cells there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.columns.first().map_or(0, |(_, values)| values.len())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Leaves out the cell of the lowest label.
+    pub(super) fn remove_first(&mut self) {
+        if self.is_empty() {
+            return;
+        }
+        for (_, values) in &mut self.columns {
+            values.remove_first();
+        }
+        if let Some(texts) = &mut self.rle {
+            texts.remove(0);
+        }
+    }
 }
 
-/// The region that may stand for many cells.
-fn suspect(Outline { regions, runs }: &Outline, clip: u64) -> Option<Pieces> {
-    let (place, region) = regions.iter().enumerate().max_by_key(|(_, region)| region.label)?;
-    let largest = matches!(clip, 0xFF | 0xFFFF) && region.label == clip as i64;
-    let alone = regions.len() == 1;
-    if !(largest || alone) {
-        return None;
+impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Values::Integers(values) => values.len(),
+            Values::Reals(values) => values.len(),
+        }
     }
-    let pieces = pieces(runs, place as u32);
-    (pieces > 1 || (largest && alone)).then_some(Pieces { label: region.label, pieces })
+
+    fn reorder(&mut self, order: &[usize]) {
+        match self {
+            Values::Integers(values) => *values = order.iter().map(|&place| values[place]).collect(),
+            Values::Reals(values) => *values = order.iter().map(|&place| values[place]).collect(),
+        }
+    }
+
+    fn remove_first(&mut self) {
+        match self {
+            Values::Integers(values) => drop(values.remove(0)),
+            Values::Reals(values) => drop(values.remove(0)),
+        }
+    }
 }

@@ -1,18 +1,18 @@
 //! Everything computed from one label image.
 //!
-//! A label image is a row-major array of integer ids; 0 is outside every cell. Cells are measured
-//! in two steps, so that the mask is read once: [`scan`] folds runs of equal labels, gathers each
-//! region's box and area and the background's pixels, and keeps the runs; with the threshold known,
-//! the kept runs say which pixels to compare with it.
+//! A label image is a row-major array of integer ids; 0 is outside every cell. The mask is read
+//! once: [`scan`] folds runs of equal labels into an [`Outline`], that is regions and runs, and tells
+//! which pixels are background. With the threshold known, [`measures`] go over the runs alone.
 
 mod background;
-mod brightest;
 mod components;
 mod crop;
+mod grid;
 mod label;
 mod measure;
+pub mod measures;
+mod notebook;
 mod pixel;
-mod region;
 pub mod rle;
 mod runs;
 mod scan;
@@ -22,11 +22,10 @@ mod naive;
 #[cfg(test)]
 mod tests;
 
-pub use brightest::brightest;
-pub use components::Pieces;
-pub use crop::{Keep, Window, crop};
+pub use components::Suspect;
+pub use crop::{Keep, Window, crop, crops};
+pub use grid::Grid;
 pub use label::Label;
-pub use measure::{Convention, Measurement, Threshold, measure};
-pub use pixel::Pixel;
-pub use region::Region;
-pub use scan::{Outline, Scan, outline, scan};
+pub use measure::{Cells, Convention, Request, Threshold, measure};
+pub use pixel::{Above, Pixel};
+pub use scan::{Outline, Region, Run, scan};

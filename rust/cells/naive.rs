@@ -1,7 +1,20 @@
-//! The slow truth: each number from its definition, one pass over the image a cell.
+//! The slow truth: each number from its definition, one pass over the image per cell.
 
 use super::measure::{Convention, Threshold};
-use super::region::Region;
+
+/// The numbers of one cell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Cell {
+    pub label: i64,
+    pub min_row: i64,
+    pub min_col: i64,
+    pub max_row: i64,
+    pub max_col: i64,
+    pub area: i64,
+    pub area_above: i64,
+    /// Of the pixels that count, if any does.
+    pub intensity_max: Option<f64>,
+}
 
 /// What [`super::measure`] finds, of labels as `i64` and pixels as `f64`, without the suspect.
 pub(super) fn measure(
@@ -10,7 +23,7 @@ pub(super) fn measure(
     columns: usize,
     threshold: Threshold,
     convention: Convention,
-) -> (Vec<Region>, f64) {
+) -> (Vec<Cell>, f64) {
     let notebook = convention == Convention::Notebook;
     let image: Vec<f64> = if notebook && image.iter().any(|&pixel| pixel > 255.0) {
         image.iter().map(|pixel| (pixel / 255.0).floor() % 256.0).collect()
@@ -34,28 +47,28 @@ pub(super) fn measure(
         ids.remove(0);
     }
     ids.retain(|&id| id != 0);
-    let regions = ids.into_iter().map(|id| {
+    let cells = ids.into_iter().map(|id| {
         let places = || {
             let of_id = labels.iter().enumerate().filter(move |(_, label)| **label == id);
-            of_id.map(|(place, _)| ((place / columns) as u32, (place % columns) as u32))
+            of_id.map(|(place, _)| ((place / columns) as i64, (place % columns) as i64))
         };
-        let mut region = Region {
+        let mut cell = Cell {
             label: id,
             min_row: places().map(|(row, _)| row).min().unwrap(),
             min_col: places().map(|(_, column)| column).min().unwrap(),
-            max_row: places().map(|(row, _)| row).max().unwrap() + u32::from(!notebook),
-            max_col: places().map(|(_, column)| column).max().unwrap() + u32::from(!notebook),
-            area: 0,
-            area_above: 0,
+            max_row: places().map(|(row, _)| row).max().unwrap() + i64::from(!notebook),
+            max_col: places().map(|(_, column)| column).max().unwrap() + i64::from(!notebook),
+            ..Cell::default()
         };
-        for (row, column) in places().filter(|&(row, column)| row < region.max_row && column < region.max_col)
-        {
-            region.area += 1;
-            region.area_above += u64::from(image[row as usize * columns + column as usize] > threshold);
+        for (row, column) in places().filter(|&(row, column)| row < cell.max_row && column < cell.max_col) {
+            let pixel = image[row as usize * columns + column as usize];
+            cell.area += 1;
+            cell.area_above += i64::from(pixel > threshold);
+            cell.intensity_max = cell.intensity_max.map_or(Some(pixel), |max| Some(max.max(pixel)));
         }
-        region
+        cell
     });
-    (regions.collect(), threshold)
+    (cells.collect(), threshold)
 }
 
 /// The quantile of method "linear", by sorting.

@@ -9,8 +9,7 @@
 //! The compressed form is that of pycocotools: from the fourth count on the difference to the count
 //! before the previous one, in groups of 5 bits, the lowest first, each group a printable character.
 
-use super::region::Region;
-use super::scan::{Outline, Run};
+use super::scan::{Outline, Region, Run};
 use crate::{Error, Result};
 
 /// A label and the counts of its pixels.
@@ -22,9 +21,18 @@ pub struct Rle {
     pub counts: Vec<u32>,
 }
 
-/// Every region's encoding, by ascending label; the mask has `rows` rows and `columns` columns.
+impl Rle {
+    /// The compressed form.
+    #[must_use]
+    pub fn text(&self) -> String {
+        to_text(&self.counts)
+    }
+}
+
+/// Every region's encoding, by ascending label.
 #[must_use]
-pub fn encode(outline: &Outline, rows: usize, columns: usize) -> Vec<Rle> {
+pub fn encode(outline: &Outline) -> Vec<Rle> {
+    let (rows, columns) = outline.shape;
     let changes = changes(&outline.runs, rows, columns);
     let total = (rows * columns) as u32;
 
@@ -205,6 +213,35 @@ pub fn paint<T: Copy>(counts: &[u32], value: T, mask: &mut [T], rows: usize) -> 
         place += pair.get(1).map_or(0, |&inside| inside as usize);
     }
     Ok(())
+}
+
+/// A label image of `rows` rows and `columns` columns from the compressed encodings of its cells;
+/// where cells overlap, the later one wins.
+///
+/// # Errors
+/// As many labels as texts are needed; a label that `T` can't hold; as [`from_text`] and [`paint`]; a
+/// size for which there is no memory.
+pub fn painted<T>(texts: &[String], labels: &[u64], rows: usize, columns: usize) -> Result<Vec<T>>
+where
+    T: Copy + Default + TryFrom<u64>,
+{
+    if texts.len() != labels.len() {
+        let (texts, labels) = (texts.len(), labels.len());
+        return Err(Error::Value(format!("labels: found {labels} for {texts} encodings; expected one each")));
+    }
+    let mut mask = Vec::new();
+    rows.checked_mul(columns)
+        .map_or(Err("too large".to_owned()), |size| {
+            mask.try_reserve_exact(size).map_err(|error| error.to_string()).map(|()| size)
+        })
+        .map(|size| mask.resize(size, T::default()))
+        .map_err(|error| Error::Value(format!("size: no memory for {rows} x {columns} pixels: {error}")))?;
+    for (text, &label) in texts.iter().zip(labels) {
+        let value = T::try_from(label)
+            .map_err(|_| Error::Value(format!("labels: found {label}, too large for the mask's type")))?;
+        paint(&from_text(text)?, value, &mut mask, rows)?;
+    }
+    Ok(mask)
 }
 
 #[cfg(test)]

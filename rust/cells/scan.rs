@@ -1,9 +1,7 @@
-//! The single pass over a label image and one channel.
+//! The single pass over a label image: from pixels to runs of equal labels, and their regions.
 
-use super::background::Background;
+use super::grid::Grid;
 use super::label::Label;
-use super::pixel::Pixel;
-use super::region::Region;
 use super::runs::run_end;
 use crate::{Error, Result};
 use foldhash::fast::RandomState;
@@ -12,76 +10,109 @@ use std::ops::Range;
 
 /// Equal labels side by side in a row, and the region they belong to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Run {
+pub struct Run {
+    /// The row.
     pub row: u32,
+    /// First column.
     pub start: u32,
+    /// One past the last column.
     pub end: u32,
+    /// The place of its region in the outline.
     pub region: u32,
 }
 
-/// What the pass leaves.
-pub struct Scan<P: Pixel> {
-    /// The regions and the runs they are made of.
-    pub outline: Outline,
-    /// The pixels with label 0.
-    pub background: P::Background,
-    /// Their number.
-    pub background_area: u64,
-}
-
-/// Finds every region of `labels` and gathers the background of `image`, both row-major with
-/// `columns` columns.
-///
-/// # Errors
-/// As [`outline`]; arrays of different length.
-pub fn scan<L: Label, P: Pixel>(labels: &[L], image: &[P], columns: usize) -> Result<Scan<P>> {
-    if labels.len() != image.len() {
-        return Err(Error::Value(format!(
-            "image: {} pixels, but the mask has {}; both must have one shape",
-            image.len(),
-            labels.len()
-        )));
+impl Run {
+    /// The number of pixels.
+    #[must_use]
+    #[inline]
+    pub fn length(&self) -> i64 {
+        (self.end - self.start).into()
     }
-    let mut background = P::Background::default();
-    let mut background_area = 0;
-    let outline = outline(labels, columns, |outside| {
-        background_area += outside.len() as u64;
-        background.add(&image[outside]);
-    })?;
-    Ok(Scan { outline, background, background_area })
+
+    /// Its pixels of an image.
+    #[must_use]
+    #[inline]
+    pub fn of<'a, P>(&self, image: Grid<'a, P>) -> &'a [P] {
+        let row = self.row as usize * image.columns;
+        &image.values[row + self.start as usize..row + self.end as usize]
+    }
 }
 
-/// Every region of a label image and the runs it is made of, row by row.
+/// Box and area of one label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// The id in the label image.
+    pub label: i64,
+    /// First row.
+    pub min_row: u32,
+    /// First column.
+    pub min_col: u32,
+    /// One past the last row.
+    pub max_row: u32,
+    /// One past the last column.
+    pub max_col: u32,
+    /// Number of pixels.
+    pub area: u64,
+}
+
+impl Region {
+    /// A region without pixels.
+    fn empty(label: i64) -> Self {
+        Region { label, min_row: u32::MAX, min_col: u32::MAX, max_row: 0, max_col: 0, area: 0 }
+    }
+
+    /// Adds the pixels of a run.
+    #[inline]
+    fn add(&mut self, run: Run) {
+        self.min_row = self.min_row.min(run.row);
+        self.max_row = self.max_row.max(run.row + 1);
+        self.min_col = self.min_col.min(run.start);
+        self.max_col = self.max_col.max(run.end);
+        self.area += u64::from(run.end - run.start);
+    }
+}
+
+/// Every region of a label image and the runs it is made of: all that is ever read of a mask.
 #[derive(Debug)]
 pub struct Outline {
-    /// The regions in the order of their first pixel; `area_above` is 0.
+    /// The shape of the label image: rows and columns.
+    pub shape: (usize, usize),
+    /// The regions, in the order of their first pixel.
     pub regions: Vec<Region>,
-    pub(super) runs: Vec<Run>,
+    /// The runs, row by row.
+    pub runs: Vec<Run>,
 }
 
-/// Finds every region of `labels`, row-major with `columns` columns; `outside` is told every run of
-/// pixels with label 0.
+impl Outline {
+    /// The number of pixels outside every cell.
+    #[must_use]
+    pub fn background_area(&self) -> u64 {
+        let cells: u64 = self.regions.iter().map(|region| region.area).sum();
+        (self.shape.0 * self.shape.1) as u64 - cells
+    }
+}
+
+/// Finds every region of a label image; `outside` is told every run of pixels with label 0, by the
+/// places of its values.
 ///
 /// Time grows with the pixels and the number of runs, never with the size of the ids. Memory
-/// beyond the array is 16 bytes a run: a small share of the mask, unless every pixel is a cell.
+/// beyond the array is 16 bytes per run: a small share of the mask, unless every pixel is a cell.
 ///
 /// # Errors
 /// A negative label, or one above 2^63 - 1; 2^32 pixels or more.
-pub fn outline<L: Label>(
-    labels: &[L],
-    columns: usize,
-    mut outside: impl FnMut(Range<usize>),
-) -> Result<Outline> {
-    if u32::try_from(labels.len()).is_err() {
-        return Err(Error::Value(format!("mask: {} pixels; at most 2^32 - 1 are supported", labels.len())));
+pub fn scan<L: Label>(labels: Grid<'_, L>, mut outside: impl FnMut(Range<usize>)) -> Result<Outline> {
+    let Grid { columns, values, .. } = labels;
+    if u32::try_from(values.len()).is_err() {
+        return Err(Error::Value(format!("mask: {} pixels; at most 2^32 - 1 are supported", values.len())));
     }
     // Room that is not touched costs nothing; growing to a run every few pixels took longer than the scan.
-    let mut found = Outline { regions: Vec::new(), runs: Vec::with_capacity(labels.len() / 8) };
-    let mut slots = Slots::new(labels.len());
+    let runs = Vec::with_capacity(values.len() / 8);
+    let mut found = Outline { shape: labels.shape(), regions: Vec::new(), runs };
+    let mut slots = Slots::new(values.len());
     if columns == 0 {
         return Ok(found);
     }
-    for (row, labels) in labels.chunks_exact(columns).enumerate() {
+    for (row, labels) in values.chunks_exact(columns).enumerate() {
         let mut start = 0;
         while start < columns {
             let label = labels[start];
@@ -92,7 +123,7 @@ pub fn outline<L: Label>(
                 let id = label.id().filter(|&id| id > 0).ok_or_else(|| bad_label(label))?;
                 let region = slots.get(id, &mut found.regions);
                 let run = Run { row: row as u32, start: start as u32, end: end as u32, region };
-                found.regions[region as usize].add(run.row, run.start, run.end);
+                found.regions[region as usize].add(run);
                 found.runs.push(run);
             }
             start = end;
@@ -106,7 +137,7 @@ fn bad_label<L: Label>(label: L) -> Error {
 }
 
 /// From ids to places in the list of regions: a table for ids up to the number of pixels, as compact
-/// labellings have them, a map for the rest, so that one cell numbered 4,000,000,000 costs nothing.
+/// labellings have them, and a map for the rest, so that one cell numbered 4,000,000,000 costs nothing.
 struct Slots {
     /// One more than the place; 0 where there is none yet. As long as the ids so far ask for.
     table: Vec<u32>,

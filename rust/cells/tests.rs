@@ -1,7 +1,58 @@
 //! The kernels against their naive reference, over types, shapes and patterns.
 
+use super::measures::Values;
+use super::naive::Cell;
 use super::*;
 use proptest::prelude::*;
+
+/// Every measure there is.
+fn request(threshold: Threshold, convention: Convention, clip: u64) -> Request<'static> {
+    let measures = &["area_above", "intensity_max"];
+    Request { measures, threshold, convention, rle: false, clip: Some(clip) }
+}
+
+fn rows_of<T>(values: &[T], columns: usize) -> Grid<'_, T> {
+    Grid::new(values, (values.len().checked_div(columns).unwrap_or(0), columns))
+}
+
+fn measured<L: Label, P: Pixel>(
+    labels: &[L],
+    image: &[P],
+    columns: usize,
+    threshold: Threshold,
+    convention: Convention,
+    clip: u64,
+) -> crate::Result<Cells> {
+    let request = request(threshold, convention, clip);
+    measure(rows_of(labels, columns), Some(rows_of(image, columns)), &request)
+}
+
+fn integers<'a>(cells: &'a Cells, name: &str) -> &'a [i64] {
+    match cells.columns.iter().find(|(column, _)| *column == name) {
+        Some((_, Values::Integers(values))) => values,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// A row per cell of what was measured.
+fn rows(cells: &Cells) -> Vec<Cell> {
+    let max = match cells.columns.last() {
+        Some(("intensity_max", Values::Reals(values))) => values,
+        other => panic!("{other:?}"),
+    };
+    let value = |name, row: usize| integers(cells, name)[row];
+    let row = |row: usize| Cell {
+        label: value("label", row),
+        min_row: value("min_row", row),
+        min_col: value("min_col", row),
+        max_row: value("max_row", row),
+        max_col: value("max_col", row),
+        area: value("area", row),
+        area_above: value("area_above", row),
+        intensity_max: Some(max[row]).filter(|max| !max.is_nan()),
+    };
+    (0..integers(cells, "label").len()).map(row).collect()
+}
 
 /// A shape and ids to fill it with: blocks, stripes, noise, one id, none.
 fn field() -> impl Strategy<Value = (usize, Vec<i64>)> {
@@ -44,9 +95,9 @@ fn check<L: Label + TryFrom<i64>, P: Pixel>(
 ) {
     let labels: Vec<L> = ids.iter().map(|&id| L::try_from(id).unwrap_or(L::OUTSIDE)).collect();
     let ids: Vec<i64> = labels.iter().map(|label| label.id().unwrap()).collect();
-    let found = measure(&labels, image, columns, threshold, convention, u64::MAX).unwrap();
-    let (regions, value) = naive::measure(&ids, plain, columns, threshold, convention);
-    assert_eq!(found.regions, regions);
+    let found = measured(&labels, image, columns, threshold, convention, u64::MAX).unwrap();
+    let (cells, value) = naive::measure(&ids, plain, columns, threshold, convention);
+    assert_eq!(rows(&found), cells);
     assert_eq!(found.threshold.to_bits(), value.to_bits());
     assert_eq!(found.background_area, ids.iter().filter(|&&id| id == 0).count() as u64);
 }
@@ -86,12 +137,12 @@ proptest! {
     #[test]
     fn pieces_equal_flood_fill((columns, ids) in field()) {
         let image = vec![0_u8; ids.len()];
-        let found = measure(&ids, &image, columns, Threshold::Fixed(0.0), Convention::Cellsieve, 0).unwrap();
+        let found = measured(&ids, &image, columns, Threshold::Fixed(0.0), Convention::Cellsieve, 0).unwrap();
         let mut distinct: Vec<i64> = ids.iter().copied().filter(|&id| id != 0).collect();
         distinct.sort_unstable();
         distinct.dedup();
         let pieces = if distinct.len() == 1 { flood(&ids, columns) } else { 0 };
-        let expected = (pieces > 1).then(|| Pieces { label: distinct[0], pieces });
+        let expected = (pieces > 1).then(|| Suspect { label: distinct[0], pieces });
         prop_assert_eq!(found.suspect, expected);
     }
 
@@ -100,11 +151,11 @@ proptest! {
         let image: Vec<u8> = pixels(ids.len(), seed, 200).iter().map(|&pixel| pixel as u8).collect();
         let turned: Vec<i64> = ids.iter().map(|&id| if id == 0 { 0 } else { 5_000_000_000 - id }).collect();
         let all = |ids: &[i64]| {
-            measure(ids, &image, columns, Threshold::Quantile(0.9), Convention::Cellsieve, 0).unwrap().regions
+            rows(&measured(ids, &image, columns, Threshold::Quantile(0.9), Convention::Cellsieve, 0).unwrap())
         };
         let mut expected = all(&ids);
-        for region in &mut expected {
-            region.label = 5_000_000_000 - region.label;
+        for cell in &mut expected {
+            cell.label = 5_000_000_000 - cell.label;
         }
         expected.reverse();
         prop_assert_eq!(all(&turned), expected);
@@ -140,7 +191,7 @@ fn flood(ids: &[i64], columns: usize) -> u64 {
 }
 
 fn refuses<L: Label, P: Pixel>(labels: &[L], image: &[P], q: f64, convention: Convention) -> String {
-    measure(labels, image, 2, Threshold::Quantile(q), convention, 0).unwrap_err().to_string()
+    measured(labels, image, 2, Threshold::Quantile(q), convention, 0).unwrap_err().to_string()
 }
 
 #[test]
@@ -149,17 +200,66 @@ fn bad_input_is_named() {
     let image = [1_u8, 2, 3, 4];
     assert!(refuses(&[0_i32, 1, -7, -8], &image, 0.5, Cellsieve).contains("-7"));
     assert!(refuses(&[0, 1, u64::MAX, 1], &image, 0.5, Cellsieve).contains("18446744073709551615"));
-    assert!(refuses(&[0_i32, 1], &image, 0.5, Cellsieve).contains("4 pixels"));
+    assert!(refuses(&[0_i32, 1], &image, 0.5, Cellsieve).contains("2 x 2 pixels, its mask 1 x 2"));
     assert!(refuses(&[0_i32, 1, 1, 1], &image, 1.5, Cellsieve).contains("1.5"));
     assert!(refuses(&[0_i32, 1, 1, 1], &[0.0, 1.0, f32::NAN, 2.0], 0.5, Cellsieve).contains("NaN"));
+    let labels = rows_of(&[1_u8; 4], 2);
+    let mut request = request(Threshold::Quantile(0.5), Cellsieve, 0);
+    let said = measure::<_, u8>(labels, None, &request).unwrap_err().to_string();
+    assert!(said.contains("found none; area_above, intensity_max can't be measured"), "{said}");
+    request.measures = &["roundness"];
+    let said = measure(labels, Some(rows_of(&image, 2)), &request).unwrap_err().to_string();
+    assert!(said.contains("found \"roundness\"; expected some of area_above, intensity_max"), "{said}");
 }
 
 #[test]
 fn no_background_has_no_threshold() {
     let found =
-        measure(&[1_u8, 1], &[5_u8, 9], 2, Threshold::Quantile(0.99), Convention::Cellsieve, 255).unwrap();
+        measured(&[1_u8, 1], &[5_u8, 9], 2, Threshold::Quantile(0.99), Convention::Cellsieve, 255).unwrap();
     assert!(found.threshold.is_nan());
-    assert_eq!((found.regions[0].area, found.regions[0].area_above), (2, 0));
+    assert_eq!((integers(&found, "area"), integers(&found, "area_above")), (&[2][..], &[0][..]));
+}
+
+#[test]
+fn a_mask_alone_gives_boxes_and_encodings() {
+    let request = Request {
+        measures: &[],
+        threshold: Threshold::Quantile(0.99),
+        convention: Convention::Cellsieve,
+        rle: true,
+        clip: None,
+    };
+    let found = measure::<_, u8>(rows_of(&[9_u8, 0, 3, 0], 2), None, &request).unwrap();
+    assert_eq!(integers(&found, "label"), [3, 9]);
+    assert_eq!(integers(&found, "min_row"), [1, 0]);
+    assert_eq!(found.columns.len(), 6);
+    assert_eq!(found.rle.unwrap(), [rle::to_text(&[1, 1, 2]), rle::to_text(&[0, 1, 3])]);
+    assert_eq!(found.background_area, 2);
+}
+
+#[test]
+fn pixels_above_are_those_of_the_threshold() {
+    // Whatever the threshold, in the pixels' own type the line is drawn between the same values.
+    let thresholds = [f64::NAN, f64::NEG_INFINITY, -1.0, -1e-9, 0.0, 0.5, 254.5, 255.0, 65_535.0, 1e300];
+    for threshold in thresholds {
+        for pixel in [0_u8, 1, 254, 255] {
+            assert_eq!(is_above(pixel, threshold), f64::from(pixel) > threshold, "{pixel} {threshold}");
+        }
+        for pixel in [-1e30_f32, -1.0, 0.0, 0.1, 255.0, f32::INFINITY] {
+            let above = [threshold, f64::from(pixel), f64::from(pixel).next_down()];
+            for threshold in above {
+                assert_eq!(is_above(pixel, threshold), f64::from(pixel) > threshold, "{pixel} {threshold}");
+            }
+        }
+    }
+}
+
+fn is_above<P: Pixel>(pixel: P, threshold: f64) -> bool {
+    match P::above(threshold) {
+        Above::None => false,
+        Above::All => true,
+        Above::Than(limit) => pixel > limit,
+    }
 }
 
 #[test]
@@ -168,9 +268,11 @@ fn every_pixel_a_cell() {
     let labels: Vec<u32> = (1..=side * side).collect();
     let image: Vec<u16> = labels.iter().map(|&id| id as u16).collect();
     let found =
-        measure(&labels, &image, side as usize, Threshold::Fixed(100.0), Convention::Cellsieve, 0).unwrap();
-    assert_eq!(found.regions.len(), labels.len());
-    assert!(found.regions.iter().all(|region| region.area == 1));
-    let last = found.regions.last().unwrap();
+        measured(&labels, &image, side as usize, Threshold::Fixed(100.0), Convention::Cellsieve, 0).unwrap();
+    let found = rows(&found);
+    assert_eq!(found.len(), labels.len());
+    assert!(found.iter().all(|cell| cell.area == 1));
+    let last = found.last().unwrap();
+    let side = i64::from(side);
     assert_eq!((last.min_row, last.max_row, last.min_col, last.max_col), (side - 1, side, side - 1, side));
 }

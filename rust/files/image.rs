@@ -38,7 +38,7 @@ pub struct Image {
     pub rows: usize,
     /// Number of columns.
     pub columns: usize,
-    /// Channels a pixel: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+    /// Channels per pixel: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
     pub channels: usize,
     /// `rows * columns * channels` values.
     pub pixels: Pixels,
@@ -48,13 +48,23 @@ pub struct Image {
 const NAMES: [&[&str]; 4] =
     [&["gray"], &["gray", "alpha"], &["red", "green", "blue"], &["red", "green", "blue", "alpha"]];
 
+/// What of an image is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel<'a> {
+    /// Every channel.
+    All,
+    /// A single channel: that of this name, or the only one.
+    One(Option<&'a str>),
+}
+
 impl Image {
-    /// One channel. A gray image has but one to give, whatever its name (`x_yellow.png` is gray);
-    /// of a colour image a channel must be named.
+    /// The channel that is wanted. A gray image has but one to give, whatever its name
+    /// (`x_yellow.png` is gray); of a colour image a channel must be named.
     ///
     /// # Errors
     /// No such channel, or a colour image and no name.
-    pub fn channel(self, name: Option<&str>) -> Result<Image> {
+    pub fn channel(self, channel: Channel<'_>) -> Result<Image> {
+        let Channel::One(name) = channel else { return Ok(self) };
         let names = NAMES[self.channels - 1];
         let index = match (names, name) {
             (["gray"], _) => return Ok(self),

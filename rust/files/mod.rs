@@ -1,7 +1,8 @@
 //! Bytes to arrays: images and label images from PNG, .npy and .npz files.
 //!
-//! What a file declares is checked before memory is taken for it, and memory is only filled as
-//! fast as data arrive; no input panics, hangs, or takes more than its declared size.
+//! Bytes may come from anywhere; reading them from a path is a convenience. What a file declares is
+//! checked before memory is taken for it, and memory is only filled as fast as data arrive; no input
+//! panics, hangs, or takes more than its declared size.
 
 mod image;
 mod mask;
@@ -12,7 +13,7 @@ mod png;
 #[cfg(test)]
 mod tests;
 
-pub use image::{Image, Pixels};
+pub use image::{Channel, Image, Pixels};
 pub use mask::{Labels, Mask};
 pub use png::encode as encode_png;
 
@@ -20,6 +21,7 @@ use crate::{Error, Result};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::str::FromStr;
 
 /// How a file is laid out, by its extension; the content is checked against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,20 @@ pub enum Format {
     Npz,
 }
 
+impl FromStr for Format {
+    type Err = Error;
+
+    /// The format of this suffix: `png`, `.npy`, `.NPZ`.
+    fn from_str(suffix: &str) -> Result<Self> {
+        match suffix.strip_prefix('.').unwrap_or(suffix).to_ascii_lowercase().as_str() {
+            "png" => Ok(Format::Png),
+            "npy" => Ok(Format::Npy),
+            "npz" => Ok(Format::Npz),
+            _ => Err(Error::Value(format!("suffix: found {suffix:?}; expected .png, .npy or .npz"))),
+        }
+    }
+}
+
 impl Format {
     /// The format of a file of this name.
     ///
@@ -39,58 +55,72 @@ impl Format {
     /// Another extension.
     pub fn of(path: &Path) -> Result<Self> {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        match extension.to_ascii_lowercase().as_str() {
-            "png" => Ok(Format::Png),
-            "npy" => Ok(Format::Npy),
-            "npz" => Ok(Format::Npz),
-            _ => Err(Error::Value("expected a .png, .npy or .npz file".into())),
-        }
+        extension.parse().map_err(|_| Error::Value("expected a .png, .npy or .npz file".into()).in_file(path))
     }
 }
 
-/// Reads an image with all its channels.
+/// Decodes an image: one channel, or all of them.
 ///
 /// # Errors
-/// A file that can't be read, is not what its extension says, is damaged, has a type other than
-/// u8, u16 or f32, or declares more than `max_pixels` pixels.
-pub fn read_image(path: &Path, max_pixels: u64) -> Result<Image> {
-    let format = Format::of(path).map_err(|error| error.in_file(path))?;
-    decode_image(&read(path, max_pixels)?, format, max_pixels).map_err(|error| error.in_file(path))
-}
-
-/// The same from the bytes of a file.
-///
-/// # Errors
-/// As [`read_image`].
-pub fn decode_image(bytes: &[u8], format: Format, max_pixels: u64) -> Result<Image> {
-    match format {
+/// Bytes that are not of this format, or are damaged; a type other than u8, u16 or f32; more than
+/// `max_pixels` pixels declared; no such channel.
+pub fn decode_image(bytes: &[u8], format: Format, channel: Channel<'_>, max_pixels: u64) -> Result<Image> {
+    check_not_empty(bytes)?;
+    let image = match format {
         Format::Png => png::decode(bytes, png::Samples::Expanded, max_pixels),
         Format::Npy => npy::Array::new(bytes, max_pixels)?.image(),
         Format::Npz => npz::open(bytes, max_pixels)?.image(),
-    }
+    }?;
+    image.channel(channel)
 }
 
-/// Reads a label image.
+/// Decodes a label image.
 ///
 /// # Errors
-/// A file that can't be read, is not what its extension says, is damaged, is not of an integer
-/// type, holds a negative id, or declares more than `max_pixels` pixels; a PNG with several channels.
-pub fn read_mask(path: &Path, max_pixels: u64) -> Result<Mask> {
-    let format = Format::of(path).map_err(|error| error.in_file(path))?;
-    decode_mask(&read(path, max_pixels)?, format, max_pixels).map_err(|error| error.in_file(path))
-}
-
-/// The same from the bytes of a file.
-///
-/// # Errors
-/// As [`read_mask`].
+/// Bytes that are not of this format, or are damaged; a type that is not an integer; a negative id;
+/// more than `max_pixels` pixels declared; a PNG with several channels.
 pub fn decode_mask(bytes: &[u8], format: Format, max_pixels: u64) -> Result<Mask> {
+    check_not_empty(bytes)?;
     match format {
         // Samples as stored: of a palette image the indices are the ids.
         Format::Png => png::decode(bytes, png::Samples::Stored, max_pixels)?.try_into(),
         Format::Npy => npy::Array::new(bytes, max_pixels)?.mask(),
         Format::Npz => npz::open(bytes, max_pixels)?.mask(),
     }
+}
+
+/// [`decode_image`] of a file; errors begin with its path.
+///
+/// # Errors
+/// A file that can't be read; another extension; as [`decode_image`].
+pub fn read_image(path: &Path, channel: Channel<'_>, max_pixels: u64) -> Result<Image> {
+    let format = Format::of(path)?;
+    decode_image(&read(path, max_pixels)?, format, channel, max_pixels).map_err(|error| error.in_file(path))
+}
+
+/// [`decode_mask`] of a file; errors begin with its path.
+///
+/// # Errors
+/// A file that can't be read; another extension; as [`decode_mask`].
+pub fn read_mask(path: &Path, max_pixels: u64) -> Result<Mask> {
+    let format = Format::of(path)?;
+    decode_mask(&read(path, max_pixels)?, format, max_pixels).map_err(|error| error.in_file(path))
+}
+
+/// Writes an image as a PNG file.
+///
+/// # Errors
+/// As [`encode_png`]; a file that can't be written.
+pub fn write_png(path: &Path, image: &Image) -> Result<()> {
+    let file = encode_png(image)?;
+    std::fs::write(path, file).map_err(|source| Error::Io { path: path.to_owned(), source })
+}
+
+fn check_not_empty(bytes: &[u8]) -> Result<()> {
+    if bytes.is_empty() {
+        return Err(Error::Value("the file is empty".into()));
+    }
+    Ok(())
 }
 
 /// The whole file, unless it is larger than any array of `max_pixels` pixels could make it.
@@ -106,9 +136,6 @@ fn read(path: &Path, max_pixels: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(size as usize + 1);
     // A device or a growing file may hold more than it said.
     file.take(most).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.is_empty() {
-        return Err(Error::Value("the file is empty".into()).in_file(path));
-    }
     Ok(bytes)
 }
 

@@ -47,7 +47,7 @@ fn mask(bytes: &[u8], format: Format) -> Result<Mask> {
 #[test]
 fn png_round_trip() {
     for channels in 1..=4 {
-        let image = decode_image(&png(5, 7, channels), Format::Png, MOST).unwrap();
+        let image = decode_image(&png(5, 7, channels), Format::Png, Channel::All, MOST).unwrap();
         assert_eq!((image.rows, image.columns, image.channels), (5, 7, channels));
         assert_eq!(encode_png(&image).unwrap(), png(5, 7, channels));
     }
@@ -134,8 +134,13 @@ fn forged_sizes() {
     forged[20..24].copy_from_slice(&60_000_u32.to_be_bytes());
     let crc = crc32fast::hash(&forged[12..29]);
     forged[29..33].copy_from_slice(&crc.to_be_bytes());
-    assert!(decode_image(&forged, Format::Png, MOST).unwrap_err().to_string().contains("max_pixels"));
-    let error = decode_image(&forged, Format::Png, u64::MAX).unwrap_err().to_string();
+    assert!(
+        decode_image(&forged, Format::Png, Channel::All, MOST)
+            .unwrap_err()
+            .to_string()
+            .contains("max_pixels")
+    );
+    let error = decode_image(&forged, Format::Png, Channel::All, u64::MAX).unwrap_err().to_string();
     assert!(error.contains("truncated or forged"), "{error}");
 }
 
@@ -176,7 +181,7 @@ fn hostile_bytes() {
         } else {
             refused += 1;
         }
-        if let Ok(image) = decode_image(&bytes, *format, MOST) {
+        if let Ok(image) = decode_image(&bytes, *format, Channel::All, MOST) {
             assert!((image.rows * image.columns) as u64 <= MOST);
         }
     }

@@ -4,8 +4,8 @@
 //! is not allowed never wins, whatever the signs. Only allowed classes are looked at: a NaN among
 //! them is an error, elsewhere it does not matter.
 
-use super::level::{Level, at_level};
 use super::score::Score;
+use crate::level::{Level, at_level};
 
 /// The classes allowed to a row, as the kernels want them.
 #[derive(Debug)]

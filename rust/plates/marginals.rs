@@ -20,9 +20,9 @@
 //! which cancels where one term is nearly all, but as `rest + (largest - term)`, where `rest` is the
 //! sum without the largest: every part is positive.
 
-use super::level::{Level, at_level};
 use super::matching::Weights;
 use crate::Result;
+use crate::level::{Level, at_level};
 
 /// Where the messages ended.
 #[derive(Clone, Debug)]
@@ -43,10 +43,10 @@ pub struct Marginals {
 /// Keeps messages, and products of two, finite.
 const MOST: f64 = 1e150;
 
-/// Marginals of `exp(log_scores)`, a row a well and a column a class.
+/// Marginals of `exp(log_scores)`: one row per well, one column per class.
 ///
-/// `damping` is the share of its old value that a message keeps, 0 or more and below 1. At most
-/// `iterations` rounds are made, at least one; the values are of use even where they did not converge.
+/// At most `iterations` rounds are made, at least one; the values are of use even where they did not
+/// converge.
 ///
 /// # Errors
 /// More rows than columns; NaN or positive infinity; a row of negative infinities.
@@ -56,7 +56,6 @@ pub fn marginals(
     columns: usize,
     iterations: usize,
     tolerance: f64,
-    damping: f64,
 ) -> Result<Marginals> {
     let weights = Weights::new(log_scores, columns)?;
     if weights.rows == 0 {
@@ -76,13 +75,13 @@ pub fn marginals(
         shares: vec![0.0; columns],
         free: 0.0,
     };
-    send(level, &weights, None, &mut messages); // columns have said nothing yet
+    send(level, &weights, false, &mut messages); // columns have said nothing yet
     let mut taken = 0;
     let mut residual = f64::INFINITY;
     while taken < iterations.max(1) && residual > tolerance {
         taken += 1;
         messages.free = free_odds(&messages.sums, weights.columns - weights.rows);
-        residual = send(level, &weights, Some(damping), &mut messages);
+        residual = send(level, &weights, true, &mut messages);
     }
     Ok(finish(&weights, messages, taken, residual, tolerance))
 }
@@ -147,11 +146,11 @@ struct Messages {
 
 at_level! {
     /// One round of messages; returns by how much rows and columns still disagree.
-    fn send(weights: &Weights, damping: Option<f64>, messages: &mut Messages) -> f64 = send_body
+    fn send(weights: &Weights, columns_spoke: bool, messages: &mut Messages) -> f64 = send_body
 }
 
 #[inline(always)]
-fn send_body(weights: &Weights, damping: Option<f64>, messages: &mut Messages) -> f64 {
+fn send_body(weights: &Weights, columns_spoke: bool, messages: &mut Messages) -> f64 {
     let Messages { to_columns, sums, next, incoming, shares, free } = messages;
     let free = *free;
     let columns = weights.columns;
@@ -162,16 +161,16 @@ fn send_body(weights: &Weights, damping: Option<f64>, messages: &mut Messages) -
     let mut residual = 0.0;
     let rows = weights.values.chunks_exact(columns).zip(to_columns.chunks_exact_mut(columns));
     for (row, messages) in rows {
-        if damping.is_some() {
+        if columns_spoke {
             hear_columns(row, messages, sums, free, incoming);
         } else {
             incoming.copy_from_slice(row);
         }
         let (largest, rest) = left_out(incoming);
-        if damping.is_some() {
+        if columns_spoke {
             residual = disagreement(incoming, messages, shares, 1.0 / (largest + rest), residual);
         }
-        tell_columns(row, incoming, largest, rest, damping.unwrap_or(0.0), messages, next);
+        tell_columns(row, incoming, largest, rest, messages, next);
     }
     std::mem::swap(sums, next);
     residual
@@ -245,7 +244,6 @@ fn tell_columns(
     incoming: &[f64],
     largest: f64,
     rest: f64,
-    damping: f64,
     messages: &mut [f64],
     next: &mut LeftOut,
 ) {
@@ -254,8 +252,7 @@ fn tell_columns(
     for (((weight, value), message), (column_largest, column_rest)) in cells {
         let others = rest + (largest - value);
         let new = weight / if others > 1.0 / MOST { others } else { 1.0 / MOST };
-        let new = if new < MOST { new } else { MOST };
-        *message = new + damping * (*message - new);
+        *message = if new < MOST { new } else { MOST };
         let (low, high) = ordered(*column_largest, *message);
         *column_rest += low;
         *column_largest = high;

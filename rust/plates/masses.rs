@@ -2,8 +2,9 @@
 
 use super::argmax::{Candidates, Ranked};
 use super::exp::exp_nonpositive;
-use super::level::{Level, at_level};
 use super::score::{Score, Wide};
+use crate::level::{Level, at_level};
+use crate::{Error, Result};
 
 /// What the scores are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,8 +51,24 @@ pub enum Flaw {
 
 const LANES: usize = 32;
 
+impl Scale {
+    /// Logarithmic with this sharpness; linear if `None`.
+    ///
+    /// # Errors
+    /// A sharpness that is not a positive number.
+    pub fn new(sharpness: Option<f64>) -> Result<Self> {
+        match sharpness {
+            None => Ok(Scale::Linear),
+            Some(sharpness) if sharpness > 0.0 && sharpness.is_finite() => {
+                Ok(Scale::Logarithmic { sharpness })
+            }
+            Some(other) => Err(Error::Value(format!("sharpness: found {other}; expected a positive number"))),
+        }
+    }
+}
+
 impl<T: Score> Groups<T> {
-    /// Groups from flags a column, one set of flags a group.
+    /// Groups from flags per column, one set of flags per group.
     #[must_use]
     pub fn new<'a>(columns: usize, groups: impl IntoIterator<Item = &'a [bool]>) -> Self {
         let mut any = vec![false; columns];
@@ -68,7 +85,7 @@ impl<T: Score> Groups<T> {
     ///
     /// # Errors
     /// A column whose score is NaN or positive infinity.
-    pub fn vote(&self, level: Level, row: &[T]) -> Result<Ranked, Flaw> {
+    pub fn vote(&self, level: Level, row: &[T]) -> std::result::Result<Ranked, Flaw> {
         let mut vote = [Ranked { class: 0, score: f64::NEG_INFINITY }];
         self.members.best(level, row, &mut vote).map_err(Flaw::Nan)?;
         let [vote] = vote;
@@ -88,7 +105,7 @@ impl<T: Score> Groups<T> {
         scale: Scale,
         scratch: &mut Scratch<T>,
         sums: &mut [f64],
-    ) -> Result<(), Flaw> {
+    ) -> std::result::Result<(), Flaw> {
         let highest = vote.score;
         let (least, factor) = match scale {
             Scale::Linear if highest > 0.0 => (0.0, 1.0 / highest),

@@ -1,8 +1,8 @@
 //! Sinkhorn's free energy: evidence that a plate holds a group, given that each class is used once.
 
-use super::level::{Level, at_level};
 use super::matching::Weights;
 use crate::Result;
+use crate::level::{Level, at_level};
 
 /// The free energy of the doubly stochastic matrix nearest to the weights.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,8 @@
 //! Property tests of the kernels against their naive references, at every level.
 
-use super::{Candidates, Flaw, Groups, Level, Ranked, Scale, Score, Scratch, free_energy, marginals, naive};
+use super::sweep::{Matrix, Means, Rows, log_sums, masked_argmax};
+use super::{Candidates, Flaw, Groups, Ranked, Scale, Score, Scratch, free_energy, marginals, naive};
+use crate::level::Level;
 use half::f16;
 use proptest::prelude::*;
 
@@ -94,7 +96,7 @@ proptest! {
         let (permanent, shares) = naive::matchings(&weights, columns);
         let mut first: Option<Vec<u64>> = None;
         for level in Level::available() {
-            let found = marginals(level, &logs, columns, 2000, 1e-9, 0.0).unwrap();
+            let found = marginals(level, &logs, columns, 2000, 1e-9).unwrap();
             prop_assert!(found.converged, "{}", found.residual);
             for row in found.values.chunks(columns) {
                 prop_assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
@@ -142,8 +144,8 @@ proptest! {
         if spare == 0 {
             shifted.iter_mut().step_by(columns).for_each(|log| *log -= shift / 4.0);
         }
-        let one = marginals(Level::best(), &logs, columns, 5000, 1e-12, 0.0).unwrap();
-        let other = marginals(Level::best(), &shifted, columns, 5000, 1e-12, 0.0).unwrap();
+        let one = marginals(Level::best(), &logs, columns, 5000, 1e-12).unwrap();
+        let other = marginals(Level::best(), &shifted, columns, 5000, 1e-12).unwrap();
         for (a, b) in one.values.iter().zip(&other.values) {
             prop_assert!((a - b).abs() < 1e-5, "{a} {b}");
         }
@@ -197,13 +199,13 @@ fn flaws_are_named() {
 fn plates_that_cannot_be_matched_are_refused() {
     let level = Level::best();
     for bad in [f64::NAN, f64::INFINITY] {
-        assert!(marginals(level, &[0.0, bad], 2, 9, 0.0, 0.0).is_err());
+        assert!(marginals(level, &[0.0, bad], 2, 9, 0.0).is_err());
         assert!(free_energy(level, &[0.0, bad], 2, 9, 0.0).is_err());
     }
-    assert!(marginals(level, &[0.0, 0.0], 1, 9, 0.0, 0.0).is_err()); // two wells, one class
-    assert!(marginals(level, &[f64::NEG_INFINITY; 2], 2, 9, 0.0, 0.0).is_err());
-    assert!(marginals(level, &[0.0; 3], 2, 9, 0.0, 0.0).is_err());
-    assert!(marginals(level, &[], 3, 9, 0.0, 0.0).unwrap().converged);
+    assert!(marginals(level, &[0.0, 0.0], 1, 9, 0.0).is_err()); // two wells, one class
+    assert!(marginals(level, &[f64::NEG_INFINITY; 2], 2, 9, 0.0).is_err());
+    assert!(marginals(level, &[0.0; 3], 2, 9, 0.0).is_err());
+    assert!(marginals(level, &[], 3, 9, 0.0).unwrap().converged);
     assert_eq!(free_energy(level, &[], 0, 9, 0.0).unwrap().log_mean, 0.0);
 }
 
@@ -211,7 +213,7 @@ fn plates_that_cannot_be_matched_are_refused() {
 fn forced_choices_are_found() {
     // The first well can only be class 0, so the second is class 1 although it prefers 0.
     let logs = [0.0, f64::NEG_INFINITY, 1.0, 0.0];
-    let found = marginals(Level::best(), &logs, 2, 5000, 1e-9, 0.0).unwrap();
+    let found = marginals(Level::best(), &logs, 2, 5000, 1e-9).unwrap();
     assert!(found.values[0] > 0.999 && found.values[3] > 0.999, "{:?}", found.values);
 }
 
@@ -220,6 +222,80 @@ fn the_slow_mode_is_gone() {
     // One class to spare: left alone, the odds of unused classes need hundreds of rounds.
     let columns = 120;
     let logs: Vec<f64> = weights(columns - 1, columns, 7).iter().map(|weight| 3.0 * weight.ln()).collect();
-    let found = marginals(Level::best(), &logs, columns, 200, 1e-9, 0.0).unwrap();
+    let found = marginals(Level::best(), &logs, columns, 200, 1e-9).unwrap();
     assert!(found.converged && found.iterations < 60, "{} {}", found.iterations, found.residual);
+}
+
+/// Rows in a vector each.
+struct Table(Vec<Vec<f64>>);
+
+impl Matrix for Table {
+    type Score = f64;
+
+    fn shape(&self) -> (usize, usize) {
+        (self.0.len(), self.0.first().map_or(0, Vec::len))
+    }
+
+    fn row(&self, row: usize) -> &[f64] {
+        &self.0[row]
+    }
+}
+
+#[test]
+fn threads_and_order_change_no_result() {
+    let scores: Vec<Vec<f64>> = weights(70, 45, 3).chunks(45).map(<[f64]>::to_vec).collect();
+    let order: Vec<i64> = (0..150).map(|place| place * 37 % 70).collect();
+    let allowed = [(0..45).map(|class| class % 3 > 0).collect(), vec![true; 45]];
+    let groups: Vec<i64> = order.iter().map(|row| row % 2).collect();
+    let column_group: Vec<i64> = (0..45).map(|class| class % 4 - 1).collect();
+    let matrix = Table(scores);
+    let rows = Rows::new(&matrix, Some(&order)).unwrap();
+    for threads in 1..5 {
+        let means = Means { level: Level::best(), threads };
+        let total = Some(Scale::Linear);
+        let (classes, values) = masked_argmax(&rows, &groups, &allowed, 2, total, means).unwrap();
+        let (sums, votes) = log_sums(&rows, &column_group, 3, Scale::Linear, means).unwrap();
+        for (place, &row) in order.iter().enumerate() {
+            let scores = &matrix.0[row as usize];
+            let flags = &allowed[groups[place] as usize];
+            let best: Vec<i64> = naive::best(scores, flags, 2).into_iter().map(i64::from).collect();
+            assert_eq!(classes[2 * place..2 * place + 2], best);
+            assert_eq!(values[3 * place], scores[best[0] as usize]);
+            assert!((values[3 * place + 2] - naive::log_sum(scores, flags, None)).abs() < 2e-5);
+            let grouped: Vec<bool> = column_group.iter().map(|&group| group >= 0).collect();
+            assert_eq!(votes[place], i64::from(naive::best(scores, &grouped, 1)[0]));
+            for group in 0..3 {
+                let own: Vec<bool> = column_group.iter().map(|&of| of == group as i64).collect();
+                assert!((sums[3 * place + group] - naive::log_sum(scores, &own, None)).abs() < 2e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn matrices_that_do_not_fit_are_refused() {
+    let matrix = Table(vec![vec![0.5, 0.25], vec![0.5, f64::NAN]]);
+    let means = Means { level: Level::BASELINE, threads: 2 };
+    let said = |order: Option<&[i64]>, groups: &[i64], allowed: &[Vec<bool>], k| {
+        let rows = Rows::new(&matrix, order).map_err(|error| error.to_string())?;
+        masked_argmax(&rows, groups, allowed, k, None, means).map_err(|error| error.to_string())
+    };
+    let all = [vec![true; 2]];
+    for (found, expected) in [
+        (said(Some(&[0, 2]), &[0, 0], &all, 1), "rows: found 2; scores has 2 rows"),
+        (said(None, &[0], &all, 1), "1 groups for 2 rows"),
+        (said(None, &[0, 1], &all, 1), "row 1 is in group 1; allowed has groups 0 to 0"),
+        (said(None, &[0, 0], &[vec![true]], 1), "1 columns, but scores has 2"),
+        (said(None, &[0, 0], &[vec![false; 2]], 1), "group 0 of row 0 allows no class"),
+        (said(None, &[0, 0], &all, 0), "k: found 0"),
+        (said(None, &[0, 0], &all, 1), "row 1, column 1 is NaN"),
+        (said(Some(&[1, 0]), &[0, 0], &all, 1), "row 1, column 1 is NaN"),
+    ] {
+        let found = found.unwrap_err();
+        assert!(found.contains(expected), "{found}: expected {expected}");
+    }
+    assert!(said(Some(&[0]), &[0], &all, 1).is_ok());
+    let rows = Rows::new(&matrix, None).unwrap();
+    let error = log_sums(&rows, &[0], 1, Scale::Linear, means).unwrap_err().to_string();
+    assert!(error.contains("1 groups for 2 columns"), "{error}");
 }

@@ -1,127 +1,146 @@
 //! Cells: label images and channels in, a table's columns out.
 
-use super::arrays::{shape2, with_labels, with_pixels};
-use super::outlines::encodings;
-use crate::cells::{self, Convention, Label, Threshold};
+use super::dtypes::{with_file_labels, with_file_pixels, with_labels, with_pixels};
+use crate::cells::{self, Grid, Label, Pixel, Request, Threshold, measures::Values};
+use crate::files::{self, Channel};
 use crate::{Error, Result};
-use numpy::{PyArray1, PyUntypedArray};
+use numpy::{IntoPyArray, PyUntypedArray};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::path::PathBuf;
 
-/// The numbers of one image: a column an attribute, a row a cell, by ascending label.
-#[pyclass(frozen, get_all, module = "cellsieve._core")]
-pub struct Measurement {
-    label: Py<PyArray1<i64>>,
-    min_row: Py<PyArray1<i64>>,
-    min_col: Py<PyArray1<i64>>,
-    max_row: Py<PyArray1<i64>>,
-    max_col: Py<PyArray1<i64>>,
-    area: Py<PyArray1<i64>>,
-    area_above: Py<PyArray1<i64>>,
+/// The cells of one image: an array per column, with one value per cell, by ascending label.
+#[pyclass(frozen, module = "cellsieve._core")]
+pub struct Cells {
+    count: usize,
+    #[pyo3(get)]
+    columns: Py<PyDict>,
+    #[pyo3(get)]
     threshold: f64,
+    #[pyo3(get)]
     background_area: u64,
+    #[pyo3(get)]
     shape: (usize, usize),
+    #[pyo3(get)]
     warning: Option<String>,
+    #[pyo3(get)]
     rle: Option<Vec<String>>,
 }
 
-impl Measurement {
-    /// `encodings` are those of the measured outline: the notebook's convention may leave out a cell.
-    pub(super) fn new(
-        py: Python<'_>,
-        measured: cells::Measurement,
-        encodings: Option<Vec<(i64, String)>>,
-        shape: (usize, usize),
-    ) -> Self {
-        let regions = &measured.regions;
-        let measured_too = |label: &i64| regions.binary_search_by_key(label, |region| region.label).is_ok();
-        let column =
-            |value: fn(&cells::Region) -> i64| PyArray1::from_iter(py, regions.iter().map(value)).unbind();
-        Measurement {
-            label: column(|region| region.label),
-            min_row: column(|region| region.min_row.into()),
-            min_col: column(|region| region.min_col.into()),
-            max_row: column(|region| region.max_row.into()),
-            max_col: column(|region| region.max_col.into()),
-            area: column(|region| region.area as i64),
-            area_above: column(|region| region.area_above as i64),
-            threshold: measured.threshold,
-            background_area: measured.background_area,
+#[pymethods]
+impl Cells {
+    /// How many cells there are.
+    fn __len__(&self) -> usize {
+        self.count
+    }
+}
+
+impl Cells {
+    fn new(py: Python<'_>, found: cells::Cells, shape: (usize, usize)) -> PyResult<Self> {
+        let count = found.len();
+        let columns = PyDict::new(py);
+        for (name, values) in found.columns {
+            match values {
+                Values::Integers(values) => columns.set_item(name, values.into_pyarray(py))?,
+                Values::Reals(values) => columns.set_item(name, values.into_pyarray(py))?,
+            }
+        }
+        Ok(Cells {
+            count,
+            columns: columns.unbind(),
+            threshold: found.threshold,
+            background_area: found.background_area,
             shape,
-            rle: encodings.map(|encodings| {
-                let kept = encodings.into_iter().filter(|(label, _)| measured_too(label));
-                kept.map(|(_, text)| text).collect()
-            }),
-            warning: measured.suspect.map(|found| {
-                format!(
-                    "mask: label {} lies in {} separate {}: ids may have been clipped to it, \
-                     or this is a foreground mask and not a label image",
-                    found.label,
-                    found.pieces,
-                    if found.pieces == 1 { "piece" } else { "pieces" }
-                )
-            }),
-        }
+            warning: found.suspect.map(|suspect| suspect.to_string()),
+            rle: found.rle,
+        })
     }
 }
 
-/// The rule that the Python side spells out as three arguments.
-pub(super) fn rule(
-    quantile: f64,
-    threshold: Option<f64>,
-    convention: &str,
-) -> Result<(Threshold, Convention)> {
-    let convention = match convention {
-        "cellsieve" => Convention::Cellsieve,
-        "notebook" => Convention::Notebook,
-        other => {
-            return Err(Error::Value(format!(
-                "convention: found {other:?}; expected \"cellsieve\" or \"notebook\""
-            )));
-        }
-    };
-    Ok((threshold.map_or(Threshold::Quantile(quantile), Threshold::Fixed), convention))
+/// The kernel, detached from the interpreter.
+fn detached<L: Label, P: Pixel>(
+    py: Python<'_>,
+    labels: Grid<'_, L>,
+    image: Option<Grid<'_, P>>,
+    request: &Request<'_>,
+) -> PyResult<Cells> {
+    let found = py.detach(|| cells::measure(labels, image, request))?;
+    Cells::new(py, found, labels.shape())
 }
 
-/// Refuses an image that shows another field than its mask.
-pub(super) fn same_shape(image: (usize, usize), mask: (usize, usize)) -> Result<()> {
-    if image == mask {
-        return Ok(());
-    }
-    Err(Error::Value(format!(
-        "the image has {} x {} pixels, its mask {} x {}; both must show the same field",
-        image.0, image.1, mask.0, mask.1
-    )))
-}
-
-/// The largest id that labels of this type can hold.
-fn capacity<L: Label>(_labels: &[L]) -> u64 {
-    u64::MAX >> (64 - 8 * size_of::<L>())
-}
-
-/// Measures every cell of one image.
+/// Finds every cell of a mask; with measures, measures it in an image.
 #[pyfunction]
-#[pyo3(signature = (mask, image, quantile, threshold, convention, rle=false, clip=None))]
+#[pyo3(signature = (mask, image=None, measures=vec![], *, quantile=0.99, threshold=None, convention="cellsieve", rle=false, clip=None),
+       text_signature = "(mask, image=None, measures=(), *, quantile=0.99, threshold=None, convention='cellsieve', rle=False, clip=None)")]
 #[allow(clippy::too_many_arguments)]
 pub fn measure(
     py: Python<'_>,
     mask: &Bound<'_, PyUntypedArray>,
-    image: &Bound<'_, PyUntypedArray>,
+    image: Option<&Bound<'_, PyUntypedArray>>,
+    measures: Vec<String>,
     quantile: f64,
     threshold: Option<f64>,
     convention: &str,
     rle: bool,
     clip: Option<u64>,
-) -> PyResult<Measurement> {
-    let (threshold, convention) = rule(quantile, threshold, convention)?;
-    let shape = shape2("mask", mask)?;
-    same_shape(shape2("image", image)?, shape)?;
-    with_labels!("mask", mask, |labels| with_pixels!("image", image, |pixels| {
-        let clip = clip.unwrap_or(capacity(labels));
-        let (measured, encodings) = py.detach(|| {
-            let measured = cells::measure(labels, pixels, shape.1, threshold, convention, clip)?;
-            let encodings = rle.then(|| encodings(&measured.outline, shape));
-            Ok::<_, Error>((measured, encodings))
-        })?;
-        Ok(Measurement::new(py, measured, encodings, shape))
-    }))
+) -> PyResult<Cells> {
+    let measures: Vec<&str> = measures.iter().map(String::as_str).collect();
+    let request = request(&measures, quantile, threshold, convention, rle, clip)?;
+    with_labels!("mask", mask, |labels| match image {
+        None => detached::<_, u8>(py, labels, None, &request),
+        Some(image) => with_pixels!("image", image, |image| detached(py, labels, Some(image), &request)),
+    })
+}
+
+/// The same of files. Reading, decoding and scanning are one detached call, so that threads scale.
+#[pyfunction]
+#[pyo3(signature = (mask_path, image_path=None, channel=None, measures=vec![], *, max_pixels, quantile=0.99, threshold=None, convention="cellsieve", rle=false),
+       text_signature = "(mask_path, image_path=None, channel=None, measures=(), *, max_pixels, quantile=0.99, threshold=None, convention='cellsieve', rle=False)")]
+#[allow(clippy::too_many_arguments)]
+pub fn measure_file(
+    py: Python<'_>,
+    mask_path: PathBuf,
+    image_path: Option<PathBuf>,
+    channel: Option<&str>,
+    measures: Vec<String>,
+    max_pixels: u32,
+    quantile: f64,
+    threshold: Option<f64>,
+    convention: &str,
+    rle: bool,
+) -> PyResult<Cells> {
+    let measures: Vec<&str> = measures.iter().map(String::as_str).collect();
+    let request = request(&measures, quantile, threshold, convention, rle, None)?;
+    let (found, shape) = py.detach(|| {
+        let image = image_path.as_deref();
+        let image = image.map(|path| files::read_image(path, Channel::One(channel), max_pixels.into()));
+        let image = image.transpose()?;
+        let mask = files::read_mask(&mask_path, max_pixels.into())?;
+        let shape = (mask.rows, mask.columns);
+        let request = Request { clip: Some(mask.capacity), ..request };
+        let found = with_file_labels!(&mask.labels, |labels| {
+            let labels = Grid::new(labels, shape);
+            match &image {
+                None => cells::measure::<_, u8>(labels, None, &request),
+                Some(image) => with_file_pixels!(&image.pixels, |pixels| {
+                    cells::measure(labels, Some(Grid::new(pixels, (image.rows, image.columns))), &request)
+                }),
+            }
+        });
+        let found = found.map_err(|error| error.in_file(image_path.as_deref().unwrap_or(&mask_path)))?;
+        Ok::<_, Error>((found, shape))
+    })?;
+    Cells::new(py, found, shape)
+}
+
+fn request<'a>(
+    measures: &'a [&'a str],
+    quantile: f64,
+    threshold: Option<f64>,
+    convention: &str,
+    rle: bool,
+    clip: Option<u64>,
+) -> Result<Request<'a>> {
+    let threshold = threshold.map_or(Threshold::Quantile(quantile), Threshold::Fixed);
+    Ok(Request { measures, threshold, convention: convention.parse()?, rle, clip })
 }

@@ -3,13 +3,14 @@
 //! Every call converts its arguments attached to the interpreter, computes detached from it (so
 //! that threads scale), and wraps the result.
 
-mod arrays;
 mod cells;
 mod crops;
+mod dtypes;
 mod errors;
 mod files;
-mod outlines;
 mod plates;
+mod rle;
+mod shared;
 
 use pyo3::prelude::*;
 
@@ -21,16 +22,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::cells::{Measurement, measure};
+    use super::cells::{Cells, measure, measure_file};
     #[pymodule_export]
     use super::crops::{crop_pngs, crops};
     #[pymodule_export]
-    use super::files::{encode_png, measure_file, read_image, read_mask, write_png};
-    #[pymodule_export]
-    use super::outlines::{Outline, outline, outline_file, paint, rle_counts, rle_text};
-
+    use super::files::{decode_image, decode_mask, encode_png, read_image, read_mask, write_png};
     #[pymodule_export]
     use super::plates::{free_energy, instruction_sets, log_sums, marginals, masked_argmax};
+    #[pymodule_export]
+    use super::rle::{paint, rle_counts, rle_text};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

@@ -2,6 +2,9 @@
 
 from cellsieve.plates.agreement import agreement as agreement
 from cellsieve.plates.decode import ConvergenceWarning as ConvergenceWarning
+from cellsieve.plates.kernels import log_sums as log_sums
+from cellsieve.plates.kernels import marginals as marginals
+from cellsieve.plates.kernels import masked_argmax as masked_argmax
 from cellsieve.plates.plate_layout import PlateLayout as PlateLayout
 from cellsieve.plates.predictions import Predictions as Predictions
 from cellsieve.plates.predictions import read_predictions as read_predictions

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cellsieve.measures import SHARES
+
 BINS = 80
 
 
@@ -35,9 +37,9 @@ def nice_step(least: float) -> float:
 
 
 def axis_of(values: NDArray[np.float64], column: str) -> Axis:
-    """From 0 to 1 for fractions, else the range of the values in round numbers."""
+    """From 0 to 1 for shares, else the range of the values in round numbers."""
     found = values[np.isfinite(values)]
-    if column == "fraction" or not found.size:
+    if column in SHARES or not found.size:
         return Axis(0.0, 1.0)
     low, high = float(found.min()), float(found.max())
     if low == high:

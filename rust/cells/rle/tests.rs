@@ -1,7 +1,7 @@
 //! The encoding against the slow truth: every label by itself, pixel by pixel down the columns.
 
 use super::*;
-use crate::cells::outline;
+use crate::cells::{Grid, scan};
 use proptest::prelude::*;
 
 /// The counts of one label.
@@ -21,7 +21,7 @@ fn naive(mask: &[u16], rows: usize, columns: usize, label: u16) -> Vec<u32> {
 }
 
 fn encoded(mask: &[u16], rows: usize, columns: usize) -> Vec<Rle> {
-    encode(&outline(mask, columns, |_| ()).unwrap(), rows, columns)
+    encode(&scan(Grid::new(mask, (rows, columns)), |_| ()).unwrap())
 }
 
 /// Masks from noise to few large blocks, so that runs, borders, holes and parts all occur.
@@ -96,6 +96,8 @@ fn refusals_say_what_was_found() {
     assert!(text("O").contains("a count of -1"));
     assert!(text("PPPPPPPP4").contains("more than 35 bits"));
     let mut mask = [0_u8; 4];
+    let too_few = painted::<u8>(&["22".into()], &[], 2, 2).unwrap_err().to_string();
+    assert!(too_few.contains("found 0 for 1"), "{too_few}");
     let wrong = paint(&[1, 2], 1, &mut mask, 2).unwrap_err().to_string();
     assert!(wrong.contains("add up to 3 pixels") && wrong.contains('4'), "{wrong}");
 }

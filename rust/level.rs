@@ -2,16 +2,18 @@
 //!
 //! Wheels are built for any x86-64. The kernels are plain loops; each is compiled once more for
 //! AVX2, where the compiler makes the loops twice as wide. Nothing in them depends on the width: a
-//! level changes the time (docs/plates.md), never a result. AVX-512 was tried and gained nothing.
+//! level changes the time, never a result. AVX-512 was tried and gained nothing.
 
-/// A set of instructions that this processor has. It can only be had from the functions below,
-/// so that holding one is proof that its instructions may run.
+use crate::{Error, Result};
+
+/// A set of instructions that this processor has. Only the functions below make one, so holding
+/// one is proof that its instructions may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Level(pub(super) Isa);
+pub struct Level(pub(crate) Isa);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-pub(super) enum Isa {
+pub(crate) enum Isa {
     Baseline,
     Avx2,
 }
@@ -37,6 +39,19 @@ impl Level {
         Self::available().pop().unwrap_or(Level::BASELINE)
     }
 
+    /// The level of this name; the widest if none is given.
+    ///
+    /// # Errors
+    /// This processor has no level of that name.
+    pub fn named(name: Option<&str>) -> Result<Self> {
+        let Some(name) = name else { return Ok(Level::best()) };
+        let available = Level::available();
+        available.iter().copied().find(|level| level.name() == name).ok_or_else(|| {
+            let names: Vec<_> = available.into_iter().map(Level::name).collect();
+            Error::Value(format!("level: found {name:?}; this processor has {}", names.join(", ")))
+        })
+    }
+
     /// The name that forces it: `baseline` or `avx2`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -54,7 +69,7 @@ macro_rules! at_level {
         ($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $body:path) => {
         $(#[$doc])*
         #[inline]
-        $visible fn $name$(<$generic: $bound>)?(level: $crate::plates::Level, $($argument: $type),*) $(-> $result)? {
+        $visible fn $name$(<$generic: $bound>)?(level: $crate::level::Level, $($argument: $type),*) $(-> $result)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2")]
             fn avx2$(<$generic: $bound>)?($($argument: $type),*) $(-> $result)? {
@@ -63,11 +78,11 @@ macro_rules! at_level {
             match level.0 {
                 // SAFETY: a `Level` exists only where `available` found its instructions.
                 #[cfg(target_arch = "x86_64")]
-                #[allow(unsafe_code)] // saves a third of the time of a masked argmax with its runner-up
-                $crate::plates::level::Isa::Avx2 => unsafe { avx2($($argument),*) },
+                #[allow(unsafe_code)] // a masked argmax with its runner-up takes a third less time
+                $crate::level::Isa::Avx2 => unsafe { avx2($($argument),*) },
                 _ => $body($($argument),*),
             }
         }
     };
 }
-pub(super) use at_level;
+pub(crate) use at_level;

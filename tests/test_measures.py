@@ -1,0 +1,113 @@
+"""The registry of measures: what follows from it, and each row against its naive definition."""
+
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cellsieve as cs
+from cellsieve import _core, reference
+from cellsieve.cells import CELL_COLUMNS, cell_table
+from cellsieve.measures import BY_NAME, DEFAULT, MEASURES, kernels, markdown
+from conftest import blobs
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def test_the_default_columns_stay():
+    assert CELL_COLUMNS == {
+        "image_id": "str",
+        "class_label": "str",
+        "label": "int64",
+        "min_row": "int64",
+        "min_col": "int64",
+        "max_row": "int64",
+        "max_col": "int64",
+        "area": "int64",
+        "area_above": "Int64",
+        "fraction": "float64",
+        "threshold": "float64",
+        "background_area": "int64",
+    }
+
+
+def test_a_table_has_the_columns_and_types_of_the_registry():
+    found = cs.measure(np.array([[0, 1]]), np.array([[3, 4]], np.uint8))
+    assert found.dtypes.astype(str).to_dict() == {row.name: row.dtype for row in DEFAULT}
+
+
+def test_the_kernels_are_those_of_the_registry():
+    with pytest.raises(ValueError, match=r"measures: found \"x\"; expected some of ") as error:
+        _core.measure(np.ones((2, 2), int), np.ones((2, 2), np.uint8), ["x"])
+    offered = str(error.value).split("some of ")[1].split(", ")
+    assert offered == kernels(MEASURES)
+    alone = _core.measure(np.ones((2, 2), int))
+    unasked = [row.name for row in MEASURES if row.needs == "mask" and row.scope == "cell"]
+    assert list(alone.columns) == unasked
+
+
+def test_what_a_function_takes_is_asked_for():
+    assert kernels([BY_NAME["fraction"]]) == ["area_above"]
+    for row in MEASURES:
+        before = [other.name for other in MEASURES[: MEASURES.index(row)]]
+        assert set(row.sources) <= set(before), "a function stands after the columns it takes"
+
+
+def test_names_are_taken_once_and_rows_are_complete():
+    assert len(BY_NAME) == len(MEASURES)
+    assert set(reference.NAIVE) == set(BY_NAME)
+    for row in MEASURES:
+        assert all((row.dtype, row.family, row.sentence, row.formula, row.source)), row.name
+        assert row.unit or row.name == "label"
+
+
+def test_the_documentation_says_what_the_registry_says():
+    assert markdown(DEFAULT) in (DOCS / "cells.md").read_text()
+    said = re.findall(r"^ *- `(\w+)`: (.*)$", inspect.getdoc(cs.measure), flags=re.M)
+    assert said == [(row.name, row.sentence) for row in DEFAULT]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    shape=st.tuples(st.integers(1, 30), st.integers(1, 120)),
+    kind=st.sampled_from([np.uint8, np.uint16, np.float32]),
+    convention=st.sampled_from(["cellsieve", "notebook"]),
+    full=st.booleans(),
+)
+def test_every_measure_equals_its_definition(seed, shape, kind, convention, full):
+    rng = np.random.default_rng(seed)
+    if kind is np.float32:
+        convention = "cellsieve"  # the notebook knows no floating-point images
+    mask = blobs(rng, shape, rng.permutation(40)[:9] + 1)
+    if full:  # no pixel outside: no threshold, or the notebook's idea of one
+        mask[mask == 0] = 77
+    image = rng.poisson(rng.choice([1, 30, 300]), shape).astype(kind)
+    names = kernels(MEASURES)
+    found = _core.measure(mask, image, names, quantile=0.9, convention=convention)
+    expected = reference.measure(mask, image, 0.9, convention=convention, measures=MEASURES)
+    pd.testing.assert_frame_equal(cell_table(found, measures=MEASURES), expected, check_exact=True)
+    assert len(found) == len(expected)
+
+
+def test_a_measure_alone_is_what_it_is_among_others(rng):
+    mask = blobs(rng, (40, 60), range(1, 9))
+    image = rng.poisson(9, mask.shape).astype(np.uint16)
+    both = _core.measure(mask, image, kernels(MEASURES))
+    for name in kernels(MEASURES):
+        alone = _core.measure(mask, image, [name])
+        np.testing.assert_array_equal(alone.columns[name], both.columns[name])
+        unasked = [row.name for row in MEASURES if row.needs == "mask" and row.scope == "cell"]
+        assert list(alone.columns) == [*unasked, name]
+
+
+def test_a_measure_without_its_image_is_refused():
+    with pytest.raises(ValueError, match="image: found none; area_above can't be measured"):
+        _core.measure(np.ones((2, 2), int), None, ["area_above"])
+    with pytest.raises(ValueError, match="the image holds NaN"):
+        _core.measure(np.ones((1, 2), int), np.array([[1, np.nan]], np.float32), ["intensity_max"])
