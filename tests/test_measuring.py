@@ -13,6 +13,7 @@ import pytest
 
 import cellsieve as cs
 from cellsieve import measuring
+from conftest import blobs
 
 
 def test_equals_one_image_at_a_time(small_images):
@@ -418,3 +419,66 @@ def test_more_refusals(small_images):
         cs.measure_images("images/")
     with pytest.raises(ValueError, match="jobs: found 0"):
         cs.measure_images(small_images, jobs=0)
+
+
+@pytest.fixture
+def whole_files(tmp_path, rng):
+    """Images whose files hold all channels: one gray, one RGB, and an OME-TIFF with names."""
+    tifffile = pytest.importorskip("tifffile", reason="needs the extra tiff")
+
+    def make(kind):
+        mask = blobs(rng, (20, 30), range(1, 5))
+        folder = tmp_path / kind
+        folder.mkdir()
+        np.savez(folder / "a_mask.npz", mask)
+        gray = rng.integers(0, 99, (20, 30)).astype(np.uint8)
+        if kind == "gray":
+            cs.write_png(folder / "a.png", gray)
+        elif kind == "rgb":
+            cs.write_png(folder / "a.png", np.stack([gray, gray[::-1], gray], axis=2))
+        else:
+            names = {"axes": "CYX", "Channel": {"Name": ["DAPI", "RFP"][: 1 + (kind == "two")]}}
+            stack = np.stack([gray, gray[::-1]])[: 1 + (kind == "two")]
+            tifffile.imwrite(folder / "a.tif", stack, metadata=names, ome=True)
+        suffix = "png" if kind in ("gray", "rgb") else "tif"
+        return cs.ImageSet.from_patterns(f"{folder}/{{id}}.{suffix}", f"{folder}/{{id}}_mask.npz")
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "recorded"),
+    [
+        ("gray", None, "image"),
+        ("rgb", "red", "red"),
+        ("two", "RFP", "RFP"),
+        ("two", "1", "1"),
+        ("one", "DAPI", "DAPI"),
+        ("one", None, "image"),
+    ],
+)
+def test_the_channel_recorded_is_the_one_that_was_read(whole_files, kind, asked, recorded):
+    cells, ledger = cs.measure_images(whole_files(kind), asked, return_images=True, progress=False)
+    assert ledger[["channel", "status"]].values.tolist() == [[recorded, "measured"]]
+    assert len(cells)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "said"),
+    [
+        ("gray", "DAPIII", 'has the channels gray; found no "DAPIII" among them'),
+        ("gray", "green", 'found no "green" among them'),
+        ("rgb", None, "has 3 channels (red, green, blue); name one"),
+        (
+            "two",
+            "DAPIII",
+            "has 2 channels, 0 (DAPI), 1 (RFP); found no channel 'DAPIII' among them",
+        ),
+        ("two", None, "expected one plane, or the number or name of a channel: 0 (DAPI), 1 (RFP)"),
+        ("one", "GFP", "has 1 channel, 0 (DAPI); found no channel 'GFP' among them"),
+    ],
+)
+def test_a_channel_that_is_not_in_the_file_is_refused(whole_files, kind, asked, said):
+    _, ledger = cs.measure_images(whole_files(kind), asked, return_images=True, progress=False)
+    assert ledger["status"].tolist() == ["failed"]
+    assert said in ledger["error"][0]

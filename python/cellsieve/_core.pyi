@@ -83,8 +83,13 @@ def measure_file(
     threshold: float | None = None,
     convention: str = "cellsieve",
     rle: bool = False,
+    exact: bool = False,
 ) -> Cells:
-    """The same of files; errors begin with the file."""
+    """The same of files; errors begin with the file.
+
+    A gray image gives its only channel under any name, unless `exact` asks for one that the file
+    itself gives.
+    """
 
 def rle_counts(text: str) -> list[int]: ...
 def rle_text(counts: list[int]) -> str: ...
@@ -103,8 +108,10 @@ def decode_image(data: bytes, suffix: str, channel: str | None, max_pixels: int)
     dimension. What is wrong is a ValueError that names no file.
     """
 
-def read_image(path: str | PathLike[str], channel: str | None, max_pixels: int) -> NDArray[Any]:
-    """`decode_image` of a file; errors begin with its path."""
+def read_image(
+    path: str | PathLike[str], channel: str | None, max_pixels: int, exact: bool = False
+) -> NDArray[Any]:
+    """`decode_image` of a file; errors begin with its path. For `exact` see `measure_file`."""
 
 def decode_mask(data: bytes, suffix: str, max_pixels: int) -> tuple[NDArray[Any], int]:
     """A label image from the bytes of a file, and the largest id that the file's type can hold.

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellsieve import _core
 from cellsieve._arrays import native
-from cellsieve.files import MAX_PIXELS, FilePath, _pixels, is_tiff, mask_and_capacity, read_image
+from cellsieve.files import MAX_PIXELS, FilePath, _pixels, is_tiff, mask_and_capacity, read_channel
 from cellsieve.measures import DEFAULT, Measure, kernels
 from cellsieve.vocabulary import Vocabulary, rename_columns
 
@@ -41,6 +41,7 @@ class Settings:
     convention: Convention = "cellsieve"
     max_pixels: int = MAX_PIXELS
     rle: bool = False  # decides no number: whether cells are encoded in the same scan
+    exact: bool = False  # whether the files themselves have to know a channel of that name
 
     def __post_init__(self) -> None:
         """Refuses what no image could be measured with."""
@@ -53,6 +54,12 @@ class Settings:
                 f"convention: found {self.convention!r}; expected 'cellsieve' or 'notebook'"
             )
         _pixels(self.max_pixels)
+
+    @property
+    def wanted(self) -> str | None:
+        """The channel that a file is asked for; None for its only one."""
+        only = self.channel is None or (self.exact and self.channel == "image")
+        return None if only else str(self.channel)
 
     @property
     def columns(self) -> dict[str, str]:
@@ -222,15 +229,16 @@ def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.
         return _core.measure_file(
             os.fspath(mask),
             os.fspath(image),
-            None if settings.channel is None else str(settings.channel),
+            settings.wanted,
             _KERNELS,
             max_pixels=_pixels(settings.max_pixels),
             quantile=settings.quantile,
             threshold=settings.threshold,
             convention=settings.convention,
             rle=settings.rle,
+            exact=settings.exact,
         )
-    pixels = read_image(image, settings.channel, max_pixels=settings.max_pixels)
+    pixels = read_channel(image, settings.wanted, settings.max_pixels, exact=settings.exact)
     labels, clip = mask_and_capacity(mask, settings.max_pixels)
     try:
         return measured(labels, pixels, settings, clip)

@@ -53,8 +53,15 @@ def read_image(
             no such channel.
         ImportError: a TIFF file, and the extra `tiff` is not installed.
     """
+    return read_channel(path, channel, max_pixels)
+
+
+def read_channel(
+    path: FilePath, channel: str | int | None, max_pixels: int, *, exact: bool = False
+) -> NDArray[Any]:
+    """As `read_image`; `exact` refuses a name that the file itself does not give its channel."""
     if is_tiff(path):
-        image = _select(_read_tiff(path, max_pixels), path, channel)
+        image = _select(_read_tiff(path, max_pixels), path, channel, exact=exact)
         if image.dtype not in (np.uint8, np.uint16, np.float32):
             raise ValueError(
                 f"{os.fspath(path)}: dtype {image.dtype} is not supported; "
@@ -62,7 +69,7 @@ def read_image(
             )
         return native(image)
     name = None if channel is None else str(channel)
-    return _core.read_image(os.fspath(path), name, _pixels(max_pixels))
+    return _core.read_image(os.fspath(path), name, _pixels(max_pixels), exact)
 
 
 def read_mask(path: FilePath, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:

@@ -92,7 +92,8 @@ def measure_images(
         UserWarning: some images were not measured (unless `return_images`).
     """
     channel = _checked_channel(images, channel)
-    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
+    exact = images.channels == ["image"]
+    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle, exact)
     work = chunks(tasks(images, channel), jobs or default_jobs())
     task = partial(measure_chunk, settings=settings)
     results = dict(
@@ -158,7 +159,8 @@ def measure_to(
         ValueError, OSError, ImportError: as `measure_images`, or the output can't be written.
     """
     channel = _checked_channel(images, channel)
-    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
+    exact = images.channels == ["image"]
+    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle, exact)
     todo = tasks(images, channel)
     check_table(output)
     rename_columns(pd.DataFrame(columns=list(settings.columns)), columns)

@@ -55,17 +55,39 @@ pub enum Channel<'a> {
     All,
     /// A single channel: that of this name, or the only one.
     One(Option<&'a str>),
+    /// The channel that the file itself gives this name.
+    Named(&'a str),
+}
+
+impl<'a> Channel<'a> {
+    /// A single channel; `exact` where the file itself has to give it that name.
+    #[must_use]
+    pub fn of(name: Option<&'a str>, exact: bool) -> Self {
+        match name {
+            Some(name) if exact => Channel::Named(name),
+            name => Channel::One(name),
+        }
+    }
 }
 
 impl Image {
     /// The channel that is wanted. A gray image has but one to give, whatever its name
-    /// (`x_yellow.png` is gray); of a colour image a channel must be named.
+    /// (`x_yellow.png` is gray), unless a name is asked for that the file itself gives; of a colour
+    /// image a channel must be named.
     ///
     /// # Errors
     /// No such channel, or a colour image and no name.
     pub fn channel(self, channel: Channel<'_>) -> Result<Image> {
-        let Channel::One(name) = channel else { return Ok(self) };
         let names = NAMES[self.channels - 1];
+        let name = match channel {
+            Channel::All => return Ok(self),
+            Channel::One(name) => name,
+            Channel::Named(name) if names.contains(&name) => Some(name),
+            Channel::Named(name) => {
+                let names = names.join(", ");
+                return Err(Error::Value(format!("has the channels {names}; found no {name:?} among them")));
+            }
+        };
         let index = match (names, name) {
             (["gray"], _) => return Ok(self),
             (["gray", "alpha"], name) => usize::from(name == Some("alpha")),

@@ -94,8 +94,8 @@ pub fn measure(
 
 /// The same of files. Reading, decoding and scanning are one detached call, so that threads scale.
 #[pyfunction]
-#[pyo3(signature = (mask_path, image_path=None, channel=None, measures=vec![], *, max_pixels, quantile=0.99, threshold=None, convention="cellsieve", rle=false),
-       text_signature = "(mask_path, image_path=None, channel=None, measures=(), *, max_pixels, quantile=0.99, threshold=None, convention='cellsieve', rle=False)")]
+#[pyo3(signature = (mask_path, image_path=None, channel=None, measures=vec![], *, max_pixels, quantile=0.99, threshold=None, convention="cellsieve", rle=false, exact=false),
+       text_signature = "(mask_path, image_path=None, channel=None, measures=(), *, max_pixels, quantile=0.99, threshold=None, convention='cellsieve', rle=False, exact=False)")]
 #[allow(clippy::too_many_arguments)]
 pub fn measure_file(
     py: Python<'_>,
@@ -108,12 +108,14 @@ pub fn measure_file(
     threshold: Option<f64>,
     convention: &str,
     rle: bool,
+    exact: bool,
 ) -> PyResult<Cells> {
     let measures: Vec<&str> = measures.iter().map(String::as_str).collect();
     let request = request(&measures, quantile, threshold, convention, rle, None)?;
+    let channel = Channel::of(channel, exact);
     let (found, shape) = py.detach(|| {
         let image = image_path.as_deref();
-        let image = image.map(|path| files::read_image(path, Channel::One(channel), max_pixels.into()));
+        let image = image.map(|path| files::read_image(path, channel, max_pixels.into()));
         let image = image.transpose()?;
         let mask = files::read_mask(&mask_path, max_pixels.into())?;
         let shape = (mask.rows, mask.columns);

@@ -26,14 +26,16 @@ pub fn decode_image<'py>(
 
 /// The same of a file.
 #[pyfunction]
-#[pyo3(signature = (path, channel, max_pixels))]
+#[pyo3(signature = (path, channel, max_pixels, exact=false))]
 pub fn read_image<'py>(
     py: Python<'py>,
     path: PathBuf,
     channel: Option<&str>,
     max_pixels: u32,
+    exact: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let image = py.detach(|| files::read_image(&path, named(channel), max_pixels.into()))?;
+    let channel = channel.map_or(Channel::All, |name| Channel::of(Some(name), exact));
+    let image = py.detach(|| files::read_image(&path, channel, max_pixels.into()))?;
     image_array(py, image)
 }
 
