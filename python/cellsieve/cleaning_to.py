@@ -12,6 +12,7 @@ from cellsieve.journal import image_table_path
 from cellsieve.keys import check_images
 from cellsieve.overrides import Marks, apply_overrides, read_marks, unknown_marks
 from cellsieve.parts import Parts, prefixed, prefixes
+from cellsieve.records import beside, record_of, with_record
 from cellsieve.rules import MIN_GROUP, Multi, Rule, exploded_column, resolved
 from cellsieve.tables import table_writer, write_table
 from cellsieve.vocabulary import Vocabulary, rename_columns
@@ -34,6 +35,8 @@ def clean_to(
     Args:
         inputs: one cell table, or several, which are judged as the parts of one.
         output: the file of the cleaned table; of several inputs, the rows of all in their order.
+            It remembers the rules (see `rules_of`): Parquet within, CSV in a file beside it
+            (`clean.rules.json`).
         rules, multi, min_group: as for `clean`.
         overrides: marks by hand, which have the last word; see `apply_overrides`.
         columns: names of the output's columns; see `rename_columns`.
@@ -69,7 +72,8 @@ def clean_to(
     parts = Parts(inputs, text_columns(rules), judged, prefix_ids=prefix_ids)
     images, missing = _image_tables(inputs, target, prefix_ids=prefix_ids)
     target_images = image_table_path(target)
-    for path in (target, *([target_images] if images is not None or missing else [])):
+    there = [target, beside(target), target_images if images is not None or missing else None]
+    for path in filter(None, there):
         if path.exists() and not overwrite:
             raise FileExistsError(f"{path} exists; overwrite (--overwrite) to replace it")
     marks = None if overrides is None else read_marks(overrides)
@@ -79,13 +83,20 @@ def clean_to(
     summary = Summary(rules)
     tallies = [Tally()] * len(rules)
     unseen = marks
+    if marks is not None:
+        counted = marks["mark"].value_counts()
+        by_hand = {"kept": int(counted.get("keep", 0)), "dropped": int(counted.get("drop", 0))}
     with table_writer(target) as write:
         for piece in _alike(parts):
             cleaned, counts_here = judge(piece, rules, limits)
             if marks is not None and unseen is not None:
                 cleaned = apply_overrides(cleaned, marks)
                 unseen = unknown_marks(cleaned, unseen)
-            write(rename_columns(cleaned, columns, keep=("clean", "reason")))
+            record = record_of(cleaned) or {}
+            if marks is not None:
+                record["by_hand"] = by_hand
+            written = rename_columns(cleaned, columns, keep=("clean", "reason"))
+            write(with_record(written, record))
             summary.add(cleaned)
             tallies = [a.plus(b) for a, b in zip(tallies, counts_here, strict=True)]
         if unseen is not None and len(unseen):

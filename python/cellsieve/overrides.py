@@ -6,8 +6,8 @@ import pandas as pd
 
 from cellsieve.keys import check_cells
 from cellsieve.tables import read_table
+from cellsieve.verdicts import BY_HAND, count_by_hand
 
-BY_HAND = "by hand"
 COLUMNS = ("image_id", "label", "mark")
 
 Marks = pd.DataFrame | str | os.PathLike[str]
@@ -93,7 +93,7 @@ def apply_overrides(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
     result = table.copy()
     result["clean"] = result["clean"].mask(marked, verdict == "keep").astype(bool)
     result["reason"] = result["reason"].mask(marked, BY_HAND)
-    return result
+    return count_by_hand(result)
 
 
 def unknown_marks(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Rules that a cell must pass, in Python and in a TOML file."""
 
+import math
 import os
 import tomllib
 from collections.abc import Sequence
@@ -55,6 +56,11 @@ class Rule:
         ):
             object.__setattr__(self, name, value)
         ends = [end for end in (self.lower, self.upper) if end is not None]
+        if not all(map(math.isfinite, ends)):
+            raise ValueError(
+                f"rule for {self.column}: found lower {self.lower} and upper {self.upper}; "
+                "expected finite numbers; without a limit, a side is open"
+            )
         if not ends:
             raise ValueError(f"rule for {self.column}: neither lower nor upper is given")
         found = f"rule for {self.column}: found lower {self.lower} and upper {self.upper}"
@@ -62,7 +68,7 @@ class Rule:
             raise ValueError(
                 f"{found}; percentiles are numbers from 0 to 1 (0.001 is the 0.1 % one)"
             )
-        if any(end != end for end in ends) or ends != sorted(ends):
+        if ends != sorted(ends):
             raise ValueError(f"{found}; expected lower <= upper")
 
     def _end(self, end: Any) -> float | None:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from cellsieve.picking import BANDS, choose
 from cellsieve.reporting.page import data_uri
-from cellsieve.reporting.verdicts import Verdicts, said
+from cellsieve.reporting.sections import said
+from cellsieve.verdicts import Verdicts
 from cellsieve.views import Colours, Look, Picture, pictures, webp
 
 #: A page holds about so many bytes of pictures, however many cells it shows.
