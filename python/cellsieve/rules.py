@@ -1,13 +1,16 @@
 """Rules that a cell must pass, in Python and in a TOML file."""
 
+import json
 import math
 import os
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
+
+from cellsieve.tables import atomic
 
 Kind = Literal["percentile", "value"]
 Multi = Literal["skip", "explode", "own"]
@@ -187,3 +190,25 @@ def read_rules(path: str | os.PathLike[str]) -> list[Rule]:
         return [Rule(**table) for table in tables]
     except (ValueError, TypeError) as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from error
+
+
+def write_rules(rules: Sequence[Rule], path: str | os.PathLike[str]) -> None:
+    """Writes rules as a TOML file, which `read_rules` and `clean --rules` read.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    tables = [_toml(rule) for rule in rules]
+    with atomic(path) as temporary:
+        temporary.write_text("\n".join(tables), encoding="utf-8", newline="\n")
+
+
+def _toml(rule: Rule) -> str:
+    values = asdict(rule) | {"by": list(rule.groups)}
+    lines = [f"{name} = {_value(value)}" for name, value in values.items() if value is not None]
+    return "\n".join(["[[rule]]", *lines, ""])
+
+
+def _value(value: Any) -> str:
+    """A text, a number or a list of texts in TOML; its strings are those of JSON but for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
