@@ -70,9 +70,10 @@ class Cleaned(NamedTuple):
 
 
 def read_cleaned(table: Path_, images: Path_ | None = None, *, all_cells: bool = False) -> Cleaned:
-    """The clean cells of a table, a task an image that has one, by ascending id.
+    """The clean cells of a table, one task per image that has any, by ascending id.
 
-    A piece of the table is in memory at a time, and of its clean cells label, box, area and class.
+    Memory holds one piece of the table at a time, and of the clean cells label, box, area and
+    class.
 
     Args:
         table: what `clean` wrote.
@@ -81,8 +82,8 @@ def read_cleaned(table: Path_, images: Path_ | None = None, *, all_cells: bool =
 
     Raises:
         OSError: a file can't be read.
-        ValueError: a column is missing, an image of the table is not in the image table, or a cell
-            or an image comes twice.
+        ValueError: a column is missing, an image of the table is not in the image table, or there
+            are duplicate cells or images.
     """
     name = os.fspath(table)
     needed = ["image_id", "label", *BOX, "area"]
@@ -181,7 +182,7 @@ def read_image_table(path: Path_) -> pd.DataFrame:
 
     Raises:
         OSError: it can't be read.
-        ValueError: a column is missing, or an image comes twice.
+        ValueError: a column is missing, or there are duplicate ids.
     """
     header = pd.read_csv(path, nrows=0).columns
     paths = [name for name in header if name.startswith(PATH)]

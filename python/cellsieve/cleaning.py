@@ -60,7 +60,7 @@ def percentile_limits(
         that it can cut no cell, how many cells are equal to it; else 0.
 
     Raises:
-        ValueError: a column is missing; a percentile outside 0 to 1; a cell comes twice.
+        ValueError: a column is missing; a percentile outside 0 to 1; duplicate cells.
         TypeError: an argument of another type.
         OSError: a file can't be read.
     """
@@ -101,7 +101,7 @@ def clean(
             (`image_class_label` keeps the original); "own" takes the combination as a group,
             in whatever order its classes come.
         min_group: groups of fewer cells have no percentiles to speak of: their cells are marked.
-            Mind that a band of 0.1 % in a group of less than 1000 distinct values always cuts the
+            Mind that a band of 0.1 % in a group of fewer than 1000 distinct values always cuts the
             lowest and the highest.
         rules: several rules at once in place of `by`, `column`, `lower` and `upper`; a cell must
             pass all of them.
@@ -123,8 +123,8 @@ def clean(
         `rules_of`; `attrs["cellsieve"]` of it holds them.
 
     Raises:
-        ValueError: a column is missing, a rule is not one, a cell comes twice, or the table has a
-            column of its own with one of these names.
+        ValueError: a column is missing, a rule is invalid, there are duplicate cells, or the
+            table has a column of its own with one of these names.
         TypeError: an argument of another type.
 
     Warns:

@@ -40,17 +40,17 @@ def clean_to(
         rules, multi, min_group: as for `clean`.
         overrides: marks by hand, which have the last word; see `apply_overrides`.
         columns: names of the output's columns; see `rename_columns`.
-        prefix_ids: put the name of its file and "+" before each image id, in the cell table and in
-            the image table (`plate1.csv`: "plate1+A01"), so that images of several inputs may
-            have the same ids. Where files in different folders have the same name, that of the
+        prefix_ids: put the name of the file and "+" in front of each image id, in the cell table
+            and in the image table (`plate1.csv`: "plate1+A01"), so that images of several inputs
+            may have the same ids. Where files in different folders have the same name, that of the
             folder takes its place.
         overwrite: replace an output that is there.
 
     Returns:
         How many cells there are of each group and verdict: a column for each column that makes
         groups of a rule (missing for cells in no group; none where all cells are one group), then
-        `reason`, `clean` and `cells`. `attrs["notes"]` of it is a list of sentences on what one
-        should know: limits that can cut nothing, and an image table that is missing.
+        `reason`, `clean` and `cells`. `attrs["notes"]` of it is a list of sentences worth
+        reading: on limits that can cut nothing, and on a missing image table.
 
     Raises:
         FileExistsError: the output is there, and `overwrite` is not asked for.

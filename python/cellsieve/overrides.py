@@ -26,8 +26,8 @@ def read_marks(marks: Marks) -> pd.DataFrame:
     Raises:
         OSError: the file can't be read.
         TypeError: neither a table nor a file.
-        ValueError: a column is missing, a mark is neither, a label is no whole number, or one cell
-            is marked both ways. The text names the row.
+        ValueError: a column is missing, a mark is neither, a label is not a whole number, or one
+            cell is marked both ways. The message names the row.
     """
     if not isinstance(marks, pd.DataFrame | str | os.PathLike):
         raise TypeError(f"marks: found {type(marks).__name__}; expected a table or its file")
@@ -78,7 +78,7 @@ def apply_overrides(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
         "by hand", which stands for kept cells too; limits stay as they were.
 
     Raises:
-        ValueError: the table is not cleaned, a cell comes twice in it, or as `read_marks`.
+        ValueError: the table is not cleaned or has duplicate cells, or as `read_marks`.
         OSError: the file can't be read.
     """
     missing = [

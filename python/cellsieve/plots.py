@@ -148,8 +148,8 @@ def plot_gallery(
         place says why.
 
     Raises:
-        ValueError: no such column, class or channel, an argument that is none of the above, or a
-            cell or an image that comes twice.
+        ValueError: no such column, class or channel, an argument that is none of the above, or
+            duplicate cells or images.
         ImportError: the extra `plot` is not installed.
     """
     plt = require("matplotlib.pyplot", "plot", "drawing plots")

@@ -152,7 +152,7 @@ def image_table(images: "ImageSet | pd.DataFrame | FilePath") -> pd.DataFrame:
 
     Raises:
         OSError: as `read_table`.
-        ValueError: as `read_table`, or an image comes twice.
+        ValueError: as `read_table`, or duplicate ids.
     """
     if isinstance(images, ImageSet):
         return images.table[images.table["problem"].isna()]

@@ -1,4 +1,4 @@
-"""The report of a cleaned cell table: what was decided, and a section a class."""
+"""The report of a cleaned cell table: what was decided, and one section per class."""
 
 import os
 from typing import Any
@@ -217,7 +217,7 @@ def _look_words(look: Look, images: pd.DataFrame | None) -> str:
     others = {"dim": "neighbours are dimmed; ", "blank": "neighbours are blanked; ", "show": ""}
     return (
         f"Pictures: {', '.join(channels)}; {outlined}{others[look.neighbours]}"
-        "brightness is set once an image, so cells of one image can be compared with each other."
+        "brightness is set once per image, so cells of one image can be compared with each other."
     )
 
 

@@ -33,12 +33,12 @@ class Gallery(NamedTuple):
 
 
 def galleries(rows: Verdicts, places: NDArray[np.int64], n: int, seed: int) -> list[Gallery]:
-    """Chooses the cells of a section's galleries, `n` each at most; no cell stands in two.
+    """Chooses the cells of a section's galleries, at most `n` each; no cell is in two of them.
 
     Args:
         rows: the section's cells.
         places: where they stand in the table.
-        n: cells a gallery.
+        n: cells per gallery.
         seed: of the random choice.
     """
     free = np.ones(len(places), bool)
