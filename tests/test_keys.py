@@ -1,4 +1,4 @@
-"""Cells and images that come twice: refused by name, or told apart by a prefix."""
+"""Duplicate cells and images: refused by name, or told apart by a prefix."""
 
 import json
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_two_tables_with_the_same_ids_are_refused(
     assert main(["clean", *inputs, "-o", str(output), "--by", "none"]) == 2
     said = capsys.readouterr().err
     assert "plate1.csv and" in said
-    assert "plate2.csv: 3 cells come in both, in image f1; the first is cell 1 of" in said
+    assert "plate2.csv: 3 cells appear in both, in image f1; the first is cell 1 of" in said
     assert "--prefix-ids" in said
     assert not output.exists()
     with pytest.raises(ValueError, match=r"plate1\.csv and .*plate2\.csv: 3 cells"):
@@ -66,9 +66,10 @@ def test_two_tables_with_the_same_ids_are_refused(
 def test_two_image_tables_with_the_same_ids_are_refused(plates: Path) -> None:
     inputs = [plates / f"{plate}.csv" for plate in SQUARES]
     two = cs.read_table(inputs[1])
-    cs.write_table(two.assign(label=two["label"] + 10), inputs[1])  # no cell comes twice now
+    cs.write_table(two.assign(label=two["label"] + 10), inputs[1])  # no duplicate cells now
     with pytest.raises(
-        ValueError, match=r"plate1\.images\.csv and .*plate2\.images\.csv: image f1"
+        ValueError,
+        match=r"plate1\.images\.csv and .*plate2\.images\.csv: duplicate image ids: f1",
     ):
         cs.clean_to(inputs, plates / "clean.csv", RULE)
     assert not (plates / "clean.csv").exists()
@@ -156,9 +157,9 @@ def test_an_image_may_be_spread_over_parts_but_no_cell(
         cs.write_table(cells("f1", list(labels)), path)
     counts = cs.clean_to(paths[:2], tmp_path / f"clean{extension}", RULE)
     assert counts["cells"].sum() == 19
-    with pytest.raises(ValueError, match=r"b\..* and .*c\..*: 1 cell comes in both, in image f1"):
+    with pytest.raises(ValueError, match=r"b\..* and .*c\..*: 1 cell appears in both, in image f1"):
         cs.clean_to(paths, tmp_path / f"x{extension}", RULE)
-    with pytest.raises(ValueError, match="is given twice"):
+    with pytest.raises(ValueError, match="given twice"):
         cs.clean_to([paths[0], paths[0]], tmp_path / f"x{extension}", RULE)
 
 
@@ -170,7 +171,7 @@ def test_a_cell_that_comes_twice_in_one_table_is_refused_everywhere(
     table = cs.read_table(plates / "one.csv")
     twice = pd.concat([table, table.head(1)], ignore_index=True)
     cs.write_table(twice, plates / "one.csv")
-    said = "1 cell comes more than once, in image f1; the first is cell 1 of image f1"
+    said = "1 cell appears more than once, in image f1; the first is cell 1 of image f1"
     images = cs.read_table(plates / "one.images.csv")
     for refuse in (
         lambda: cs.clean(twice, by=None),
@@ -199,7 +200,7 @@ def test_an_image_that_comes_twice_is_refused_by_every_reader(plates: Path) -> N
         lambda: cs.report(plates / "one.csv", plates / "x.html"),
         lambda: cs.plot_gallery(cs.read_table(plates / "one.csv"), plates / "one.images.csv"),
     ):
-        with pytest.raises(ValueError, match=r"one\.images\.csv: image f1 in more than one row"):
+        with pytest.raises(ValueError, match=r"one\.images\.csv: duplicate image ids: f1"):
             refuse()
     failed = twice.assign(status=["failed", "measured"])  # which of both is meant is plain
     cs.write_table(failed, plates / "one.images.csv")
@@ -217,10 +218,10 @@ def test_a_cell_has_a_row_for_each_of_its_classes(
     assert counts["cells"].sum() == 40
     exploded = cs.read_table(tmp_path / "again.csv")
     cs.write_table(pd.concat([exploded, exploded.tail(1)]), tmp_path / "clean.csv")
-    with pytest.raises(ValueError, match="1 cell comes more than once"):
+    with pytest.raises(ValueError, match="1 cell appears more than once"):
         cs.clean_to([tmp_path / "clean.csv"], tmp_path / "x.csv", RULE)
     cs.write_table(exploded, tmp_path / "clean.csv")
-    with pytest.raises(ValueError, match=r"again\.csv: 20 cells come in both"):
+    with pytest.raises(ValueError, match=r"again\.csv: 20 cells appear in both"):
         cs.clean_to([tmp_path / "clean.csv", tmp_path / "again.csv"], tmp_path / "x.csv", RULE)
 
 

@@ -23,7 +23,7 @@ from cellsieve import views
 from cellsieve.cli import main
 from cellsieve.reporting.bins import Axis, in_short, nice_step, percentile_of
 from cellsieve.reporting.page import as_json, percent
-from cellsieve.reporting.verdicts import sections_of
+from cellsieve.reporting.sections import sections_of
 from cellsieve.views import Look, draw_cell, edge, pictures
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"

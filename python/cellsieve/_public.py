@@ -5,6 +5,7 @@ from cellsieve.cells import measure as measure
 from cellsieve.cells import measure_file as measure_file
 from cellsieve.cleaning import clean as clean
 from cellsieve.cleaning import percentile_limits as percentile_limits
+from cellsieve.cleaning import rules_of as rules_of
 from cellsieve.cleaning_to import clean_to as clean_to
 from cellsieve.cropping import CellCrops as CellCrops
 from cellsieve.cropping import crops as crops
@@ -34,6 +35,7 @@ from cellsieve.rle import decode_rle as decode_rle
 from cellsieve.rle import encode_rle as encode_rle
 from cellsieve.rules import Rule as Rule
 from cellsieve.rules import read_rules as read_rules
+from cellsieve.rules import write_rules as write_rules
 from cellsieve.tables import read_table as read_table
 from cellsieve.tables import write_table as write_table
 from cellsieve.vocabulary import rename_columns as rename_columns

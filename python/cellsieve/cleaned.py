@@ -78,9 +78,10 @@ def read_cleaned(
     *,
     all_cells: bool = False,
 ) -> Cleaned:
-    """The clean cells of a table, a task an image that has one, by ascending id.
+    """The clean cells of a table, one task per image that has any, by ascending id.
 
-    A piece of the table is in memory at a time, and of its clean cells label, box, area and class.
+    Memory holds one piece of the table at a time, and of the clean cells label, box, area and
+    class.
 
     Args:
         table: what `clean` wrote.
@@ -90,8 +91,8 @@ def read_cleaned(
 
     Raises:
         OSError: a file can't be read.
-        ValueError: a column is missing, an image of the table is not in the image table, or a cell
-            or an image comes twice.
+        ValueError: a column is missing, an image of the table is not in the image table, or there
+            are duplicate cells or images.
     """
     name = os.fspath(table)
     needed = ["image_id", "label", *BOX, "area"]
@@ -190,7 +191,7 @@ def measured_images(path: Path_, root: Path_ | None = None) -> pd.DataFrame:
 
     Raises:
         OSError: it can't be read.
-        ValueError: a column is missing, or an image comes twice.
+        ValueError: a column is missing, or there are duplicate ids.
     """
     images = read_image_table(path, root)
     needed = {"image_id", MASK, "channel", "convention", "height", "width", "status"}

@@ -1,7 +1,6 @@
 """Cleaning: which cells lie outside the band of their group, and why."""
 
 import os
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -14,11 +13,24 @@ from cellsieve.images import class_text
 from cellsieve.keys import EXPLODED, SEPARATOR, check_cells, classes_of
 from cellsieve.parts import Parts, Table
 from cellsieve.quantiles import Part, group_quantiles
+from cellsieve.records import record_of, with_record
 from cellsieve.rules import MIN_GROUP, Multi, Rule, exploded_column, resolved
 from cellsieve.tables import TEXT, read_table
+from cellsieve.verdicts import (
+    BETWEEN,
+    HIGH,
+    LIMIT_COLUMNS,
+    LOW,
+    MULTI_LABEL,
+    NO_LABEL,
+    SMALL_GROUP,
+    UNMEASURED,
+    earlier_columns,
+    judgements,
+    made_record,
+    remembered,
+)
 
-LIMIT_COLUMNS = ("lower_limit", "upper_limit", "group_size")
-VERDICT_COLUMNS = (*LIMIT_COLUMNS, "reason", "clean")
 JOIN = "\x1f"  # between the columns of a group; `class_text` leaves none within them
 
 
@@ -48,7 +60,7 @@ def percentile_limits(
         that it can cut no cell, how many cells are equal to it; else 0.
 
     Raises:
-        ValueError: a column is missing; a percentile outside 0 to 1; a cell comes twice.
+        ValueError: a column is missing; a percentile outside 0 to 1; duplicate cells.
         TypeError: an argument of another type.
         OSError: a file can't be read.
     """
@@ -89,7 +101,7 @@ def clean(
             (`image_class_label` keeps the original); "own" takes the combination as a group,
             in whatever order its classes come.
         min_group: groups of fewer cells have no percentiles to speak of: their cells are marked.
-            Mind that a band of 0.1 % in a group of less than 1000 distinct values always cuts the
+            Mind that a band of 0.1 % in a group of fewer than 1000 distinct values always cuts the
             lowest and the highest.
         rules: several rules at once in place of `by`, `column`, `lower` and `upper`; a cell must
             pass all of them.
@@ -107,11 +119,12 @@ def clean(
           could (a rule of values has no group). With several rules, each after its column, as
           `area_lower_limit`; of a second rule for a column, `area_2_lower_limit`
 
-        These columns of an earlier cleaning are replaced.
+        These columns of an earlier cleaning are replaced. The table remembers the rules: see
+        `rules_of`; `attrs["cellsieve"]` of it holds them.
 
     Raises:
-        ValueError: a column is missing, a rule is not one, a cell comes twice, or the table has a
-            column of its own with one of these names.
+        ValueError: a column is missing, a rule is invalid, there are duplicate cells, or the
+            table has a column of its own with one of these names.
         TypeError: an argument of another type.
 
     Warns:
@@ -152,6 +165,27 @@ def clean(
     return result.table
 
 
+def rules_of(table: pd.DataFrame | str | os.PathLike[str]) -> list[Rule]:
+    """The rules that a cleaned table was judged by, as `clean` and `write_rules` take them.
+
+    Args:
+        table: a cleaned table, or its file.
+
+    Returns:
+        The rules, each with its `multi` and `min_group`. With the same cells they give the same
+        verdicts, but for marks by hand.
+
+    Raises:
+        ValueError: the table says none: it is not cleaned, or by another program.
+        OSError: the file can't be read.
+    """
+    name = "table" if isinstance(table, pd.DataFrame) else os.fspath(table)
+    found = remembered(table if isinstance(table, pd.DataFrame) else read_table(table))
+    if found is None:
+        raise ValueError(f"{name}: says no rules that it was cleaned by; expected a cleaned table")
+    return [one.rule for one in found]
+
+
 class Judged(NamedTuple):
     """A table with its verdicts, and of each rule of values how they lie to its limits."""
 
@@ -172,26 +206,24 @@ def judge(
     exploded = exploded_column(rules)
     if exploded is not None:
         table = explode(table, exploded)
-    result = table.drop(columns=_earlier(table))
+    result = table.drop(columns=earlier_columns(table))
+    judging = judgements(rules)
     reasons, tallies = [], []
-    for place, (rule, known) in enumerate(zip(rules, limits, strict=True)):
+    for one, known in zip(judging, limits, strict=True):
+        rule = one.rule
         keys, values = _part(table, rule)
         verdict = _verdict(table, rule, keys, values, known)
-        reason = verdict["reason"]
-        prefix = ""
-        if len(rules) > 1:
-            earlier = sum(other.column == rule.column for other in rules[:place])
-            prefix = f"{rule.column}_{earlier + 1}_" if earlier else f"{rule.column}_"
-            reason = (rule.column + " " + reason).where(reason != "", "")
-        for name in LIMIT_COLUMNS:
-            _add(result, prefix + name, verdict[name].to_numpy())
-        reasons.append(reason)
+        for name, column in one.columns.items():
+            _add(result, column, verdict[name].to_numpy())
+        reasons.append(verdict["reason"].map({"": "", **one.reasons}))
         tallies.append(tally(rule, values) if rule.kind == "value" else Tally())
     # A cell that fails two rules of one column on the same side says so once.
-    joined = ["; ".join(dict.fromkeys(filter(None, row))) for row in zip(*reasons, strict=True)]
+    joined = [BETWEEN.join(dict.fromkeys(filter(None, row))) for row in zip(*reasons, strict=True)]
     _add(result, "reason", pd.Series(joined, index=result.index, dtype="str"))
     _add(result, "clean", result["reason"] == "")
-    return Judged(result, tallies)
+    earlier = record_of(table) or {}
+    record = {key: value for key, value in earlier.items() if key != "by_hand"}
+    return Judged(with_record(result, record | made_record(judging)), tallies)
 
 
 def _add(table: pd.DataFrame, name: str, values: Any) -> None:
@@ -206,20 +238,6 @@ def _add(table: pd.DataFrame, name: str, values: Any) -> None:
             "rename it first"
         )
     table[name] = values
-
-
-def _earlier(table: pd.DataFrame) -> list[str]:
-    """The columns that an earlier cleaning has written; a caller's own are none of them."""
-    names = [str(name) for name in table.columns]
-    ends = [name.removesuffix("lower_limit") for name in names if name.endswith("lower_limit")]
-    found = [
-        prefix + column
-        for prefix in ends
-        if all(prefix + column in names for column in LIMIT_COLUMNS)
-        and (not prefix or re.sub(r"(_\d+)?_$", "", prefix) in names)
-        for column in LIMIT_COLUMNS
-    ]
-    return [*found, "reason", "clean"] if found and {"reason", "clean"} <= set(names) else []
 
 
 def explode(table: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -262,15 +280,15 @@ def _verdict(
             verdict[name] = groups.map(by_group[name]).astype("float64")
         verdict["group_size"] = verdict["group_size"].fillna(0).astype("int64")
     reason = pd.Series("", index=table.index, dtype="str")
-    reason[values < verdict["lower_limit"]] = "low"
-    reason[values > verdict["upper_limit"]] = "high"
+    reason[values < verdict["lower_limit"]] = LOW
+    reason[values > verdict["upper_limit"]] = HIGH
     if rule.kind == "percentile":
-        reason[verdict["group_size"] < (rule.min_group or 1)] = "small_group"
-    reason[values.isna()] = "unmeasured"
+        reason[verdict["group_size"] < (rule.min_group or 1)] = SMALL_GROUP
+    reason[values.isna()] = UNMEASURED
     if rule.kind == "percentile":
-        reason[groups.isna()] = "multi_label"
+        reason[groups.isna()] = MULTI_LABEL
         for name in rule.groups:
-            reason[group_keys(table, [name]).isna()] = "no_label"
+            reason[group_keys(table, [name]).isna()] = NO_LABEL
     verdict["reason"] = reason
     return verdict
 

@@ -13,6 +13,7 @@ from cellsieve.journal import image_table_path
 from cellsieve.keys import check_images
 from cellsieve.overrides import Marks, apply_overrides, read_marks, unknown_marks
 from cellsieve.parts import Parts, prefixed, prefixes
+from cellsieve.records import beside, record_of, with_record
 from cellsieve.rules import MIN_GROUP, Multi, Rule, exploded_column, resolved
 from cellsieve.tables import table_writer
 from cellsieve.vocabulary import Vocabulary, rename_columns
@@ -35,20 +36,22 @@ def clean_to(
     Args:
         inputs: one cell table, or several, which are judged as the parts of one.
         output: the file of the cleaned table; of several inputs, the rows of all in their order.
+            It remembers the rules (see `rules_of`): Parquet within, CSV in a file beside it
+            (`clean.rules.json`).
         rules, multi, min_group: as for `clean`.
         overrides: marks by hand, which have the last word; see `apply_overrides`.
         columns: names of the output's columns; see `rename_columns`.
-        prefix_ids: put the name of its file and "+" before each image id, in the cell table and in
-            the image table (`plate1.csv`: "plate1+A01"), so that images of several inputs may
-            have the same ids. Where files in different folders have the same name, that of the
+        prefix_ids: put the name of the file and "+" in front of each image id, in the cell table
+            and in the image table (`plate1.csv`: "plate1+A01"), so that images of several inputs
+            may have the same ids. Where files in different folders have the same name, that of the
             folder takes its place.
         overwrite: replace an output that is there.
 
     Returns:
         How many cells there are of each group and verdict: a column for each column that makes
         groups of a rule (missing for cells in no group; none where all cells are one group), then
-        `reason`, `clean` and `cells`. `attrs["notes"]` of it is a list of sentences on what one
-        should know: limits that can cut nothing, and an image table that is missing.
+        `reason`, `clean` and `cells`. `attrs["notes"]` of it is a list of sentences worth
+        reading: on limits that can cut nothing, and on a missing image table.
 
     Raises:
         FileExistsError: the output is there, and `overwrite` is not asked for.
@@ -70,7 +73,8 @@ def clean_to(
     parts = Parts(inputs, text_columns(rules), judged, prefix_ids=prefix_ids)
     images, missing = _image_tables(inputs, target, prefix_ids=prefix_ids)
     target_images = image_table_path(target)
-    for path in (target, *([target_images] if images is not None or missing else [])):
+    there = [target, beside(target), target_images if images is not None or missing else None]
+    for path in filter(None, there):
         if path.exists() and not overwrite:
             raise FileExistsError(f"{path} exists; overwrite (--overwrite) to replace it")
     marks = None if overrides is None else read_marks(overrides)
@@ -80,13 +84,20 @@ def clean_to(
     summary = Summary(rules)
     tallies = [Tally()] * len(rules)
     unseen = marks
+    if marks is not None:
+        counted = marks["mark"].value_counts()
+        by_hand = {"kept": int(counted.get("keep", 0)), "dropped": int(counted.get("drop", 0))}
     with table_writer(target) as write:
         for piece in _alike(parts):
             cleaned, counts_here = judge(piece, rules, limits)
             if marks is not None and unseen is not None:
                 cleaned = apply_overrides(cleaned, marks)
                 unseen = unknown_marks(cleaned, unseen)
-            write(rename_columns(cleaned, columns, keep=("clean", "reason")))
+            record = record_of(cleaned) or {}
+            if marks is not None:
+                record["by_hand"] = by_hand
+            written = rename_columns(cleaned, columns, keep=("clean", "reason"))
+            write(with_record(written, record))
             summary.add(cleaned)
             tallies = [a.plus(b) for a, b in zip(tallies, counts_here, strict=True)]
         if unseen is not None and len(unseen):

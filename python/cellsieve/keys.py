@@ -1,7 +1,7 @@
-"""The key of a cell is (image_id, label), that of an image its image_id; neither may come twice.
+"""Duplicate keys are refused: (image_id, label) names one cell, an image_id one image.
 
-Two images of one name would be taken for one: cells of the second would be drawn, cut and annotated
-from the pixels of the first.
+Two images with the same id would be mixed up: cells of the second would be drawn, cropped and
+annotated from the pixels of the first.
 """
 
 from collections.abc import Sequence
@@ -16,34 +16,34 @@ SEPARATOR = "|"  # between the classes of a label
 EXPLODED = "image_class_label"  # the classes of a cell that has a row for each of them
 SHOWN = 3  # ids in a message
 APART = (
-    "; if these are different images, --prefix-ids (prefix_ids=True) puts the name of its file "
-    "before each id"
+    "; if these are different images, --prefix-ids (prefix_ids=True) puts the name of the file "
+    "in front of each id"
 )
 
 
 def check_cells(table: pd.DataFrame, name: str) -> None:
-    """Refuses a cell table that holds a cell twice.
+    """Refuses a cell table with duplicate cells.
 
     A table without `image_id` or `label` has no keys to check. After `multi="explode"` a cell has
     a row for each of its classes, and no more.
 
     Raises:
-        ValueError: it does; the text begins with `name` and says which images are concerned.
+        ValueError: it has some; the message begins with `name` and names the images.
     """
     if has_keys(table):
         refuse_repeated(key_rows(table, name))
 
 
 def check_images(table: pd.DataFrame, name: "str | pd.Series[str]") -> None:
-    """Refuses an image table that holds a measured image twice.
+    """Refuses an image table with duplicate ids among its measured images.
 
     Args:
         table: the image table.
         name: what it is called, or for each row the table that it comes from.
 
     Raises:
-        ValueError: it does, or it has no image ids; the text begins with the names and says which
-            images.
+        ValueError: it has some, or no column of ids; the message begins with the names and says
+            which ids.
     """
     if "image_id" not in table.columns:
         raise ValueError(
@@ -61,8 +61,8 @@ def check_images(table: pd.DataFrame, name: "str | pd.Series[str]") -> None:
     else:
         names = name[twice.index[twice == twice.iloc[0]]].drop_duplicates().tolist()
     raise ValueError(
-        f"{' and '.join(names)}: {_listed(twice.drop_duplicates().tolist())} in more than one "
-        f"row; an image_id must belong to one image{APART if len(names) > 1 else ''}"
+        f"{' and '.join(names)}: duplicate image ids: "
+        f"{_listed(twice.drop_duplicates().tolist())}{APART if len(names) > 1 else ''}"
     )
 
 
@@ -88,7 +88,7 @@ def key_rows(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _repeated(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of keys that come too often, or in two tables."""
+    """The rows of keys that appear too often, or in two tables."""
     key = ["image_id", "label"]
     several = rows[rows.duplicated(key, keep=False)]
     if several.empty:
@@ -99,7 +99,7 @@ def _repeated(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def refuse_repeated(rows: pd.DataFrame) -> None:
-    """Refuses the keys that come too often, or in two tables.
+    """Refuses keys that appear too often, or in two tables.
 
     Raises:
         ValueError: there are some.
@@ -108,19 +108,20 @@ def refuse_repeated(rows: pd.DataFrame) -> None:
     if found.empty:
         return
     keys = found[["image_id", "label"]].drop_duplicates()
-    count = "1 cell comes" if len(keys) == 1 else f"{len(keys)} cells come"
+    count = "1 cell appears" if len(keys) == 1 else f"{len(keys)} cells appear"
     first = f"the first is cell {keys['label'].iloc[0]} of image {keys['image_id'].iloc[0]}"
-    images = _listed(keys["image_id"].drop_duplicates().tolist())
+    ids = keys["image_id"].drop_duplicates().tolist()
+    images = f"image{'' if len(ids) == 1 else 's'} {_listed(ids)}"
     names = found["table"].drop_duplicates().tolist()
     if len(names) == 1:
         raise ValueError(
             f"{names[0]}: {count} more than once, in {images}; {first}; image_id and label "
-            "together must belong to one cell"
+            "together must name one cell"
         )
     raise ValueError(f"{names[0]} and {names[1]}: {count} in both, in {images}; {first}{APART}")
 
 
 def _listed(ids: Sequence[str]) -> str:
-    """Some ids in words."""
-    what = "image" if len(ids) == 1 else f"{len(ids)} images:"
-    return f"{what} {', '.join(ids[:SHOWN])}{', ...' if len(ids) > SHOWN else ''}"
+    """The first ids, and how many there are."""
+    more = f", ... ({len(ids)} in all)" if len(ids) > SHOWN else ""
+    return ", ".join(ids[:SHOWN]) + more

@@ -6,8 +6,8 @@ import pandas as pd
 
 from cellsieve.keys import check_cells
 from cellsieve.tables import read_table
+from cellsieve.verdicts import BY_HAND, count_by_hand
 
-BY_HAND = "by hand"
 COLUMNS = ("image_id", "label", "mark")
 
 Marks = pd.DataFrame | str | os.PathLike[str]
@@ -26,8 +26,8 @@ def read_marks(marks: Marks) -> pd.DataFrame:
     Raises:
         OSError: the file can't be read.
         TypeError: neither a table nor a file.
-        ValueError: a column is missing, a mark is neither, a label is no whole number, or one cell
-            is marked both ways. The text names the row.
+        ValueError: a column is missing, a mark is neither, a label is not a whole number, or one
+            cell is marked both ways. The message names the row.
     """
     if not isinstance(marks, pd.DataFrame | str | os.PathLike):
         raise TypeError(f"marks: found {type(marks).__name__}; expected a table or its file")
@@ -78,7 +78,7 @@ def apply_overrides(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
         "by hand", which stands for kept cells too; limits stay as they were.
 
     Raises:
-        ValueError: the table is not cleaned, a cell comes twice in it, or as `read_marks`.
+        ValueError: the table is not cleaned or has duplicate cells, or as `read_marks`.
         OSError: the file can't be read.
     """
     missing = [
@@ -93,7 +93,7 @@ def apply_overrides(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
     result = table.copy()
     result["clean"] = result["clean"].mask(marked, verdict == "keep").astype(bool)
     result["reason"] = result["reason"].mask(marked, BY_HAND)
-    return result
+    return count_by_hand(result)
 
 
 def unknown_marks(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:

@@ -19,17 +19,17 @@ PREFIX_SEPARATOR = "+"  # stays as it is in file names: see `safe_names`
 class Parts:
     """Tables that are read as the parts of one, a piece at a time, as often as asked.
 
-    The first time through, cells that come twice are refused. Memory holds the ids of the images,
+    Duplicate cells are refused, the first time through. Memory holds the ids of the images,
     and the labels of those whose cells are spread over several pieces.
 
     Args:
         tables: cell tables or their files.
         text, numbers: columns to be read as text, and as numbers. Of others, what looks like a
             number is one, but for numbers such as 007.
-        prefix_ids: put the name of each file before its image ids; see `prefixes`.
+        prefix_ids: put the name of each file in front of its image ids; see `prefixes`.
 
     Raises:
-        ValueError: a file is given twice; as `prefixes`; while iterating, a cell that comes twice.
+        ValueError: a file is given twice; as `prefixes`; while iterating, duplicate cells.
         OSError, ImportError: as `read_table`.
     """
 
@@ -48,7 +48,7 @@ class Parts:
         files = [Path(table).resolve() for table in tables if not isinstance(table, pd.DataFrame)]
         for path in files:
             if files.count(path) > 1:
-                raise ValueError(f"{path}: is given twice; expected different tables")
+                raise ValueError(f"{path}: given twice; expected different tables")
         self._tables = tables
         known = (*CELL_COLUMNS, *text, *numbers)
         self._text = (*text, *sorted(set().union(*(_padded(path, known) for path in files))))
@@ -109,7 +109,7 @@ def _padded(path: Path, known: tuple[str, ...]) -> set[str]:
 
 
 def prefixes(tables: Sequence[Table]) -> list[str]:
-    """What is put before the image ids of each file: its name, or else that of its folder.
+    """What is put in front of the image ids of each file: its name, or else that of its folder.
 
     The name without extension where all differ (`plate1.csv`: "plate1"); where some are the same
     (`plate1/cells.csv`, `plate2/cells.csv`), the names of the folders.
@@ -131,7 +131,7 @@ def prefixes(tables: Sequence[Table]) -> list[str]:
 
 
 def prefixed(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
-    """The table with a prefix and "+" before each image id; as it is without a prefix."""
+    """The table with a prefix and "+" in front of each image id; unchanged without a prefix."""
     if not prefix or "image_id" not in table.columns:
         return table
     ids = table["image_id"]

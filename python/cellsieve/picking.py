@@ -1,60 +1,18 @@
 """Which cells to look at: some of those below, within and above the limits."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.images import class_text
+from cellsieve.verdicts import band, column_values
 
 Band = Literal["low", "middle", "high", "all"]
 Order = Literal["random", "lowest", "highest"]
 
 BANDS: tuple[Band, ...] = ("low", "middle", "high")
-
-
-def column_values(table: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """A column of numbers as float64, missing as NaN.
-
-    Raises:
-        ValueError: the table has no such column, or it holds no numbers.
-    """
-    if column not in table.columns:
-        raise ValueError(
-            f"column {column!r}: not in the table, which has {', '.join(map(str, table.columns))}"
-        )
-    values = table[column]
-    if not pd.api.types.is_numeric_dtype(values):
-        raise ValueError(f"column {column!r}: holds {values.dtype}; expected numbers")
-    return values.astype("float64")
-
-
-def limits(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The limits of each row for a column: `lower` and `upper`, NaN where there is none.
-
-    A table cleaned by several rules names the column of each limit; one cleaned by a single rule
-    does not, and its limits are taken for those of any column asked for.
-    """
-    found = pd.DataFrame(index=table.index)
-    for side in ("lower", "upper"):
-        names = (f"{column}_{side}_limit", f"{side}_limit")
-        name = next((name for name in names if name in table.columns), None)
-        values = column_values(table, name) if name else pd.Series(np.nan, index=table.index)
-        found[side] = values.where(np.isfinite(values))
-    return found
-
-
-def band(table: pd.DataFrame, column: str) -> "pd.Series[Any]":
-    """Where each cell lies: "low", "middle" or "high"; missing where its value is NaN.
-
-    Cells without limits are in the middle.
-    """
-    values, ends = column_values(table, column), limits(table, column)
-    found = pd.Series("middle", index=table.index, dtype="str")
-    found[values < ends["lower"]] = "low"
-    found[values > ends["upper"]] = "high"
-    return found.mask(values.isna())
 
 
 def pick(

@@ -14,8 +14,9 @@ from cellsieve.files import FilePath, read_image, read_mask
 from cellsieve.images import ImageSet
 from cellsieve.keys import check_cells
 from cellsieve.measures import SHARES
-from cellsieve.picking import Band, Order, class_rows, column_values, limits, pick
+from cellsieve.picking import Band, Order, class_rows, pick
 from cellsieve.tables import atomic
+from cellsieve.verdicts import column_values, limits, limits_note, remembered
 from cellsieve.views import Colours, Look, Neighbours, compose, contrast, image_table, pictures
 from cellsieve.wellmap import plate_map, row_name
 
@@ -39,7 +40,8 @@ def plot_distribution(
     """Draws the histogram of a column, with the limits and how many cells lie beyond each.
 
     Args:
-        table: a cell table; where it is cleaned, limits are drawn if all cells shown share them.
+        table: a cell table; where it is cleaned, and by `column`, limits are drawn if all cells
+            shown share them.
         column: any column of numbers. NaN is left out and counted below the axis.
         class_label: the cells of this class only.
         bins: how many bars.
@@ -63,9 +65,10 @@ def plot_distribution(
     title = "all cells" if class_label is None else f"class {class_label}"
     title = f"{title} ({len(rows):,} cells)"
     ax.set_title(title, loc="left", fontsize="medium", pad=18, parse_math=False)
-    ax.set_xlabel(
-        column + (f"   ({missing:,} cells without a value)" if missing else ""), parse_math=False
-    )
+    remarks = [f"{missing:,} cells without a value"] if missing else []
+    if remembered(table) is None and limits_note(table, column):
+        remarks.append("the table does not say by which rules it was cleaned")
+    ax.set_xlabel(column + (f"   ({'; '.join(remarks)})" if remarks else ""), parse_math=False)
     ax.set_ylabel("cells")
     ax.spines[["top", "right"]].set_visible(False)
     if measured.empty:
@@ -149,19 +152,21 @@ def plot_gallery(
         place says why.
 
     Raises:
-        ValueError: no such column, class or channel, an argument that is none of the above, or a
-            cell or an image that comes twice.
+        ValueError: no such column, class or channel, an argument that is none of the above, or
+            duplicate cells or images.
         ImportError: the extra `plot` is not installed.
     """
     plt = require("matplotlib.pyplot", "plot", "drawing plots")
     check_cells(table, "table")
     rows = pick(class_rows(table, class_label), which, n, column=column, order=order, seed=seed)
     look = Look(tuple(channels) if channels else None, neighbours, outline, side)
+    note = limits_note(table, column) if which != "all" else ""
     if across < 1:
         raise ValueError(f"across: found {across}; expected at least 1")
     if rows.empty:
         figure: Figure = plt.figure(figsize=(5, 1.5))
         words = f"no cell is {which}" + ("" if class_label is None else f" in class {class_label}")
+        words += f"\n{note}" if note else ""
         figure.text(0.5, 0.5, words, ha="center", parse_math=False)
         return figure
     made = pictures(rows, image_table(images, root), look, _as_it_is, jobs=jobs)
@@ -182,6 +187,8 @@ def plot_gallery(
             ax.imshow(_squared(picture.made))
         dropped = "clean" in row and not row["clean"]
         ax.set_title(f"{value:.4g}", y=-0.14, fontsize="small", color=CUT if dropped else INK)
+    if note:
+        figure.supxlabel(note, fontsize="x-small", wrap=True, parse_math=False)
     return figure
 
 

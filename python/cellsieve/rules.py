@@ -1,12 +1,16 @@
 """Rules that a cell must pass, in Python and in a TOML file."""
 
+import json
+import math
 import os
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
+
+from cellsieve.tables import atomic
 
 Kind = Literal["percentile", "value"]
 Multi = Literal["skip", "explode", "own"]
@@ -55,6 +59,11 @@ class Rule:
         ):
             object.__setattr__(self, name, value)
         ends = [end for end in (self.lower, self.upper) if end is not None]
+        if not all(map(math.isfinite, ends)):
+            raise ValueError(
+                f"rule for {self.column}: found lower {self.lower} and upper {self.upper}; "
+                "expected finite numbers; without a limit, a side is open"
+            )
         if not ends:
             raise ValueError(f"rule for {self.column}: neither lower nor upper is given")
         found = f"rule for {self.column}: found lower {self.lower} and upper {self.upper}"
@@ -62,7 +71,7 @@ class Rule:
             raise ValueError(
                 f"{found}; percentiles are numbers from 0 to 1 (0.001 is the 0.1 % one)"
             )
-        if any(end != end for end in ends) or ends != sorted(ends):
+        if ends != sorted(ends):
             raise ValueError(f"{found}; expected lower <= upper")
 
     def _end(self, end: Any) -> float | None:
@@ -181,3 +190,25 @@ def read_rules(path: str | os.PathLike[str]) -> list[Rule]:
         return [Rule(**table) for table in tables]
     except (ValueError, TypeError) as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from error
+
+
+def write_rules(rules: Sequence[Rule], path: str | os.PathLike[str]) -> None:
+    """Writes rules as a TOML file, which `read_rules` and `clean --rules` read.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    tables = [_toml(rule) for rule in rules]
+    with atomic(path) as temporary:
+        temporary.write_text("\n".join(tables), encoding="utf-8", newline="\n")
+
+
+def _toml(rule: Rule) -> str:
+    values = asdict(rule) | {"by": list(rule.groups)}
+    lines = [f"{name} = {_value(value)}" for name, value in values.items() if value is not None]
+    return "\n".join(["[[rule]]", *lines, ""])
+
+
+def _value(value: Any) -> str:
+    """A text, a number or a list of texts in TOML; its strings are those of JSON but for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

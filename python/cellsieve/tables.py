@@ -10,6 +10,15 @@ from typing import IO, Any
 import pandas as pd
 
 from cellsieve._extras import require
+from cellsieve.records import (
+    Record,
+    from_metadata,
+    in_metadata,
+    kept_beside,
+    read_beside,
+    recorded,
+    with_record,
+)
 from cellsieve.words import sentence
 
 FORMATS = (".csv", ".csv.gz", ".parquet")
@@ -54,11 +63,12 @@ def read_table(path: str | os.PathLike[str], *, text: tuple[str, ...] = TEXT) ->
         ValueError: another extension, or a file that is not such a table.
     """
     check_table(path)
-    if table_format(path) != ".parquet":
-        return read_csv(path, text=text)
-    with _reading(path):
-        table: pd.DataFrame = pd.read_parquet(path)
-    return table
+    if table_format(path) == ".parquet":
+        with _reading(path):
+            table: pd.DataFrame = pd.read_parquet(path)
+    else:
+        table = read_csv(path, text=text)
+    return next(recorded([table], _record(path)))
 
 
 @contextmanager
@@ -126,7 +136,7 @@ def read_batches(
     check_table(path)
     with _reading(path):
         if table_format(path) == ".parquet":
-            yield from _parquet_batches(path)
+            yield from recorded(_parquet_batches(path), _record(path))
             return
         settings = _csv_settings(path, text)
         seen: dict[str, set[str]] = {}
@@ -138,7 +148,7 @@ def read_batches(
             settings["dtype"], "str"
         )
         with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
-            yield from reader
+            yield from recorded(reader, _record(path))
 
 
 def _parquet_batches(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
@@ -148,6 +158,15 @@ def _parquet_batches(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
             yield file.read().to_pandas()
         for batch in file.iter_batches(ROWS):
             yield batch.to_pandas()
+
+
+def _record(path: str | os.PathLike[str]) -> Record | None:
+    """What a file, or the one beside it, says of how its table was made."""
+    if table_format(path) != ".parquet":
+        return read_beside(path)
+    return from_metadata(
+        require("pyarrow.parquet", "parquet", "a .parquet table").read_schema(path).metadata
+    )
 
 
 def _kind(column: "pd.Series[Any]") -> str:
@@ -194,32 +213,36 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 def table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
     """A function that appends rows to a table that is there once the block ends.
 
-    The first call decides the columns and their types, so it may bring an empty table. How the rows
-    are divided among the calls leaves no trace in the file.
+    The first call decides the columns, their types, and the record that is kept with the table (see
+    `cellsieve.records`), so it may bring an empty table. How the rows are divided among the calls
+    leaves no trace in the file.
 
     Raises:
         OSError, ValueError, ImportError: as `write_table`.
     """
     extension = table_format(path)
-    with atomic(path) as temporary:
+    with kept_beside(path) as keep, atomic(path) as temporary:
         if extension == ".parquet":
             with _parquet_writer(temporary) as write:
                 yield write
         else:
             with temporary.open("wb") as raw:
                 if extension == ".csv":
-                    yield _csv_writer(raw)
+                    yield _csv_writer(raw, keep)
                 else:
                     # No name and no time in the gzip header: they would differ from run to run.
                     with gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as file:
-                        yield _csv_writer(file)
+                        yield _csv_writer(file, keep)
 
 
-def _csv_writer(file: IO[bytes] | gzip.GzipFile) -> Callable[[pd.DataFrame], None]:
+def _csv_writer(
+    file: IO[bytes] | gzip.GzipFile, keep: Callable[[pd.DataFrame], None]
+) -> Callable[[pd.DataFrame], None]:
     header = True
 
     def write(table: pd.DataFrame) -> None:
         nonlocal header
+        keep(table)
         file.write(table.to_csv(index=False, header=header, lineterminator="\n").encode())
         header = False
 
@@ -237,8 +260,11 @@ def _parquet_writer(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     def write(table: pd.DataFrame) -> None:
         nonlocal writer, waiting
         schema = writer.schema if writer else None
+        record = in_metadata(table)
+        table = with_record(table.copy(deep=False), None)
         rows = arrow.Table.from_pandas(table, schema=schema, preserve_index=False)
         if writer is None:
+            rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **record})
             writer, waiting = parquet.ParquetWriter(path, rows.schema), rows.slice(0, 0)
         waiting = arrow.concat_tables([waiting, rows])
         while len(waiting) >= ROWS:

@@ -154,7 +154,7 @@ def image_table(
 
     Raises:
         OSError: as `read_image_table`.
-        ValueError: as `read_image_table`, or an image comes twice.
+        ValueError: as `read_image_table`, or duplicate ids.
     """
     if isinstance(images, ImageSet):
         return images.table[images.table["problem"].isna()]

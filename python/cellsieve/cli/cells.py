@@ -208,7 +208,7 @@ def _add_clean(commands: Any) -> None:
         help="mark the cells outside the percentile band of their class",
         description="Marks the cells outside the percentile band of their group. No row is "
         "dropped: each gets 'clean', 'reason' and the limits that decided it. The summary shows "
-        f"the {LARGEST} largest groups; what one should know is said on standard error.",
+        f"the {LARGEST} largest groups; notes go to standard error.",
         epilog="Exit code: 0 done, 2 nothing was done.",
     )
     command.add_argument(
@@ -216,7 +216,7 @@ def _add_clean(commands: Any) -> None:
         metavar="CELLS",
         type=table_path,
         nargs="+",
-        help="cell table; several are judged as the parts of one",
+        help="cell table; several are judged together, as parts of one table",
     )
     command.add_argument(
         "-o", "--output", type=table_path, required=True, metavar="TABLE", help="table to write"
@@ -283,8 +283,8 @@ def _add_clean(commands: Any) -> None:
     command.add_argument(
         "--prefix-ids",
         action="store_true",
-        help="put the name of its file (or folder, where files have the same name) and '+' before "
-        "each image id, so that images of several tables may have the same ids",
+        help="put the name of the file (or folder, where files have the same name) and '+' in "
+        "front of each image id, so that images of several tables may have the same ids",
     )
     add_overwrite(command)
     command.set_defaults(run=_clean)

@@ -1,4 +1,4 @@
-"""A report that opens in any browser: one page, everything inside."""
+"""A report that opens in any browser: a single page with everything in it."""
 
 import os
 from pathlib import Path
@@ -53,9 +53,9 @@ def report(
         wells: of a plates result, the table of `PlateLayout.decode`, or its file.
         truth: of a plates result, the true class of some wells, under the names that `wells` has
             for the id and the class.
-        column: the column whose distribution and limits are shown.
-        n: cells a gallery (three a class) at most; fewer where there are many classes, so that a
-            page stays small.
+        column: the column whose distribution and limits are shown; limits only if a rule judges it.
+        n: most cells per gallery (there are three per class); fewer where there are many classes,
+            so that a page stays small.
         seed: of the random choice of cells.
         channels: the channels shown, each in the colour it is named after, else gray; by default
             those of red, green and blue that there are, or else the measured one.
@@ -69,13 +69,13 @@ def report(
     Returns:
         How many of the cells shown have no picture because a file is gone or damaged.
 
-    An empty table, a class without values, cells all dropped, or files that are gone are said on
-    the page.
+    The page says so if the table is empty, a class has no values, every cell was dropped, or files
+    are gone.
 
     Raises:
         FileExistsError: the page is there, and `overwrite` is not asked for.
-        ValueError: `output` is not .html; a column or channel is missing; a cell or an image comes
-            twice.
+        ValueError: `output` is not .html; a column or channel is missing; there are duplicate
+            cells or images.
         OSError: a table can't be read, or the page can't be written.
         ImportError: the extra `report` is not installed.
     """

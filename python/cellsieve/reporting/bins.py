@@ -1,4 +1,4 @@
-"""Values in short: what a page needs to draw them and to move their limits."""
+"""Values condensed to what a page needs to draw them and to move their limits."""
 
 import math
 from typing import NamedTuple

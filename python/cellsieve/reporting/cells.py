@@ -1,4 +1,4 @@
-"""The report of a cleaned cell table: what was decided, and a section a class."""
+"""The report of a cleaned cell table: what was decided, and one section per class."""
 
 import os
 from typing import Any
@@ -19,7 +19,9 @@ from cellsieve.reporting.bins import (
 )
 from cellsieve.reporting.galleries import MOST_PICTURES, field_text, galleries, sized, tiles
 from cellsieve.reporting.page import write_page
-from cellsieve.reporting.verdicts import REASONS, Verdicts, sections_of, totals, verdicts
+from cellsieve.reporting.sections import sections_of, totals
+from cellsieve.rules import Rule
+from cellsieve.verdicts import Verdicts, in_words, limits_note, remembered, rule_in_words, verdicts
 from cellsieve.views import Look, default_channels
 
 VALUES = 30_000  # values in the page that limits can be moved along
@@ -70,7 +72,8 @@ def cells_report(
         jobs=jobs,
         progress=progress,
     )
-    percentiles = _percentiles(sections)
+    judging = remembered(table) or []
+    percentiles = _percentiles(sections, [one.rule for one in judging if one.rule.column == column])
     content = {
         "title": title,
         "column": column,
@@ -79,10 +82,11 @@ def cells_report(
         "totals": totals(rows),
         "images": _images(images, table),
         "cells": cells,
-        "words": _words(table, images, rows, cells),
+        "rules": [rule_in_words(one.rule) for one in judging],
+        "words": _words(table, column, images, rows, cells),
         "look_words": _look_words(look, images),
         "percentiles": percentiles,
-        "reasons": REASONS,
+        "in_words": in_words,
         "data": {
             "name": title,
             "column": column,
@@ -166,6 +170,7 @@ def _images(images: pd.DataFrame | None, table: pd.DataFrame) -> dict[str, Any]:
 
 def _words(
     table: pd.DataFrame,
+    column: str,
     images: pd.DataFrame | None,
     rows: Verdicts,
     cells: list[dict[str, Any]],
@@ -181,6 +186,8 @@ def _words(
         )
     elif len(table) and not rows.clean.any():
         words.append("Every cell was dropped: nothing is left to train on.")
+    if note := limits_note(table, column):
+        words.append(note)
     missing = int((~np.isfinite(rows.value)).sum())
     if missing:
         words.append(
@@ -210,12 +217,23 @@ def _look_words(look: Look, images: pd.DataFrame | None) -> str:
     others = {"dim": "neighbours are dimmed; ", "blank": "neighbours are blanked; ", "show": ""}
     return (
         f"Pictures: {', '.join(channels)}; {outlined}{others[look.neighbours]}"
-        "brightness is set once an image, so cells of one image can be compared with each other."
+        "brightness is set once per image, so cells of one image can be compared with each other."
     )
 
 
-def _percentiles(sections: list[dict[str, Any]]) -> list[str]:
-    """The percentiles that made the limits, in percent, where the classes agree; else 0.1, 99.9."""
+def _percentiles(sections: list[dict[str, Any]], rules: list[Rule]) -> list[str]:
+    """The percentiles that made the limits of the column, in percent.
+
+    Of limits that are values, and of a table that remembers no rules, the percentiles they are of
+    the values, where the classes agree; else 0.1 and 99.9.
+    """
+    for rule in rules:
+        if rule.kind == "percentile":
+            ends = (
+                0 if rule.lower is None else rule.lower,
+                1 if rule.upper is None else rule.upper,
+            )
+            return [f"{100 * end:.6g}" for end in ends]
     found = []
     for side, otherwise in enumerate((0.1, 99.9)):
         pairs = [section["from_percentiles"][side] for section in sections]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from cellsieve.picking import BANDS, choose
 from cellsieve.reporting.page import data_uri
-from cellsieve.reporting.verdicts import Verdicts, said
+from cellsieve.reporting.sections import said
+from cellsieve.verdicts import Verdicts
 from cellsieve.views import Colours, Look, Picture, pictures, webp
 
 #: A page holds about so many bytes of pictures, however many cells it shows.
@@ -32,12 +33,12 @@ class Gallery(NamedTuple):
 
 
 def galleries(rows: Verdicts, places: NDArray[np.int64], n: int, seed: int) -> list[Gallery]:
-    """Chooses the cells of a section's galleries, `n` each at most; no cell stands in two.
+    """Chooses the cells of a section's galleries, at most `n` each; no cell is in two of them.
 
     Args:
         rows: the section's cells.
         places: where they stand in the table.
-        n: cells a gallery.
+        n: cells per gallery.
         seed: of the random choice.
     """
     free = np.ones(len(places), bool)
