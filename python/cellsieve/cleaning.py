@@ -14,7 +14,7 @@ from cellsieve.images import class_text
 from cellsieve.keys import EXPLODED, SEPARATOR, check_cells, classes_of
 from cellsieve.parts import Parts, Table
 from cellsieve.quantiles import Part, group_quantiles
-from cellsieve.rules import MIN_GROUP, Multi, Rule, exploded_column, resolved
+from cellsieve.rules import MIN_GROUP, Multi, Rule, exploded_column, resolved, rule_names
 from cellsieve.tables import TEXT, read_table
 
 LIMIT_COLUMNS = ("lower_limit", "upper_limit", "group_size")
@@ -174,17 +174,16 @@ def judge(
         table = explode(table, exploded)
     result = table.drop(columns=_earlier(table))
     reasons, tallies = [], []
-    for place, (rule, known) in enumerate(zip(rules, limits, strict=True)):
+    for name, rule, known in zip(rule_names(rules), rules, limits, strict=True):
         keys, values = _part(table, rule)
         verdict = _verdict(table, rule, keys, values, known)
         reason = verdict["reason"]
         prefix = ""
         if len(rules) > 1:
-            earlier = sum(other.column == rule.column for other in rules[:place])
-            prefix = f"{rule.column}_{earlier + 1}_" if earlier else f"{rule.column}_"
+            prefix = f"{name}_"
             reason = (rule.column + " " + reason).where(reason != "", "")
-        for name in LIMIT_COLUMNS:
-            _add(result, prefix + name, verdict[name].to_numpy())
+        for limit in LIMIT_COLUMNS:
+            _add(result, prefix + limit, verdict[limit].to_numpy())
         reasons.append(reason)
         tallies.append(tally(rule, values) if rule.kind == "value" else Tally())
     # A cell that fails two rules of one column on the same side says so once.

@@ -86,7 +86,7 @@ def clean_to(
             if marks is not None and unseen is not None:
                 cleaned = apply_overrides(cleaned, marks)
                 unseen = unknown_marks(cleaned, unseen)
-            write(rename_columns(cleaned, columns, keep=("clean", "reason")))
+            write(rename_columns(cleaned, columns, keep=("clean", "reason"), rules=rules))
             summary.add(cleaned)
             tallies = [a.plus(b) for a, b in zip(tallies, counts_here, strict=True)]
         if unseen is not None and len(unseen):

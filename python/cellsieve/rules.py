@@ -181,3 +181,15 @@ def read_rules(path: str | os.PathLike[str]) -> list[Rule]:
         return [Rule(**table) for table in tables]
     except (ValueError, TypeError) as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from error
+
+
+def rule_names(rules: Sequence[Rule]) -> list[str]:
+    """A name for each rule: its column; of a second rule for `area`, `area_2`."""
+    names: list[str] = []
+    for rule in rules:
+        name, number = rule.column, 1
+        while name in names:
+            number += 1
+            name = f"{rule.column}_{number}"
+        names.append(name)
+    return names
