@@ -266,7 +266,7 @@ def test_a_mask_that_has_changed_is_refused_by_name(small_set, clean_table, caps
     listed = cs.read_table(small_set / "a.json.images.csv").set_index("image_id")
     assert listed["status"].tolist() == ["failed"] * 4 + ["done"] * 2
     for image, text in (
-        ("im0", "1 cells of the table are not in it, the first has the label"),
+        ("im0", "1 cell of the table is not in it; the first has the label"),
         ("im1", "has 39 x 50 pixels, the image table says 40 x 50"),
         ("im2", "lie elsewhere in it"),
         ("im3", "No such file"),

@@ -346,7 +346,7 @@ def test_a_mask_that_has_changed_is_refused_by_name(small_set, clean_table, caps
     arguments = ["crops", str(clean_table), "-o", str(small_set / "crops"), "--all-cells", "-q"]
     assert main([*arguments, "--channels", "green"]) == 1
     error = capsys.readouterr().err
-    assert "im2.npz: 1 cells of the table are not in it" in error
+    assert "im2.npz: 1 cell of the table is not in it" in error
     assert "has it changed since?" in error
     index = index_of(small_set / "crops")
     assert set(index["image_id"]) == {"im0", "im1", "im3", "im4", "im5"}

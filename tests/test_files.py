@@ -8,11 +8,12 @@ import zipfile
 import zlib
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 import cellsieve as cs
-from cellsieve import _core
+from cellsieve import _core, files, tables
 
 
 def chunk(kind, data):
@@ -367,6 +368,52 @@ def test_missing_files_and_folders(read, extension, tmp_path):
     (tmp_path / f"folder.{extension}").mkdir()
     with pytest.raises(IsADirectoryError):
         read(tmp_path / f"folder.{extension}")
+
+
+EVERY_FORMAT = r"\.png, \.npy, \.npz; \.tif, \.tiff \(needs pip install 'cellsieve\[tiff\]'\)"
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "a.zarr", "a.ome.zarr", "a", "a.csv"])
+def test_other_formats_are_told_which_are_read(name, tmp_path):
+    cs.write_png(tmp_path / "i.png", np.ones((2, 2), np.uint8))
+    for read in (
+        cs.read_image,
+        cs.read_mask,
+        lambda path: cs.measure_file(path, tmp_path / "i.png"),
+        lambda path: cs.measure_file(tmp_path / "i.png", path),
+    ):
+        with pytest.raises(ValueError, match=f"{name}: expected an image or a label image: "):
+            read(tmp_path / name)
+        with pytest.raises(ValueError, match=EVERY_FORMAT):
+            read(tmp_path / name)
+
+
+def test_the_formats_that_are_listed_are_read(tmp_path):
+    """Each of them gets as far as the file, which is not there."""
+    for extension in files.FORMATS:
+        for read in (cs.read_image, cs.read_mask):
+            with pytest.raises(FileNotFoundError):
+                read(tmp_path / f"a{extension.upper()}")
+    for extension in tables.FORMATS:
+        with pytest.raises(FileNotFoundError):
+            cs.read_table(tmp_path / f"a{extension}")
+    with pytest.raises(
+        ValueError, match=r"a\.xlsx: expected a table: \.csv, \.csv\.gz; \.parquet "
+    ):
+        cs.read_table(tmp_path / "a.xlsx")
+    with pytest.raises(ValueError, match=r"\(needs pip install 'cellsieve\[parquet\]'\)$"):
+        cs.write_table(pd.DataFrame({"a": [1]}), tmp_path / "a.xlsx")
+
+
+def test_cellposes_own_file(tmp_path):
+    """It is a dictionary of everything; what to export instead is said."""
+    path = tmp_path / "a_seg.npy"
+    np.save(path, {"masks": np.eye(3, dtype=np.uint16), "filename": "a.tif"})
+    for read in (cs.read_mask, cs.read_image, lambda path: cs.measure_file(path, path)):
+        with pytest.raises(ValueError, match=r"a_seg\.npy: is cellpose's .*--save_tif"):
+            read(path)
+    np.save(path, np.eye(3, dtype=np.uint16))  # somebody's own, of that name
+    np.testing.assert_array_equal(cs.read_mask(path), np.eye(3))
 
 
 def test_refused_masks(tmp_path):

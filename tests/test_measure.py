@@ -331,8 +331,10 @@ def test_columns(rng):
     image = rng.integers(0, 99, mask.shape).astype(np.uint8)
     plain = cs.measure(mask, image)
     profiler = cs.measure(mask, image, columns="cellprofiler")
-    np.testing.assert_array_equal(profiler["AreaShape_BoundingBoxMaximum_X"], plain["max_col"])
-    np.testing.assert_array_equal(profiler["ObjectNumber"], plain["label"])
+    np.testing.assert_array_equal(
+        profiler["Cells_AreaShape_BoundingBoxMaximum_X"], plain["max_col"]
+    )
+    np.testing.assert_array_equal(profiler["Metadata_ObjectNumber"], plain["label"])
     notebook = cs.measure(mask, image, columns="notebook", convention="notebook")
     assert notebook.columns.tolist() == ["cell_ID", "bbox", "fraction"]
     first = cs.measure(mask, image, convention="notebook").iloc[0]

@@ -1,6 +1,8 @@
 """Libraries that are not always there, each with the line that installs it."""
 
 import importlib
+from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 
@@ -19,3 +21,11 @@ def require(module: str, extra: str, purpose: str) -> Any:
             f"install it with: pip install 'cellsieve[{extra}]' "
             f"(in a checkout: pip install '.[{extra}]')"
         ) from error
+
+
+def listed(formats: Mapping[str, str | None]) -> str:
+    """Extensions of files, those that need an extra with the line that installs it."""
+    return "; ".join(
+        ", ".join(extensions) + (f" (needs pip install 'cellsieve[{extra}]')" if extra else "")
+        for extra, extensions in groupby(formats, formats.__getitem__)
+    )

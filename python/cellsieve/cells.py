@@ -12,7 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellsieve import _core
 from cellsieve._arrays import native
-from cellsieve.files import MAX_PIXELS, FilePath, _pixels, is_tiff, mask_and_capacity, read_channel
+from cellsieve.files import (
+    MAX_PIXELS,
+    FilePath,
+    _pixels,
+    check_format,
+    is_tiff,
+    mask_and_capacity,
+    read_channel,
+)
 from cellsieve.measures import DEFAULT, Measure, kernels
 from cellsieve.vocabulary import Vocabulary, rename_columns
 
@@ -225,6 +233,8 @@ def measured(
 
 def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.Cells:
     """One call into the kernels, unless a file has to be read through Python."""
+    for path in (mask, image):
+        check_format(path)
     if not (is_tiff(mask) or is_tiff(image)):
         return _core.measure_file(
             os.fspath(mask),

@@ -30,7 +30,7 @@ from cellsieve.measuring import MEASURED
 from cellsieve.parallel import chunks, default_jobs
 from cellsieve.parts import Parts
 from cellsieve.tables import concat
-from cellsieve.words import sentence
+from cellsieve.words import count, sentence
 
 Path_ = str | os.PathLike[str]
 
@@ -246,9 +246,9 @@ def places(task: Task, found: _core.Cells) -> NDArray[np.intp]:
     there = np.isin(task.labels, found.columns["label"])
     if not there.all():
         missing = np.unique(task.labels[~there])
+        cells = count(len(missing), "cell of the table is", "cells of the table are")
         raise ValueError(
-            f"{task.mask}: {len(missing)} cells of the table are not in it, the first has the "
-            f"label {missing[0]}{changed}"
+            f"{task.mask}: {cells} not in it; the first has the label {missing[0]}{changed}"
         )
     where = np.searchsorted(found.columns["label"], task.labels)
     boxes = np.stack([found.columns[name] for name in BOX], axis=1)[where]
@@ -257,10 +257,11 @@ def places(task: Task, found: _core.Cells) -> NDArray[np.intp]:
         moved |= found.columns["area"][where] != task.areas
     if moved.any():
         first = int(np.argmax(moved))
+        cells = count(moved.sum(), "cell of the table lies", "cells of the table lie")
         raise ValueError(
-            f"{task.mask}: {moved.sum()} cells of the table lie elsewhere in it; the first has the "
-            f"label {task.labels[first]}, by the table in rows {_range(task.boxes[first], 0)} and "
-            f"columns {_range(task.boxes[first], 1)}, in the mask in rows "
+            f"{task.mask}: {cells} elsewhere in it; the first has the label {task.labels[first]}, "
+            f"by the table in rows {_range(task.boxes[first], 0)} and columns "
+            f"{_range(task.boxes[first], 1)}, in the mask in rows "
             f"{_range(boxes[first], 0)} and columns {_range(boxes[first], 1)}{changed}"
         )
     return where

@@ -16,6 +16,7 @@ from cellsieve.reporting import report
 from cellsieve.rules import Rule
 from cellsieve.synthetic import field, photograph
 from cellsieve.tables import write_table
+from cellsieve.words import count
 
 #: Class label and place of the protein, image by image; "0|16" is two classes at once.
 FIELDS = [
@@ -102,7 +103,8 @@ def demo(folder: str | os.PathLike[str] = "cellsieve-demo", *, overwrite: bool =
 
     table = measure_to(images, folder / "cells.csv", progress=False)
     measured = table[table["status"] == "measured"]
-    print(f"Measured {measured['cells'].sum()} cells of {len(measured)} images")
+    cells, fields = count(measured["cells"].sum(), "cell"), count(len(measured), "image")
+    print(f"Measured {cells} of {fields}")
     for row in table[table["status"] != "measured"].itertuples():
         print(f"  {row.image_id}: {row.error}")
 

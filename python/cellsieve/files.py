@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -16,12 +16,40 @@ from numpy.typing import NDArray
 
 from cellsieve import _core
 from cellsieve._arrays import native
-from cellsieve._extras import require
+from cellsieve._extras import listed, require
 from cellsieve.words import sentence
 
 MAX_PIXELS = 2**28  # 16,384 x 16,384: above any microscope's field, below any machine's memory
 
 FilePath = str | os.PathLike[str]
+
+
+#: The files that are read here, and the extra that brings each.
+FORMATS = {".png": None, ".npy": None, ".npz": None, ".tif": "tiff", ".tiff": "tiff"}
+
+
+def check_format(path: FilePath) -> None:
+    """Refuses a file that is of none of the formats.
+
+    Raises:
+        ValueError: it is not, by its extension; or it is cellpose's own file.
+    """
+    name = os.fspath(path)
+    if Path(path).suffix.lower() not in FORMATS:
+        raise ValueError(f"{name}: expected an image or a label image: {listed(FORMATS)}")
+    if name.endswith("_seg.npy") and _holds_objects(name):
+        raise ValueError(
+            f"{name}: is cellpose's record of a whole segmentation, a pickle, which is not opened "
+            "here; let cellpose write label images (--save_tif or --save_png, or "
+            "cellpose.io.save_masks), which end in _cp_masks.tif or _cp_masks.png"
+        )
+
+
+def _holds_objects(name: str) -> bool:
+    """Whether the header of a .npy file says so; what is wrong otherwise, reading will tell."""
+    with suppress(OSError), Path(name).open("rb") as file:
+        return b"'descr': '|O'" in file.read(128)
+    return False
 
 
 def is_tiff(path: FilePath) -> bool:
@@ -60,6 +88,7 @@ def read_channel(
     path: FilePath, channel: str | int | None, max_pixels: int, *, exact: bool = False
 ) -> NDArray[Any]:
     """As `read_image`; `exact` refuses a name that the file itself does not give its channel."""
+    check_format(path)
     if is_tiff(path):
         image = _select(_read_tiff(path, max_pixels), path, channel, exact=exact)
         if image.dtype not in (np.uint8, np.uint16, np.float32):
@@ -95,6 +124,7 @@ def read_mask(path: FilePath, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
 
 def mask_and_capacity(path: FilePath, max_pixels: int) -> tuple[NDArray[Any], int]:
     """A label image as from `read_mask`, and the largest id that its file's type can hold."""
+    check_format(path)
     if not is_tiff(path):
         return _core.read_mask(os.fspath(path), _pixels(max_pixels))
     mask, axes, _ = _read_tiff(path, max_pixels)

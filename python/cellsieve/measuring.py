@@ -20,7 +20,7 @@ from cellsieve.journal import Journal
 from cellsieve.parallel import chunks, default_jobs, run
 from cellsieve.tables import check_table, concat, typed
 from cellsieve.vocabulary import Vocabulary, rename_columns
-from cellsieve.words import sentence
+from cellsieve.words import count, sentence
 
 #: What became of an image; its image table has the columns of its `ImageSet` and the settings too.
 OUTCOME_COLUMNS = {
@@ -108,8 +108,9 @@ def measure_images(
     failed = table[~table["status"].isin(MEASURED)]
     if len(failed):
         first = failed.iloc[0]
+        of = f"of {count(len(table), 'image')}"
         warnings.warn(
-            f"{len(failed)} of {len(table)} images were not measured; the first is "
+            f"{count(len(failed), f'{of} was', f'{of} were')} not measured; the first is "
             f"{first['image_id']}: {first['error']} (return_images=True lists all)",
             stacklevel=2,
         )

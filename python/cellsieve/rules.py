@@ -192,6 +192,18 @@ def read_rules(path: str | os.PathLike[str]) -> list[Rule]:
         raise ValueError(f"{os.fspath(path)}: {error}") from error
 
 
+def rule_names(rules: Sequence[Rule]) -> list[str]:
+    """A name for each rule: its column; of a second rule for `area`, `area_2`."""
+    names: list[str] = []
+    for rule in rules:
+        name, number = rule.column, 1
+        while name in names:
+            number += 1
+            name = f"{rule.column}_{number}"
+        names.append(name)
+    return names
+
+
 def write_rules(rules: Sequence[Rule], path: str | os.PathLike[str]) -> None:
     """Writes rules as a TOML file, which `read_rules` and `clean --rules` read.
 

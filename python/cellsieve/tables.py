@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import pandas as pd
 
-from cellsieve._extras import require
+from cellsieve._extras import listed, require
 from cellsieve.records import (
     Record,
     from_metadata,
@@ -21,7 +21,8 @@ from cellsieve.records import (
 )
 from cellsieve.words import sentence
 
-FORMATS = (".csv", ".csv.gz", ".parquet")
+_EXTRAS = {".csv": None, ".csv.gz": None, ".parquet": "parquet"}
+FORMATS = tuple(_EXTRAS)
 
 TEXT = ("image_id", "class_label", "reason")  # read as they stand, unless a caller knows better
 
@@ -37,7 +38,7 @@ def table_format(path: str | os.PathLike[str]) -> str:
     for extension in FORMATS:
         if str(path).lower().endswith(extension):
             return extension
-    raise ValueError(f"{os.fspath(path)}: expected a table: {', '.join(FORMATS)}")
+    raise ValueError(f"{os.fspath(path)}: expected a table: {listed(_EXTRAS)}")
 
 
 def check_table(path: str | os.PathLike[str]) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from cellsieve._core import __version__
 from cellsieve.records import Record, record_of, with_record
-from cellsieve.rules import Rule
+from cellsieve.rules import Rule, rule_names
 
 LIMIT_COLUMNS = ("lower_limit", "upper_limit", "group_size")
 
@@ -66,14 +66,10 @@ def judgements(rules: Sequence[Rule]) -> list[Judgement]:
     a second rule for one column also have its number.
     """
     made = []
-    for place, rule in enumerate(rules):
-        start = said = ""
-        if len(rules) > 1:
-            earlier = sum(other.column == rule.column for other in rules[:place])
-            start = f"{rule.column}_{earlier + 1}_" if earlier else f"{rule.column}_"
-            said = f"{rule.column} "
-        columns = {name: start + name for name in LIMIT_COLUMNS}
-        made.append(Judgement(rule, columns, {name: said + name for name in REASONS}))
+    for name, rule in zip(rule_names(rules), rules, strict=True):
+        start, said = (f"{name}_", f"{rule.column} ") if len(rules) > 1 else ("", "")
+        columns = {column: start + column for column in LIMIT_COLUMNS}
+        made.append(Judgement(rule, columns, {reason: said + reason for reason in REASONS}))
     return made
 
 

@@ -1,7 +1,7 @@
 """How things are said: numbers with their nouns, and errors in one line."""
 
 
-def count(number: int, noun: str, plural: str | None = None) -> str:
+def count(number: float, noun: str, plural: str | None = None) -> str:
     """A number and its noun: "1 image", "2 images"; a plural that is irregular is given."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 

@@ -21,6 +21,7 @@ from cellsieve.journal import image_table_path
 from cellsieve.measuring import MEASURED, measure_to
 from cellsieve.rules import MIN_GROUP, Rule, read_rules
 from cellsieve.tables import FORMATS
+from cellsieve.words import count
 
 
 def add_commands(commands: Any) -> None:
@@ -150,7 +151,8 @@ def _measure(options: argparse.Namespace) -> int:
         rle=options.rle,
     )
     print(
-        f"{table['cells'].sum()} cells of {table['status'].isin(MEASURED).sum()} images, "
+        f"{count(table['cells'].sum(), 'cell')} of "
+        f"{count(table['status'].isin(MEASURED).sum(), 'image')}, "
         f"channel {images.measured_channel(options.channel)}"
     )
     print(f"cells:  {options.output}")
@@ -165,21 +167,16 @@ def _measure(options: argparse.Namespace) -> int:
 def _print_ignored(images: ImageSet, most: int = 5) -> None:
     """Files that a pattern may have missed."""
     if images.ignored:
-        count = len(images.ignored)
-        files = (
-            "1 file fits no pattern and was"
-            if count == 1
-            else f"{count} files fit no pattern and were"
-        )
-        names = ", ".join(images.ignored[:most]) + (", ..." if count > most else "")
+        number = len(images.ignored)
+        files = count(number, "file fits no pattern and was", "files fit no pattern and were")
+        names = ", ".join(images.ignored[:most]) + (", ..." if number > most else "")
         print(f"{files} not read: {names}", file=sys.stderr)
 
 
 def _print_problems(table: pd.DataFrame, most: int = 5) -> None:
     """What went wrong, the first few of each kind."""
     for status, rows in table[~table["status"].isin(MEASURED)].groupby("status"):
-        images = "1 image" if len(rows) == 1 else f"{len(rows)} images"
-        print(f"{images} {status}:", file=sys.stderr)
+        print(f"{count(len(rows), 'image')} {status}:", file=sys.stderr)
         for row in rows.head(most).itertuples():
             print(f"  {row.image_id}: {row.error}", file=sys.stderr)
         if len(rows) > most:
@@ -198,7 +195,8 @@ def _print_problems(table: pd.DataFrame, most: int = 5) -> None:
     for row in warned.head(most).itertuples():
         print(f"warning: {row.image_id}: {row.warning}", file=sys.stderr)
     if len(warned) > most:
-        print(f"... and {len(warned) - most} more warnings in the image table", file=sys.stderr)
+        more = count(len(warned) - most, "more warning")
+        print(f"... and {more} in the image table", file=sys.stderr)
 
 
 def _add_clean(commands: Any) -> None:

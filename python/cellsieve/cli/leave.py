@@ -14,6 +14,7 @@ from cellsieve.cli.arguments import add_image_table, add_run, positive, table_pa
 from cellsieve.composites import COLOURS
 from cellsieve.cropping import SHARD_CELLS, crops
 from cellsieve.masking import masks
+from cellsieve.words import count
 
 EPILOG = (
     "Exit code: 0 all images were done, 1 some failed (the image table says why), 2 nothing was "
@@ -160,7 +161,7 @@ def _annotate(options: argparse.Namespace) -> int:
         colours=options.colours,
         **_common(options),
     )
-    return _report(listed, "cells", "annotated", options.output)
+    return _report(listed, "cell", "annotated", options.output)
 
 
 def _add_masks(commands: Any) -> None:
@@ -182,7 +183,7 @@ def _add_masks(commands: Any) -> None:
 
 def _masks(options: argparse.Namespace) -> int:
     listed = masks(options.clean, options.output, **_common(options))
-    return _report(listed, "masks", "written", options.output)
+    return _report(listed, "mask", "written", options.output)
 
 
 def _add_crops(commands: Any) -> None:
@@ -282,16 +283,16 @@ def _crops(options: argparse.Namespace) -> int:
         shard_cells=options.shard_cells,
         **_common(options),
     )
-    return _report(listed, "cells", "cut out", options.output)
+    return _report(listed, "cell", "cut out", options.output)
 
 
 def _report(listed: pd.DataFrame, what: str, done: str, output: Path, most: int = 5) -> int:
     """What was done and what was not, and the exit code of that."""
     failed = listed[listed["status"] != "done"]
-    images = len(listed) - len(failed)
-    print(f"{listed['cells'].sum()} {what} of {images} images {done}: {output}")
+    images = count(len(listed) - len(failed), "image")
+    print(f"{count(listed['cells'].sum(), what)} of {images} {done}: {output}")
     if len(failed):
-        print(f"{len(failed)} images failed:", file=sys.stderr)
+        print(f"{count(len(failed), 'image')} failed:", file=sys.stderr)
         for row in failed.head(most).itertuples():
             print(f"  {row.image_id}: {row.error}", file=sys.stderr)
         if len(failed) > most:
