@@ -2,8 +2,8 @@
 //!
 //! The quantile is numpy's method "linear" (Hyndman & Fan 1996, definition 7): with the n values
 //! sorted, it lies at position h = (n - 1) q, between the values at floor(h) and the one after.
-//! Results are equal to `numpy.quantile` (2.4) to the last bit, so a pixel or a cell that lies just
-//! on a limit falls on the same side here and there.
+//! Results are equal to `numpy.quantile` (2.4) to the last bit, so a pixel or a cell that lies exactly
+//! on a limit falls on the same side with either.
 
 /// A multiset of pixels.
 pub trait Background<T>: Default {
@@ -48,7 +48,7 @@ macro_rules! lerp {
     }};
 }
 
-/// Counts of integer pixels, `N` values each may have. Neighbours go to different tables: equal
+/// Counts of integer pixels, each of `N` possible values. Neighbours go to different tables: equal
 /// ones, the rule in a background, would otherwise wait for each other's count to reach memory.
 pub struct Counts<const N: usize>(Box<[[u32; N]; 4]>);
 
@@ -105,7 +105,7 @@ impl<T: Copy + Into<usize>, const N: usize> Background<T> for Counts<N> {
     }
 }
 
-/// Floating-point pixels have no table to count in: they are kept, and two are selected.
+/// Floating-point pixels are too many values for a table: they are kept, and two are selected.
 #[derive(Default)]
 pub struct Values(Vec<f32>);
 

@@ -2,9 +2,9 @@
 //!
 //! COCO counts pixels down the columns, from the first column to the last: so many outside, so many
 //! inside, so many outside, and so on, beginning with those outside (0 where the first pixel is
-//! inside). A cell changes from outside to inside where a pixel is of another label than the one
-//! above it, so comparing the runs of each row with those of the row above finds every change of
-//! every cell; put in the order of the columns, they are the counts.
+//! inside). A cell begins or ends where a pixel has another label than the one above it, so comparing
+//! the runs of each row with those of the row above finds every change of every cell; put in the order
+//! of the columns, they are the counts.
 //!
 //! The compressed form is that of pycocotools: from the fourth count on the difference to the count
 //! before the previous one, in groups of 5 bits, the lowest first, each group a printable character.

@@ -61,7 +61,7 @@ impl<R: Read> Array<R> {
             [quote @ (b'\'' | b'"'), .., end] if quote == end && descr.len() > 2 => {
                 descr[1..descr.len() - 1].to_owned()
             }
-            _ => return Err(bad(format!("dtype {descr}; expected one plain number a pixel"))),
+            _ => return Err(bad(format!("dtype {descr}; expected one plain number per pixel"))),
         };
         let fortran = match field(&header, "fortran_order")? {
             "True" => true,

@@ -10,8 +10,8 @@ use crate::level::{Level, at_level};
 /// The classes allowed to a row, as the kernels want them.
 #[derive(Debug)]
 pub struct Candidates<T: Score> {
-    /// A key a class that no score's key may exceed: the highest for an allowed class, else the
-    /// lowest. The minimum with it masks a score and catches NaN, in one operation.
+    /// One key per class that no score's key may exceed: the highest for an allowed class, else the
+    /// lowest. The minimum with it masks a score and catches NaN in one operation.
     ceilings: Vec<T::Key>,
     /// The allowed classes, ascending.
     classes: Vec<u32>,
@@ -26,13 +26,13 @@ pub struct Ranked {
     pub score: f64,
 }
 
-/// Numbers compared side by side.
+/// Numbers compared at a time.
 const LANES: usize = 32;
-/// Numbers searched at once.
+/// Numbers searched at a time.
 const BLOCK: usize = 64;
 
 impl<T: Score> Candidates<T> {
-    /// Candidates from a flag a class.
+    /// Candidates from one flag per class.
     #[must_use]
     pub fn new(allowed: &[bool]) -> Self {
         Candidates {
@@ -56,7 +56,7 @@ impl<T: Score> Candidates<T> {
     /// # Panics
     /// If `row` has another number of classes.
     pub fn best(&self, level: Level, row: &[T], ranked: &mut [Ranked]) -> Result<usize, u32> {
-        assert_eq!(row.len(), self.ceilings.len(), "one score a class");
+        assert_eq!(row.len(), self.ceilings.len(), "one score per class");
         let wanted = ranked.len().min(self.classes.len());
         let ranked = &mut ranked[..wanted];
         if wanted == 0 {
@@ -209,7 +209,7 @@ fn find_above_body<T: Score>(row: &[T], ceilings: &[T::Key], floor: T::Key) -> O
 }
 
 /// The first allowed class whose key is what is looked for; only blocks with a hit are looked at
-/// closely, and whether it is an allowed one.
+/// closely, to see whether it is an allowed one.
 #[inline(always)]
 fn find_body<T: Score>(
     row: &[T],

@@ -1,4 +1,4 @@
-//! The exponential function in a form that compilers turn into vector instructions.
+//! The exponential function, in a form that the compiler turns into vector instructions.
 
 /// e to the power of `x` for `x` at most 0, within 2e-7 of itself; 0 below -87.
 ///

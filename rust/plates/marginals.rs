@@ -9,16 +9,15 @@
 //! c_ij = 1 / (f + sum of A_kj r_kj over k other than i)
 //! ```
 //!
-//! and the marginal is A r c / (1 + A r c). The odds f of a class to be in no well may be any
+//! and the marginal is A r c / (1 + A r c). The odds f that a class is in no well may be any
 //! positive number (0 where no class is left over): another f scales all r alike and changes no
-//! belief. Left alone, that scale is by far the last thing to settle; so in each round f is chosen such
+//! belief. Left alone, that scale is by far the last thing to settle; so each round chooses f such
 //! that the columns expect as many unused classes as there are.
 //!
-//! Vontobel (arXiv:1107.4196) shows that the Bethe free
-//! energy of this graph is convex and that the messages converge; Huang and Jebara
-//! (arXiv:0908.1769) give this form. A sum that leaves one term out is not computed by subtraction,
-//! which cancels where one term is nearly all, but as `rest + (largest - term)`, where `rest` is the
-//! sum without the largest: every part is positive.
+//! Vontobel (arXiv:1107.4196) shows that the Bethe free energy of this graph is convex and that the
+//! messages converge; Huang and Jebara (arXiv:0908.1769) give this form. A sum that leaves one term
+//! out is not computed by subtraction, which cancels where that term is nearly the whole sum, but as
+//! `rest + (largest - term)`, where `rest` is the sum without the largest: every part is positive.
 
 use super::matching::Weights;
 use crate::Result;
@@ -36,7 +35,7 @@ pub struct Marginals {
     pub iterations: usize,
     /// The largest difference between what rows and columns believe.
     pub residual: f64,
-    /// Whether that is within the tolerance.
+    /// Whether that difference is within the tolerance.
     pub converged: bool,
 }
 
@@ -86,7 +85,7 @@ pub fn marginals(
     Ok(finish(&weights, messages, taken, residual, tolerance))
 }
 
-/// Sums that leave one term out, a column each.
+/// What is needed of each column's sum to leave one term out.
 struct LeftOut {
     largest: Vec<f64>,
     rest: Vec<f64>,
@@ -140,7 +139,7 @@ struct Messages {
     incoming: Vec<f64>,
     /// 1 / (f + all a column hears): turns what a cell says into the column's belief.
     shares: Vec<f64>,
-    /// f: the odds of a class to be in no well.
+    /// f: the odds that a class is in no well.
     free: f64,
 }
 

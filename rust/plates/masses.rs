@@ -1,4 +1,4 @@
-//! How much of a row's score each plate group holds: the row bound of the evidence.
+//! How much of a row's score each plate group holds: what one row alone says of the group.
 
 use super::argmax::{Candidates, Ranked};
 use super::exp::exp_nonpositive;
@@ -22,7 +22,7 @@ pub enum Scale {
 pub struct Groups<T: Score> {
     /// All columns that are in a group.
     members: Candidates<T>,
-    /// A mask of bits for each group: all set for its columns.
+    /// Bits for each group: all set for its columns, none for the others.
     masks: Vec<Vec<u32>>,
     /// The same for all groups together.
     mask: Vec<u32>,
@@ -80,7 +80,7 @@ impl<T: Score> Groups<T> {
         Groups { members: Candidates::new(&any), masks, mask: bits(&any) }
     }
 
-    /// The column of the highest score, the lowest of equals: the row's vote. Columns in no group are
+    /// The row's vote: the column of the highest score, the lowest of equals. Columns in no group are
     /// not looked at.
     ///
     /// # Errors
@@ -92,8 +92,8 @@ impl<T: Score> Groups<T> {
         if vote.score == f64::INFINITY { Err(Flaw::OutOfRange(vote.class)) } else { Ok(vote) }
     }
 
-    /// Writes the logarithm of each group's sum to `sums`, given the row's vote. The sum of nothing
-    /// but zeros has the logarithm of negative infinity. Sums are of single precision.
+    /// Writes the logarithm of each group's sum to `sums`, given the row's vote: negative infinity for
+    /// a sum of nothing but zeros. Sums are of single precision.
     ///
     /// # Errors
     /// A column whose score is a negative probability.

@@ -1,12 +1,12 @@
-//! What the two kernels on one-to-one matchings share: the weights of one plate.
+//! The weights of one plate, which both kernels on one-to-one matchings work on.
 
 use crate::{Error, Result};
 
-/// Below this share of a row's best, a weight is taken to be this: no class is quite impossible,
-/// so that a plate whose scores contradict each other still has a matching.
+/// A weight below this share of its row's best is raised to it: no class is quite impossible, so that
+/// a plate whose scores contradict each other still has a matching.
 const LEAST: f64 = 1e-30;
 
-/// The weights of one plate, a row a well, relative to each row's best.
+/// The weights of one plate, one row per well, relative to each row's best.
 pub(super) struct Weights {
     pub(super) rows: usize,
     pub(super) columns: usize,
@@ -43,7 +43,7 @@ impl Weights {
             let best = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             if best == f64::NEG_INFINITY {
                 return Err(Error::Value(format!(
-                    "log_scores: row {number} is negative infinity throughout; no class is left for this well"
+                    "log_scores: row {number} is negative infinity throughout, which leaves no class for this well"
                 )));
             }
             values.extend(row.iter().map(|&log| (log - best).exp().max(LEAST)));

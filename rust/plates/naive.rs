@@ -1,4 +1,4 @@
-//! What the kernels should say, written to be obviously right.
+//! What the kernels should find, written to be obviously right.
 
 /// The allowed classes in order of descending score, equal scores by class; the first `k`.
 pub fn best(row: &[f64], allowed: &[bool], k: usize) -> Vec<u32> {

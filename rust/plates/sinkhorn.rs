@@ -1,4 +1,4 @@
-//! Sinkhorn's free energy: evidence that a plate holds a group, given that each class is used once.
+//! Sinkhorn's free energy: evidence that a plate holds a group, if each class is used once.
 
 use super::matching::Weights;
 use crate::Result;
@@ -7,8 +7,8 @@ use crate::level::{Level, at_level};
 /// The free energy of the doubly stochastic matrix nearest to the weights.
 #[derive(Clone, Copy, Debug)]
 pub struct FreeEnergy {
-    /// The logarithm of the mean, over all ways to give each well a class of its own, of the product of
-    /// its weights; approximately. 0 where every weight is 1.
+    /// Approximately the logarithm of the mean, over all ways to give each well a class of its own, of
+    /// the product of the weights. 0 where every weight is 1.
     pub log_mean: f64,
     /// How many times rows and columns were scaled.
     pub iterations: usize,
@@ -16,9 +16,10 @@ pub struct FreeEnergy {
     pub converged: bool,
 }
 
-/// Scales `exp(log_scores)`, a row a well and a column a class, until every row and column sums to
-/// 1 (where classes outnumber wells, wells that hold anything at all make up the difference), and returns
-/// max over doubly stochastic D of the sum of D (log A - log D), less the same of a matrix of ones.
+/// Scales `exp(log_scores)`, one row per well and one column per class, until every row and column
+/// sums to 1 (where classes outnumber wells, wells that may hold anything make up the difference), and
+/// returns the maximum over doubly stochastic D of the sum of D (log A - log D), less the same of a matrix
+/// of ones.
 ///
 /// Sinkhorn and Knopp (1967) for the scaling; the free energy is the mean-field one, with which
 /// e.g. Huang and Jebara (arXiv:0908.1769) compare Bethe's.
@@ -48,7 +49,7 @@ pub fn free_energy(
         spare_row = 1.0 / scales.iter().sum::<f64>();
         sums.fill(spare * spare_row);
         scale_rows(level, &weights.values, &scales, &mut rows, &mut sums);
-        // What the columns sum to before they are scaled is how far there is to go.
+        // How far the columns' sums are from 1 before they are scaled is how far there is to go.
         let off =
             scales.iter().zip(&sums).fold(0.0, |off: f64, (scale, sum)| off.max((scale * sum - 1.0).abs()));
         converged = off <= tolerance;

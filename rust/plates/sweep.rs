@@ -126,13 +126,13 @@ fn candidates<M: Matrix>(
     let (n, columns) = rows.shape();
     if groups.len() != n {
         return Err(Error::Value(format!(
-            "group: {} groups for {n} rows; expected one per row",
+            "group: length {}; expected {n}, one per row of scores",
             groups.len()
         )));
     }
     if let Some(flags) = allowed.iter().find(|flags| flags.len() != columns) {
         return Err(Error::Value(format!(
-            "allowed: {} columns, but scores has {columns}; expected one per class",
+            "allowed: found {} columns; expected {columns}, one per class, as scores has",
             flags.len()
         )));
     }
@@ -141,8 +141,8 @@ fn candidates<M: Matrix>(
     for (row, &group) in groups.iter().enumerate() {
         let Some(seen) = usize::try_from(group).ok().and_then(|group| seen.get_mut(group)) else {
             return Err(Error::Value(format!(
-                "group: row {row} is in group {group}; allowed has groups 0 to {}",
-                allowed.len() as i64 - 1
+                "group: row {row} is in group {group}; expected a number below {}, the rows of allowed",
+                allowed.len()
             )));
         };
         if !*seen && candidates[group as usize].classes().is_empty() {
@@ -169,7 +169,7 @@ pub fn log_sums<M: Matrix>(
     let (n, columns) = rows.shape();
     if column_group.len() != columns {
         return Err(Error::Value(format!(
-            "column_group: {} groups for {columns} columns; expected one per column",
+            "column_group: length {}; expected {columns}, one per column of scores",
             column_group.len()
         )));
     }

@@ -283,9 +283,9 @@ fn matrices_that_do_not_fit_are_refused() {
     let all = [vec![true; 2]];
     for (found, expected) in [
         (said(Some(&[0, 2]), &[0, 0], &all, 1), "rows: found 2; scores has 2 rows"),
-        (said(None, &[0], &all, 1), "1 groups for 2 rows"),
-        (said(None, &[0, 1], &all, 1), "row 1 is in group 1; allowed has groups 0 to 0"),
-        (said(None, &[0, 0], &[vec![true]], 1), "1 columns, but scores has 2"),
+        (said(None, &[0], &all, 1), "group: length 1; expected 2"),
+        (said(None, &[0, 1], &all, 1), "row 1 is in group 1; expected a number below 1"),
+        (said(None, &[0, 0], &[vec![true]], 1), "allowed: found 1 columns; expected 2"),
         (said(None, &[0, 0], &[vec![false; 2]], 1), "group 0 of row 0 allows no class"),
         (said(None, &[0, 0], &all, 0), "k: found 0"),
         (said(None, &[0, 0], &all, 1), "row 1, column 1 is NaN"),
@@ -297,5 +297,5 @@ fn matrices_that_do_not_fit_are_refused() {
     assert!(said(Some(&[0]), &[0], &all, 1).is_ok());
     let rows = Rows::new(&matrix, None).unwrap();
     let error = log_sums(&rows, &[0], 1, Scale::Linear, means).unwrap_err().to_string();
-    assert!(error.contains("1 groups for 2 columns"), "{error}");
+    assert!(error.contains("column_group: length 1; expected 2"), "{error}");
 }

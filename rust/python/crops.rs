@@ -1,7 +1,6 @@
 //! Windows around cells, cut out of all channels in one call.
 
-use super::dtypes::{with_labels, with_pixels};
-use super::shared::{grid, pixel_array, wrong_dtype};
+use super::dtypes::{grid, pixel_array, with_labels, with_pixels, wrong_dtype};
 use crate::Result;
 use crate::cells::{self, Window};
 use crate::files::{Image, Pixels, encode_png};

@@ -5,6 +5,18 @@
 //! from a file. Layout and byte order of label images and channels are settled in Python before
 //! (`cellsieve._arrays`); scores are taken as they lie.
 
+use crate::Error;
+use crate::cells::Grid;
+use crate::files::{Image, Labels, Pixels};
+use crate::plates::Score;
+use crate::plates::sweep::Matrix;
+use numpy::ndarray::ArrayView2;
+use numpy::{
+    Element, IntoPyArray, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray2, PyUntypedArray,
+    PyUntypedArrayMethods,
+};
+use pyo3::prelude::*;
+
 /// Runs the body on a two-dimensional array, read-only, of whichever of these types it has.
 macro_rules! with_dtypes {
     ($argument:literal, $array:expr, $expected:literal, [$($type:ty),*], |$typed:ident| $body:expr) => {
@@ -12,7 +24,7 @@ macro_rules! with_dtypes {
             let $typed = numpy::PyArrayMethods::try_readonly(array)?;
             $body
         } else)* {
-            Err($crate::python::shared::wrong_dtype($argument, $array, $expected).into())
+            Err($crate::python::dtypes::wrong_dtype($argument, $array, $expected).into())
         }
     };
 }
@@ -26,7 +38,7 @@ macro_rules! with_labels {
             "an integer label image: uint8, uint16, uint32, uint64, int16, int32 or int64",
             [u8, u16, u32, u64, i16, i32, i64],
             |array| {
-                let $grid = $crate::python::shared::grid(&array)?;
+                let $grid = $crate::python::dtypes::grid(&array)?;
                 $body
             }
         )
@@ -42,7 +54,7 @@ macro_rules! with_pixels {
             "uint8, uint16 or float32",
             [u8, u16, f32],
             |array| {
-                let $grid = $crate::python::shared::grid(&array)?;
+                let $grid = $crate::python::dtypes::grid(&array)?;
                 $body
             }
         )
@@ -52,14 +64,14 @@ macro_rules! with_pixels {
 /// Runs the body on a score matrix, as a view of its rows where they lie.
 macro_rules! with_scores {
     ($scores:expr, |$view:ident| $body:expr) => {{
-        $crate::python::shared::check_scores($scores)?;
+        $crate::python::dtypes::check_scores($scores)?;
         $crate::python::dtypes::with_dtypes!(
             "scores",
             $scores,
             "float16, float32 or float64 of native byte order",
             [f32, f64, half::f16],
             |array| {
-                let $view = array.as_array();
+                let $view = $crate::python::dtypes::rows(&array)?;
                 $body
             }
         )
@@ -110,3 +122,98 @@ macro_rules! with_narrowest {
 pub(super) use {
     with_dtypes, with_file_labels, with_file_pixels, with_labels, with_narrowest, with_pixels, with_scores,
 };
+
+/// What to say of a dtype that is not supported.
+pub fn wrong_dtype(argument: &str, array: &Bound<'_, PyUntypedArray>, expected: &str) -> Error {
+    // An array of one of these types that is not two-dimensional does not come as one either.
+    if array.ndim() != 2 {
+        return Error::Value(format!(
+            "{argument}: shape {:?}; expected two dimensions (rows, columns)",
+            array.shape()
+        ));
+    }
+    Error::Type(format!("{argument}: dtype {} is not supported; expected {expected}", array.dtype()))
+}
+
+/// A C-contiguous array as the kernels see it.
+pub fn grid<'a, T: Element>(array: &'a PyReadonlyArray2<'_, T>) -> PyResult<Grid<'a, T>> {
+    Ok(Grid::new(array.as_slice()?, array.as_array().dim()))
+}
+
+/// Pixels as an array: of shape (rows, columns) if `channels` is `None`, else (rows, columns, channels).
+pub fn pixel_array(
+    py: Python<'_>,
+    pixels: Pixels,
+    (rows, columns): (usize, usize),
+    channels: Option<usize>,
+) -> PyResult<Bound<'_, PyAny>> {
+    with_file_pixels!(pixels, |values| {
+        let array = values.into_pyarray(py);
+        Ok(match channels {
+            None => array.reshape([rows, columns])?.into_any(),
+            Some(channels) => array.reshape([rows, columns, channels])?.into_any(),
+        })
+    })
+}
+
+/// Ids as an array.
+pub fn label_array(
+    py: Python<'_>,
+    labels: Labels,
+    (rows, columns): (usize, usize),
+) -> PyResult<Bound<'_, PyAny>> {
+    with_file_labels!(labels, |values| Ok(values.into_pyarray(py).reshape([rows, columns])?.into_any()))
+}
+
+/// An image as an array, that of a single channel without an axis for it.
+pub fn image_array(py: Python<'_>, image: Image) -> PyResult<Bound<'_, PyAny>> {
+    let channels = (image.channels > 1).then_some(image.channels);
+    pixel_array(py, image.pixels, (image.rows, image.columns), channels)
+}
+
+/// Refuses scores that can't be read where they lie, whatever their dtype.
+pub fn check_scores(scores: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
+    if scores.ndim() != 2 {
+        return Err(Error::Value(format!(
+            "scores: shape {:?}; expected two dimensions, one row per well and one column per class",
+            scores.shape()
+        ))
+        .into());
+    }
+    let size = scores.dtype().itemsize() as isize;
+    let aligned: bool = scores.getattr("flags")?.get_item("ALIGNED")?.extract()?;
+    if !aligned || scores.strides().iter().any(|stride| size == 0 || stride % size != 0) {
+        return Err(Error::Value(
+            "scores: not aligned to its dtype; expected an aligned array, for example scores.copy()".into(),
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// A score matrix whose rows are slices.
+pub fn rows<'a, T: Element>(scores: &'a PyReadonlyArray2<'_, T>) -> PyResult<ArrayView2<'a, T>> {
+    let view = scores.as_array();
+    if !view.is_empty() && view.ncols() > 1 && view.strides()[1] != 1 {
+        return Err(Error::Value(
+            "scores: the numbers of a row do not lie side by side (Fortran order or a column stride); \
+             expected C order, for example numpy.ascontiguousarray(scores)"
+                .into(),
+        )
+        .into());
+    }
+    Ok(view)
+}
+
+impl<T: Score> Matrix for ArrayView2<'_, T> {
+    type Score = T;
+
+    fn shape(&self) -> (usize, usize) {
+        self.dim()
+    }
+
+    fn row(&self, row: usize) -> &[T] {
+        let row = self.index_axis(numpy::ndarray::Axis(0), row);
+        row.to_slice().unwrap_or_default() // side by side, as `rows` has made sure
+    }
+}

@@ -1,7 +1,6 @@
 //! Files: bytes or paths in, arrays out; and back.
 
-use super::dtypes::with_dtypes;
-use super::shared::{image_array, label_array};
+use super::dtypes::{image_array, label_array, with_dtypes};
 use crate::Error;
 use crate::files::{self, Channel, Image, Mask, Pixels};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};

@@ -104,10 +104,10 @@ def test_what_is_refused_is_named():
         ((scores[0], group, allowed), ValueError, "shape"),
         ((scores.astype(">f8"), group, allowed), TypeError, "float16, float32 or float64"),
         ((scores.astype(int), group, allowed), TypeError, "int64"),
-        ((scores, group[:3], allowed), ValueError, "3 groups for 4 rows"),
+        ((scores, group[:3], allowed), ValueError, "group: length 3; expected 4"),
         ((scores, group + 2, allowed), ValueError, "row 0 is in group 2"),
         ((scores, group - 1, allowed), ValueError, "row 0 is in group -1"),
-        ((scores, group, allowed[:, :5]), ValueError, "5 columns"),
+        ((scores, group, allowed[:, :5]), ValueError, "found 5 columns; expected 6"),
         ((scores, group, ~allowed), ValueError, "allows no class"),
         ((scores, group, allowed, np.array([0, 1, 2, 4])), ValueError, "4 rows"),
     ]

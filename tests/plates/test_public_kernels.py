@@ -103,16 +103,17 @@ def test_refusals_name_the_argument():
     nan = np.array([[0, np.nan, 0], [0, 0, 0]])
     for arguments, error, text in [
         ((np.zeros((2, 3), int), group, allowed), TypeError, "scores: dtype int64"),
+        ((np.zeros((3, 2), int).T, group, allowed), TypeError, "scores: dtype int64"),
         ((np.zeros(3), group, allowed), ValueError, r"scores: shape \(3,\)"),
         ((np.ma.masked_array(scores), group, allowed), TypeError, "scores: found a masked array"),
         ((scores, [0.0, 0.0], allowed), TypeError, "group: dtype float64"),
         ((scores, [[0, 0]], allowed), ValueError, r"group: shape \(1, 2\)"),
-        ((scores, [0], allowed), ValueError, "group: 1 groups for 2 rows"),
+        ((scores, [0], allowed), ValueError, "group: length 1; expected 2"),
         ((scores, [0, 1], allowed), ValueError, "group: row 1 is in group 1"),
         ((scores, [0, -1], allowed), ValueError, "group: row 1 is in group -1"),
         ((scores, group, allowed.astype(int)), TypeError, "allowed: dtype int64"),
         ((scores, group, allowed[0]), ValueError, r"allowed: shape \(3,\)"),
-        ((scores, group, allowed[:, :2]), ValueError, "allowed: 2 columns"),
+        ((scores, group, allowed[:, :2]), ValueError, "allowed: found 2 columns; expected 3"),
         ((scores, group, ~allowed), ValueError, "group 0 of row 0 allows no class"),
         ((nan, group, allowed), ValueError, "scores: row 0, column 1 is NaN"),
         ((scores, group, allowed, 0), ValueError, "k: found 0"),
@@ -123,7 +124,7 @@ def test_refusals_name_the_argument():
         masked_argmax(scores, group, allowed, threads=0)
     with pytest.raises(TypeError, match="column_group: dtype float64"):
         log_sums(scores, [0.5, 1, 2])
-    with pytest.raises(ValueError, match="2 groups for 3 columns"):
+    with pytest.raises(ValueError, match="column_group: length 2; expected 3"):
         log_sums(scores, [0, 1])
     with pytest.raises(ValueError, match="sharpness: found -1"):
         log_sums(scores, [0, 1, 1], sharpness=-1.0)
