@@ -11,6 +11,9 @@ import pandas as pd
 
 from cellsieve._extras import require
 
+Table = pd.DataFrame | str | os.PathLike[str]
+"""A table, or its file."""
+
 FORMATS = (".csv", ".csv.gz", ".parquet")
 
 TEXT = ("image_id", "class_label", "reason")  # read as they stand, unless a caller knows better
