@@ -21,6 +21,9 @@ from cellsieve.records import (
 )
 from cellsieve.words import sentence
 
+Table = pd.DataFrame | str | os.PathLike[str]
+"""A table, or its file."""
+
 _EXTRAS = {".csv": None, ".csv.gz": None, ".parquet": "parquet"}
 FORMATS = tuple(_EXTRAS)
 

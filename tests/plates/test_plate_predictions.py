@@ -184,6 +184,7 @@ def test_matrices_that_do_not_fit_are_named(made, layout, scores, tmp_path):
         (tmp_path / "none.npy", {}, OSError, r"none\.npy"),
         (3.5, {}, TypeError, "found float"),
         ([], {}, ValueError, "none; expected at least one"),
+        (scores, {"ids": 5}, TypeError, "ids: found int; expected names or a file"),
     ]
     for source, options, error, message in cases:
         with pytest.raises(error, match=message):

@@ -66,7 +66,7 @@ def _add_fit(steps: Any) -> None:
     fit.set_defaults(run=run_fit)
 
 
-def _add_source(command: Any) -> None:
+def _add_source(command: argparse.ArgumentParser) -> None:
     command.add_argument("layout", metavar="LAYOUT.json", help="as written by `plates fit`")
     command.add_argument("test", metavar="TEST", help="table with one row per well (CSV, Parquet)")
     command.add_argument(

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from cellsieve.plates.wells import Table, first, load, need
+from cellsieve.plates.wells import first, load, need
+from cellsieve.tables import Table
 
 
 def agreement(

@@ -1,6 +1,6 @@
 """Plates that are not what they are said to be, and layouts that are used again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from cellsieve.plates.infer import log_scores
 from cellsieve.plates.layout import Layout
-from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Source, WellScores, join
-from cellsieve.plates.wells import Table, Wells, first, read_wells
+from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Names, Source, WellScores, join
+from cellsieve.plates.wells import Wells, first, read_wells
+from cellsieve.tables import Table
 from cellsieve.wellmap import plate_shape, well_places
 
 UNSEEN = -1
@@ -62,8 +63,8 @@ def check(
     predictions: Source | Sequence[Source],
     kind: Kind | None = None,
     *,
-    ids: Any = None,
-    classes: Any = None,
+    ids: Names | None = None,
+    classes: Names | None = None,
     average: Average | None = None,
     temperature: float = 1.0,
     permutations: int = 1000,
@@ -108,8 +109,8 @@ def check(
 class Known:
     """One plate whose classes are known, or claimed by the test file."""
 
-    experiment: Any
-    plate: Any
+    experiment: Hashable
+    plate: Hashable
     grid: Grid
     claimed: bool
 
@@ -122,11 +123,11 @@ class Hypotheses:
     grids: NDArray[np.int64]
     """`(hypotheses, rows, columns)`."""
 
-    def of(self, experiment: Any) -> list["Hypotheses"]:
+    def of(self, experiment: Hashable) -> list["Hypotheses"]:
         """Those of one experiment."""
         return self._where([one.experiment == experiment for one, _ in self.each])
 
-    def not_of(self, experiment: Any) -> list["Hypotheses"]:
+    def not_of(self, experiment: Hashable) -> list["Hypotheses"]:
         """Those of the other experiments."""
         return self._where([one.experiment != experiment for one, _ in self.each])
 
@@ -176,7 +177,7 @@ def _described(
     score: NDArray[np.float64],
     null: NDArray[np.float64],
     chance: float,
-    plate: Any,
+    plate: Hashable,
 ) -> dict[str, Any]:
     """One row of the table: the best explanation against the claim and against chance."""
     best = int(score.argmax())
@@ -349,7 +350,7 @@ def shared_layouts(layout: Layout, at_least: float = 0.5) -> pd.DataFrame:
     places = _layout_places(layout)
     shape = plate_shape(places, "layout: wells")
     known = _known_layouts(layout, places, shape)
-    rows: list[tuple[Any, ...]] = []
+    rows: list[tuple[Hashable, ...]] = []
     for number, one in enumerate(known):
         inside = one.grid != UNSEEN
         moved = {move: how(one.grid) for move, how in MOVES.items()}

@@ -1,4 +1,7 @@
-"""Which class each well holds, given which group is on its plate."""
+"""Which class each well holds, given which group is on its plate.
+
+Functions that need scipy import it themselves: that takes longer than all of argmax decoding.
+"""
 
 import os
 import warnings
@@ -11,14 +14,18 @@ from numpy.typing import NDArray
 
 from cellsieve import _core
 from cellsieve.parallel import workers_of
-from cellsieve.plates.infer import in_group, in_place, log_scores, unbiased
+from cellsieve.plates.infer import in_group, in_place, log_scores, log_sum, unbiased
 from cellsieve.plates.infer import posterior as infer_posterior
 from cellsieve.plates.layout import Layout
-from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Source, WellScores, join
-from cellsieve.plates.wells import Table, Wells, first, load, need, read_wells
+from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Names, Source, WellScores, join
+from cellsieve.plates.wells import Wells, first, load, need, read_wells
+from cellsieve.tables import Table
 
 Method = Literal["argmax", "assignment", "marginal"]
 """How a class is chosen for each well: see `PlateLayout.decode`."""
+
+Posterior = Table | pd.Series
+"""The table that `infer` gives, or the number of each experiment's assignment."""
 
 ROUNDS = 200
 """Rounds of belief propagation at most."""
@@ -36,12 +43,12 @@ def decode(
     layout: Layout,
     test: Table,
     predictions: Source | Sequence[Source],
-    posterior: Any = None,
+    posterior: Posterior | None = None,
     method: Method = "argmax",
     kind: Kind | None = None,
     *,
-    ids: Any = None,
-    classes: Any = None,
+    ids: Names | None = None,
+    classes: Names | None = None,
     average: Average | None = None,
     temperature: float | Literal["fit"] = 1.0,
     one_to_one: bool = False,
@@ -82,7 +89,7 @@ def decode(
 
 
 def _beliefs(
-    layout: Layout, wells: Wells, scores: WellScores, given: Any, workers: int
+    layout: Layout, wells: Wells, scores: WellScores, given: Posterior | None, workers: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The candidates and their probabilities, one row per experiment of `wells`."""
     if given is None:
@@ -241,8 +248,7 @@ def _log_totals(
         for number in np.unique(group[rows]):
             these = group[rows] == number
             part = logs[np.ix_(these, in_group(layout, scores, number))]
-            highest = part.max(axis=1)
-            total[rows[these]] = highest + np.log(np.exp(part - highest[:, None]).sum(axis=1))
+            total[rows[these]] = log_sum(part, axis=1)
     return total
 
 
@@ -287,7 +293,7 @@ def _by_plate(
         if method == "assignment":
             block = np.ascontiguousarray(logs[:, columns[likely]])
             chosen = assign(block)
-            result = _rows_of(_softmax(block), chosen, np.log)
+            result = _rows_of(_softmax(block), chosen)
             result["confidence"] *= groups[likely]
             _write(found, rows, result, columns[likely], scores)
             continue
@@ -303,7 +309,7 @@ def _by_plate(
         used.sort()
         mixed = mixed[:, used]
         chosen = assign(np.log(np.maximum(mixed, 1e-300))) if one_to_one else mixed.argmax(axis=1)
-        _write(found, rows, _rows_of(mixed, chosen, np.log), used, scores)
+        _write(found, rows, _rows_of(mixed, chosen), used, scores)
     if unconverged:
         warnings.warn(
             f"belief propagation did not converge in {ROUNDS} rounds on {first(unconverged)}; "
@@ -359,16 +365,15 @@ def assign(log_scores: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    highest = logs.max(axis=1, keepdims=True)
-    weights = np.exp(logs - np.where(np.isfinite(highest), highest, 0.0))
-    # A row of nothing but negative infinities says that all classes are equally likely.
-    weights = np.where(weights.sum(axis=1, keepdims=True) > 0, weights, 1.0)
-    result: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
-    return result
+    """Of each row; one of nothing but negative infinities says that all classes are as likely."""
+    from scipy.special import softmax
+
+    hopeless = np.isneginf(logs).all(axis=1, keepdims=True)
+    return np.asarray(softmax(np.where(hopeless, 0.0, logs), axis=1))
 
 
 def _rows_of(
-    probabilities: NDArray[np.float64], chosen: NDArray[np.int64], log: Any
+    probabilities: NDArray[np.float64], chosen: NDArray[np.int64]
 ) -> dict[str, NDArray[Any]]:
     """Confidence of the chosen columns, the best other column and how far it is behind."""
     every = np.arange(len(chosen))
@@ -385,7 +390,7 @@ def _rows_of(
     others[every, chosen] = -1
     runner_up = others.argmax(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        margin = log(confidence) - log(others[every, runner_up])
+        margin = np.log(confidence) - np.log(others[every, runner_up])
     margin = np.where(np.isnan(margin), 0.0, margin)
     return {"class": chosen, "confidence": confidence, "runner_up": runner_up, "margin": margin}
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 def connected(bag: NDArray[np.int64], item: NDArray[np.int64], items: int) -> NDArray[np.int64]:
     """The group of each item, where items of one bag are in one group; by first item.
 
-    `bag[i]` holds `item[i]`. The lowest item of a bag is passed on until nothing changes.
+    `bag[i]` holds `item[i]`. The lowest item of a bag is passed on until nothing changes. (Each
+    command does this, and to import scipy's graphs for it takes longer than all else it does.)
     """
     group = np.arange(items)
     while True:
@@ -31,6 +32,8 @@ def majority(
     Two items are linked if they share a plate in more than half of the experiments that have
     both. Used to say which wells are to blame once `connected` has met a contradiction.
     """
+    from scipy.sparse.csgraph import connected_components
+
     bag = experiment * (plate.max() + 1) + plate
     on = np.zeros((items, bag.max() + 1), np.float32)
     on[item, bag] = 1
@@ -38,14 +41,7 @@ def majority(
     present[item, experiment] = 1
     together = on @ on.T
     linked = together * 2 > present @ present.T
-    group = np.arange(items)
-    while True:
-        new = np.where(linked, group[None, :], items).min(axis=1)
-        new = np.minimum(new, group)
-        if np.array_equal(new, group):
-            break
-        group = new
-    group = np.unique(group, return_inverse=True)[1]
+    group = connected_components(linked, directed=False)[1].astype(np.int64)
     # The plate of a group in an experiment is where most of its items are.
     size = (experiment.max() + 1, group.max() + 1, plate.max() + 1)
     counts = np.zeros(size, np.int64)

@@ -12,10 +12,15 @@ from numpy.typing import NDArray
 from cellsieve import _core
 from cellsieve.parallel import workers_of
 from cellsieve.plates.layout import Candidates, Layout
-from cellsieve.plates.predictions import BLOCK, Average, Kind, Source, WellScores, join
-from cellsieve.plates.wells import Table, Wells, read_wells
+from cellsieve.plates.predictions import BLOCK, Average, Kind, Names, Source, WellScores, join
+from cellsieve.plates.wells import Wells, read_wells
+from cellsieve.tables import Table
 
 Floats = NDArray[np.float64]
+Kernel = Callable[
+    [NDArray[Any], NDArray[np.int64] | None, slice], tuple[NDArray[Any], NDArray[Any]]
+]
+"""Of a matrix, its rows that are wanted (all if `None`) and the wells that these are."""
 
 SHARPNESS = 2.0 ** np.arange(-5, 3)
 """Powers to which a model's group probabilities are raised; it is not known how far to trust it."""
@@ -48,8 +53,8 @@ def infer(
     kind: Kind | None = None,
     *,
     candidates: Candidates = "closed",
-    ids: Any = None,
-    classes: Any = None,
+    ids: Names | None = None,
+    classes: Names | None = None,
     average: Average | None = None,
     jobs: int | None = None,
 ) -> pd.DataFrame:
@@ -101,9 +106,9 @@ def posterior(
     total = support[:, plates[None, :], assignments].sum(axis=2)  # (experiments, candidates)
     by_sharpness = total[:, :, None] * sharpness - normaliser[:, None, :]
     by_sharpness[~fits] = -np.inf
-    by_experiment = _log_sum(by_sharpness + prior[:, None], axis=1)
+    by_experiment = log_sum(by_sharpness + prior[:, None], axis=1)
     trust = _shared_weights(by_experiment)
-    score = _log_sum(by_sharpness + trust, axis=2)
+    score = log_sum(by_sharpness + trust, axis=2)
     method = np.full(n_experiments, "row bound", dtype=object)
     best = (score + prior).argmax(axis=1)
     spread = dispersion(_vote_table(layout, wells, votes), assignments[best])
@@ -115,13 +120,11 @@ def posterior(
             energy = _free_energies(layout, wells, scores, int(experiment))
             matched = energy[plates[None, :], assignments].sum(axis=1)
             # How far to trust the scores, as the row bound has found it.
-            weights = _log_softmax(by_experiment[experiment] + trust)
-            again = _log_sum(
-                weights[None, :]
-                + _log_softmax_rows(matched[:, None] * sharpness, fits[experiment]),
-                axis=1,
-            )
-            score[experiment] = again
+            weights = by_experiment[experiment] + trust
+            weights -= log_sum(weights)
+            tempered = np.where(fits[experiment][:, None], matched[:, None] * sharpness, -np.inf)
+            tempered -= log_sum(tempered)
+            score[experiment] = log_sum(tempered + weights, axis=1)
             method[experiment] = "sinkhorn"
         posterior, best, margin = _summary(score / spread[:, None] + prior)
 
@@ -173,11 +176,10 @@ def densities(
     return np.maximum(density, FLOOR), scores.columns[column]
 
 
-def in_place(scores: WellScores, kernel: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+def in_place(scores: WellScores, kernel: Kernel) -> tuple[NDArray[Any], NDArray[Any]]:
     """Runs a kernel on a matrix as it lies; in converted blocks of rows where it can't be read so.
 
-    The kernel takes a matrix, its rows that are wanted (all if `None`) and the wells that they
-    are, and returns two arrays with a row for each well.
+    The kernel returns two arrays with one row per well.
     """
     matrix = scores.scores
     step = matrix.dtype.itemsize
@@ -189,8 +191,7 @@ def in_place(scores: WellScores, kernel: Any) -> tuple[NDArray[Any], NDArray[Any
     )
     if readable:
         with _named(scores.name):
-            found: tuple[NDArray[Any], NDArray[Any]] = kernel(matrix, scores.rows, slice(None))
-        return found
+            return kernel(matrix, scores.rows, slice(None))
     rows = np.arange(len(matrix)) if scores.rows is None else scores.rows
     native = matrix.dtype.newbyteorder("=")
     parts = []
@@ -375,14 +376,19 @@ def _summary(
     log_joint: Floats,
 ) -> tuple[Floats, NDArray[np.int64], Floats]:
     """The posterior, its best candidate and how many nats the second is behind."""
-    log_posterior = log_joint - _log_sum(log_joint, axis=1)[:, None]
+    log_posterior = log_joint - log_sum(log_joint, axis=1)[:, None]
     best = log_posterior.argmax(axis=1)
     ordered = np.sort(log_posterior, axis=1)
     margin = ordered[:, -1] - ordered[:, -2] if ordered.shape[1] > 1 else ordered[:, -1] + np.inf
     return np.exp(log_posterior), best, margin
 
 
-def _log_sum(values: Floats, axis: int) -> Floats:
+def log_sum(values: Floats, axis: int = 0) -> Floats:
+    """The logarithm of the sum of exponentials; negative infinity where there is nothing else.
+
+    scipy's and numpy's differ from this in the last bit, which is enough to turn ties of
+    assignments, and to import scipy's takes longer than to infer.
+    """
     highest = values.max(axis=axis, keepdims=True)
     highest = np.where(np.isfinite(highest), highest, 0.0)
     with np.errstate(divide="ignore"):
@@ -401,16 +407,6 @@ def _shared_weights(log_evidence: Floats, rounds: int = 50) -> Floats:
     log_weights: Floats = np.full(count, -np.log(count))
     for _ in range(rounds):
         joint = log_evidence + log_weights
-        share = np.exp(joint - _log_sum(joint, axis=1)[:, None])
+        share = np.exp(joint - log_sum(joint, axis=1)[:, None])
         log_weights = np.log((share.sum(axis=0) + 1 / count) / (len(share) + 1))
     return log_weights
-
-
-def _log_softmax(values: Floats) -> Floats:
-    return values - _log_sum(values[None, :], axis=1)
-
-
-def _log_softmax_rows(values: Floats, fits: NDArray[np.bool_]) -> Floats:
-    """Of each column, over the candidates that are possible."""
-    values = np.where(fits[:, None], values, -np.inf)
-    return values - _log_sum(values, axis=0)[None, :]

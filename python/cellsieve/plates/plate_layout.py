@@ -2,18 +2,19 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import pandas as pd
 
 from cellsieve.plates import storage
 from cellsieve.plates.check import check, shared_layouts
-from cellsieve.plates.decode import Method, decode
+from cellsieve.plates.decode import Method, Posterior, decode
 from cellsieve.plates.fit import fit
 from cellsieve.plates.infer import infer
 from cellsieve.plates.layout import Candidates, Layout
-from cellsieve.plates.predictions import Average, Kind, Source
-from cellsieve.plates.wells import Columns, Table, load
+from cellsieve.plates.predictions import Average, Kind, Names, Source
+from cellsieve.plates.wells import Columns, load
+from cellsieve.tables import Table
 
 
 class PlateLayout(Layout):
@@ -62,8 +63,8 @@ class PlateLayout(Layout):
         kind: Kind | None = None,
         *,
         candidates: Candidates = "closed",
-        ids: Any = None,
-        classes: Any = None,
+        ids: Names | None = None,
+        classes: Names | None = None,
         average: Average | None = None,
         jobs: int | None = None,
     ) -> pd.DataFrame:
@@ -129,12 +130,12 @@ class PlateLayout(Layout):
         self,
         test: Table,
         predictions: Source | Sequence[Source],
-        posterior: Any = None,
+        posterior: Posterior | None = None,
         method: Method = "argmax",
         kind: Kind | None = None,
         *,
-        ids: Any = None,
-        classes: Any = None,
+        ids: Names | None = None,
+        classes: Names | None = None,
         average: Average | None = None,
         temperature: float | Literal["fit"] = 1.0,
         one_to_one: bool = False,
@@ -201,8 +202,8 @@ class PlateLayout(Layout):
         predictions: Source | Sequence[Source],
         kind: Kind | None = None,
         *,
-        ids: Any = None,
-        classes: Any = None,
+        ids: Names | None = None,
+        classes: Names | None = None,
         average: Average | None = None,
         temperature: float = 1.0,
         permutations: int = 1000,

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -61,13 +61,15 @@ class Predictions:
 
 Source = Predictions | pd.DataFrame | NDArray[Any] | str | os.PathLike[str]
 """Where predictions come from: see `read_predictions`."""
+Names = Iterable[Hashable] | str | os.PathLike[str]
+"""Names of rows or columns, or a file of them."""
 
 
 def read_predictions(
     source: Source,
     *,
-    ids: Any = None,
-    classes: Any = None,
+    ids: Names | None = None,
+    classes: Names | None = None,
     id_column: str = "id_code",
     class_column: str = "sirna",
 ) -> Predictions:
@@ -111,9 +113,11 @@ def read_predictions(
     return found
 
 
-def _names(names: Any, argument: str) -> Sequence[Any]:
+def _names(names: Names, argument: str) -> Sequence[Any]:
     """Names from a sequence or a file."""
     if not isinstance(names, str | os.PathLike):
+        if not isinstance(names, Iterable):
+            raise TypeError(f"{argument}: found {type(names).__name__}; expected names or a file")
         return list(names)
     if str(names).lower().endswith((".csv", ".csv.gz", ".parquet")):
         table, _ = load(names, argument)
@@ -218,8 +222,8 @@ def join(
     sources: Source | Sequence[Source],
     kind: Kind | None,
     average: Average | None,
-    ids: Any = None,
-    classes: Any = None,
+    ids: Names | None = None,
+    classes: Names | None = None,
 ) -> WellScores:
     """The scores of each well: joined by id, averaged over sites and sources.
 

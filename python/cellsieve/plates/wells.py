@@ -7,9 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.tables import read_table
-
-Table = pd.DataFrame | str | os.PathLike[str]
+from cellsieve.tables import Table, read_table
 
 
 @dataclass(frozen=True)
