@@ -10,7 +10,7 @@ import pytest
 import cellsieve as cs
 from cellsieve.cleaned import read_cleaned
 from cellsieve.cli import main
-from cellsieve.views import Look, pictures
+from cellsieve.views import Look, image_table, pictures
 
 SQUARES = {"plate1": (5, 5), "plate2": (20, 25)}  # where the cells begin; the plates differ
 WIDE = {"plate1": 8, "plate2": 5}  # columns of a cell
@@ -81,7 +81,7 @@ def test_prefixed_ids_go_the_whole_way(plates: Path, extension: str) -> None:
     clean = plates / f"clean{extension}"
     arguments = ["--by", "none", "--lower", "none", "--upper", "1", "--min-group", "1"]
     assert main(["clean", *inputs, "-o", str(clean), *arguments, "--prefix-ids", "-q"]) == 0
-    table, images = cs.read_table(clean), cs.read_table(plates / "clean.images.csv")
+    table, images = cs.read_table(clean), image_table(plates / "clean.images.csv")
     assert table["image_id"].tolist() == ["plate1+f1"] * 3 + ["plate2+f1"] * 3
     assert images["image_id"].tolist() == ["plate1+f1", "plate2+f1"]
     assert table["clean"].all()
