@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 import cellsieve as cs
-from cellsieve.synthetic import field, photograph
+from cellsieve.trial.synthetic import field, photograph
 from timing import arguments, heading, interleaved, show
 
 try:

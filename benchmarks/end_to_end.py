@@ -124,7 +124,7 @@ def make(folder, base, images, size):
     (folder / "masks").mkdir()
     if base is None:
         from cellsieve import write_png
-        from cellsieve.synthetic import label_image
+        from cellsieve.trial.synthetic import label_image
 
         base = folder / "made"
         (base / "train").mkdir(parents=True)

@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 
 import cellsieve as cs
-from cellsieve import _core, reference
-from cellsieve.cells import Settings, cell_table, measured_file
-from cellsieve.synthetic import field, photograph
+from cellsieve import _core
+from cellsieve.cells.image import Settings, cell_table, measured_file
+from cellsieve.trial import reference
+from cellsieve.trial.synthetic import field, photograph
 from timing import arguments, heading, interleaved, show
 
 CHANNELS = ("red", "green", "blue", "yellow")

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 import cellsieve as cs
-from cellsieve.plates.planted import Planted, plant
+from cellsieve.trial.planted import Planted, plant
 from timing import arguments, heading, show
 
 METHODS = ("argmax", "assignment", "marginal")

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 import cellsieve as cs
-from cellsieve import _core, reference
+from cellsieve import _core
 from cellsieve.plates.decode import ROUNDS, TOLERANCE
-from cellsieve.plates.planted import plant, probabilities
+from cellsieve.trial import reference
+from cellsieve.trial.planted import plant, probabilities
 from timing import arguments, heading, interleaved, show
 
 

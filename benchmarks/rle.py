@@ -11,7 +11,7 @@ rlemasklib takes masks of 8 bits; fastlabelrle needs Python 3.12.
 import numpy as np
 
 import cellsieve as cs
-from cellsieve.synthetic import label_image
+from cellsieve.trial.synthetic import label_image
 from timing import arguments, heading, interleaved, show
 
 try:

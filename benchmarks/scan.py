@@ -12,8 +12,9 @@ import warnings
 
 import numpy as np
 
-from cellsieve import _core, reference
-from cellsieve.synthetic import label_image
+from cellsieve import _core
+from cellsieve.trial import reference
+from cellsieve.trial.synthetic import label_image
 from timing import arguments, heading, interleaved, show
 
 try:

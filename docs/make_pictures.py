@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from selenium import webdriver
 
-from cellsieve.demo import demo
+from cellsieve.trial.demo import demo
 
 WIDTH, HEIGHT = 1280, 1010
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
-from cellsieve.tables import read_batches
+from cellsieve.io.tables import read_batches
 
 #: How often a file of each kind is damaged.
 TIMES = 400

@@ -144,7 +144,7 @@ ZEROS = pd.Series([0.0] * 8 + list(np.linspace(0.1, 0.9, 12)))
 def test_a_limit_that_can_cut_nothing_says_so(
     run: Run, tmp_path: Path, pieces: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cellsieve.tables.ROWS", 60 // pieces)
+    monkeypatch.setattr("cellsieve.io.tables.ROWS", 60 // pieces)
     table = cells(3, 20)
     table.loc[:19, "fraction"] = ZEROS.sample(frac=1, random_state=1).to_numpy()
     code, _, said = run(table, "--lower", "0.05", "--upper", "0.95")
@@ -183,7 +183,7 @@ def test_groups_that_are_not_judged_and_percentiles_that_ask_for_it_are_no_news(
 
 
 def test_a_limit_given_as_a_value_says_so_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cellsieve.tables.ROWS", 25)
+    monkeypatch.setattr("cellsieve.io.tables.ROWS", 25)
     table = cells(3, 20, area=np.arange(60) // 2)
     code, _, said = run(table, "--column", "area", "--values", "--lower", "0", "--upper", "29")
     assert code == 0

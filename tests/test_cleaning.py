@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cellsieve as cs
-from cellsieve.quantiles import group_quantiles
+from cellsieve.cleaning.quantiles import group_quantiles
 
 # Cells with ties, as real ones have: limits often equal an end, which is a test of its own below.
 pytestmark = pytest.mark.filterwarnings("ignore:.* none can be cut:UserWarning")
@@ -340,7 +340,7 @@ def test_parts_with_columns_in_another_order_or_others(rng, tmp_path):
 @pytest.mark.parametrize("extension", [".csv", ".parquet"])
 def test_a_column_may_change_its_looks_far_down(extension, tmp_path, monkeypatch):
     """Types are those of the whole file, not of its first rows."""
-    monkeypatch.setattr("cellsieve.tables.ROWS", 50)
+    monkeypatch.setattr("cellsieve.io.tables.ROWS", 50)
     cells = pd.DataFrame(
         {"class_label": "0", "fraction": np.linspace(0, 1, 200), "n": 1, "note": ""}
     )
@@ -431,7 +431,7 @@ OWN = {
 @pytest.mark.parametrize("multi", ["skip", "explode"])
 def test_columns_of_the_caller_survive(rng, tmp_path, extension, multi, monkeypatch):
     """In one part or several, exploded or not, cleaned once or twice."""
-    monkeypatch.setattr("cellsieve.tables.ROWS", 70)
+    monkeypatch.setattr("cellsieve.io.tables.ROWS", 70)
     cells = table(rng, classes=("0", "16", "0|16")).assign(**OWN)
     cells["rank"] = np.arange(len(cells))[::-1]
     for part in range(2):

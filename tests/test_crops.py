@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import cellsieve as cs
-from cellsieve.cleaned import safe_names
 from cellsieve.cli import main
-from cellsieve.resizing import resize
+from cellsieve.export.resizing import resize
+from cellsieve.export.source import safe_names
 
 
 def index_of(folder):

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 import cellsieve as cs
-from cellsieve import _core, files, tables
+from cellsieve import _core
+from cellsieve.io import readers, tables
 
 
 def chunk(kind, data):
@@ -390,7 +391,7 @@ def test_other_formats_are_told_which_are_read(name, tmp_path):
 
 def test_the_formats_that_are_listed_are_read(tmp_path):
     """Each of them gets as far as the file, which is not there."""
-    for extension in files.FORMATS:
+    for extension in readers.FORMATS:
         for read in (cs.read_image, cs.read_mask):
             with pytest.raises(FileNotFoundError):
                 read(tmp_path / f"a{extension.upper()}")

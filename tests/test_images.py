@@ -6,7 +6,7 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.cli import main
-from cellsieve.image_table import write_image_table
+from cellsieve.io.image_table import write_image_table
 
 
 def touch(folder, *names):

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
-from cellsieve.cleaned import read_cleaned
 from cellsieve.cli import main
-from cellsieve.views import Look, image_table, pictures
+from cellsieve.export.source import read_cleaned
+from cellsieve.look.views import Look, image_table, pictures
 
 SQUARES = {"plate1": (5, 5), "plate2": (20, 25)}  # where the cells begin; the plates differ
 WIDE = {"plate1": 8, "plate2": 5}  # columns of a cell
@@ -151,7 +151,7 @@ def test_marks_name_prefixed_ids(plates: Path) -> None:
 def test_an_image_may_be_spread_over_parts_but_no_cell(
     tmp_path: Path, extension: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cellsieve.tables.ROWS", 4)
+    monkeypatch.setattr("cellsieve.io.tables.ROWS", 4)
     paths = [tmp_path / f"{name}{extension}" for name in "abc"]
     for path, labels in zip(paths, (range(1, 10), range(10, 20), range(19, 25)), strict=True):
         cs.write_table(cells("f1", list(labels)), path)
@@ -166,7 +166,7 @@ def test_an_image_may_be_spread_over_parts_but_no_cell(
 def test_a_cell_that_comes_twice_in_one_table_is_refused_everywhere(
     plates: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cellsieve.tables.ROWS", 2)  # the two rows are in different pieces
+    monkeypatch.setattr("cellsieve.io.tables.ROWS", 2)  # the two rows are in different pieces
     cs.clean_to([plates / "plate1.csv"], plates / "one.csv", RULE)
     table = cs.read_table(plates / "one.csv")
     twice = pd.concat([table, table.head(1)], ignore_index=True)
@@ -211,7 +211,7 @@ def test_an_image_that_comes_twice_is_refused_by_every_reader(plates: Path) -> N
 def test_a_cell_has_a_row_for_each_of_its_classes(
     tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cellsieve.tables.ROWS", size)
+    monkeypatch.setattr("cellsieve.io.tables.ROWS", size)
     several = cells("f1", list(range(20))).assign(class_label="0|16")
     cs.write_table(cs.clean(several, multi="explode"), tmp_path / "clean.csv")
     counts = cs.clean_to([tmp_path / "clean.csv"], tmp_path / "again.csv", RULE)

@@ -10,7 +10,7 @@ import tifffile
 
 import cellsieve as cs
 from cellsieve.cli import main
-from cellsieve.masking import only
+from cellsieve.export.masks import only
 
 
 def expected(mask, table, image):

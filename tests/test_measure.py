@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from skimage.measure import regionprops_table
 
 import cellsieve as cs
-from cellsieve import reference
+from cellsieve.trial import reference
 from conftest import blobs
 
 LABELS = [np.uint8, np.uint16, np.uint32, np.uint64, np.int16, np.int32, np.int64]

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cellsieve as cs
-from cellsieve import _core, reference
-from cellsieve.cells import CELL_COLUMNS, cell_table
-from cellsieve.measures import BY_NAME, DEFAULT, MEASURES, kernels, markdown
+from cellsieve import _core
+from cellsieve.cells.image import cell_table
+from cellsieve.schema.cells import CELL_COLUMNS
+from cellsieve.schema.measures import BY_NAME, DEFAULT, MEASURES, kernels, markdown
+from cellsieve.trial import reference
 from conftest import blobs
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
-from cellsieve import measuring
+from cellsieve.cells import dataset
 from conftest import blobs
 
 
@@ -171,7 +171,8 @@ def test_a_stopped_run_resumes_to_the_same_bytes(small_images, tmp_path, extensi
 KILLED = """
 import sys, time
 import cellsieve as cs
-from cellsieve import journal, parallel
+from cellsieve.run import journal
+from cellsieve.run import parallel
 parallel.CHUNK = 1
 add = journal.Journal.add
 def slow(self, *rows):
@@ -315,9 +316,9 @@ def test_memory_does_not_grow_with_the_number_of_images(small_images):
             for n in range(20)
         ]
     )
-    work = measuring.chunks(measuring.tasks(cs.ImageSet.from_table(frame), "green"), 2)
+    work = dataset.chunks(dataset.tasks(cs.ImageSet.from_table(frame), "green"), 2)
     assert len(work) > 7
-    taken = measuring.run(lambda chunk: chunk, work, executor=Watching(), jobs=2)
+    taken = dataset.run(lambda chunk: chunk, work, executor=Watching(), jobs=2)
     next(taken)
     assert most <= 4
 
@@ -361,7 +362,7 @@ def test_a_kill_while_parts_are_removed(small_images, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("cellsieve.journal.shutil.rmtree", killed)
+        patch.setattr("cellsieve.run.journal.shutil.rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             cs.measure_to(small_images, output, jobs=1)
     cs.measure_to(small_images, output, resume=True)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
+from cellsieve.cleaning.overrides import read_marks, unknown_marks
 from cellsieve.cli import main
-from cellsieve.overrides import read_marks, unknown_marks
 
 
 @pytest.fixture

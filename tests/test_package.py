@@ -73,7 +73,7 @@ def test_the_public_names_are_there_at_the_first_use():
         "from cellsieve import PlateLayout",
         "from cellsieve import *; measure, PlateLayout, report",
         "import cellsieve as cs; assert {'measure', '__version__'} <= set(dir(cs))",
-        "import cellsieve.cleaning as c; import cellsieve as cs; assert cs.clean is c.clean",
+        "import cellsieve.cleaning.judge as c; import cellsieve as cs; assert cs.clean is c.clean",
         "import cellsieve as cs; assert not hasattr(cs, 'mesure')",
     ):
         subprocess.run([sys.executable, "-c", use], check=True)

@@ -12,9 +12,9 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.cli import main
-from cellsieve.picking import pick
-from cellsieve.plots import save
-from cellsieve.wellmap import SHAPES, plate_map, plate_shape, row_name, well_places
+from cellsieve.look.picking import pick
+from cellsieve.look.plots import save
+from cellsieve.schema.wellmap import SHAPES, plate_map, plate_shape, row_name, well_places
 
 mpl.use("agg")
 import matplotlib.pyplot as plt

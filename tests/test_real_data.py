@@ -9,8 +9,8 @@ from PIL import Image
 from skimage.measure import regionprops_table
 
 import cellsieve as cs
-from cellsieve import reference
 from cellsieve.cli import main
+from cellsieve.trial import reference
 
 HPA = {
     "000a6c98-bb9b-11e8-b2b9-ac1f6b6435d0": "7|1|2|0",

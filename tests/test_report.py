@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import cellsieve as cs
-from cellsieve import views
 from cellsieve.cli import main
-from cellsieve.reporting.bins import Axis, in_short, nice_step, percentile_of
-from cellsieve.reporting.page import as_json, percent
-from cellsieve.reporting.sections import sections_of
-from cellsieve.views import Look, draw_cell, edge, pictures
+from cellsieve.look import views
+from cellsieve.look.report.bins import Axis, in_short, nice_step, percentile_of
+from cellsieve.look.report.page import as_json, percent
+from cellsieve.look.report.sections import sections_of
+from cellsieve.look.views import Look, draw_cell, edge, pictures
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
 

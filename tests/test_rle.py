@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco
 
 import cellsieve as cs
-from cellsieve import reference
-from cellsieve.rle import compress, from_hpa, to_hpa, uncompress
+from cellsieve.cells.rle import compress, from_hpa, to_hpa, uncompress
+from cellsieve.trial import reference
 
 # pycocotools' own arrays still speak numpy 1.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -11,9 +11,9 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.cli import main
-from cellsieve.picking import pick
-from cellsieve.tables import read_batches
-from cellsieve.verdicts import in_words, limits, rule_in_words, verdicts
+from cellsieve.io.tables import read_batches
+from cellsieve.look.picking import pick
+from cellsieve.schema.verdicts import in_words, limits, rule_in_words, verdicts
 
 mpl.use("agg")
 
@@ -330,7 +330,7 @@ def test_reasons_and_rules_in_words(tmp_path: Path) -> None:
 def test_every_piece_of_a_table_knows_the_rules(
     tmp_path: Path, extension: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cellsieve.tables.ROWS", 50)
+    monkeypatch.setattr("cellsieve.io.tables.ROWS", 50)
     cs.write_table(cs.clean(cells(), rules=SEVERAL), tmp_path / f"clean{extension}")
     pieces = list(read_batches(tmp_path / f"clean{extension}"))
     assert len(pieces) == 3

@@ -5,7 +5,7 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.cli import main
-from cellsieve.words import count
+from cellsieve.schema.words import count
 
 
 def test_count():

@@ -6,8 +6,8 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.plates.check import MOVES, chance_bound
-from cellsieve.plates.planted import plant
-from cellsieve.wellmap import SHAPES, row_name
+from cellsieve.schema.wellmap import SHAPES, row_name
+from cellsieve.trial.planted import plant
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cellsieve as cs
-from cellsieve.plates.planted import plant, probabilities
+from cellsieve.trial.planted import plant, probabilities
 
 MADE = plant(group_size=4, train_experiments=4, test_experiments=2, missing=0, seed=1)
 ROUNDS = 250

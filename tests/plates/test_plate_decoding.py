@@ -8,10 +8,10 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 import cellsieve as cs
-from cellsieve import reference
 from cellsieve.plates import ConvergenceWarning
 from cellsieve.plates.infer import dispersion
-from cellsieve.plates.planted import plant, probabilities
+from cellsieve.trial import reference
+from cellsieve.trial.planted import plant, probabilities
 
 
 @pytest.fixture(scope="module")

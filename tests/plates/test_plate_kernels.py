@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellsieve import _core, reference
+from cellsieve import _core
+from cellsieve.trial import reference
 
 DTYPES = [np.float16, np.float32, np.float64]
 LEVELS = _core.instruction_sets()

@@ -8,7 +8,7 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.plates import permutations
-from cellsieve.plates.planted import plant
+from cellsieve.trial.planted import plant
 
 SMALL = {"group_size": 12, "train_experiments": 8, "test_experiments": 3}
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
-from cellsieve.plates.planted import plant, probabilities
+from cellsieve.trial.planted import plant, probabilities
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
-from cellsieve import reference
+from cellsieve.trial import reference
 
 STRONG = "metriclearn_efficientnet_b3_e080CM112_190805_cossim"
 WEAK = "xresnet50c_valid-split-ex-v1_256px_tfms_ca_fp16_mu_e140-290_20190715_best"

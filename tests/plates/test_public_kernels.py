@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cellsieve as cs
-from cellsieve import reference
 from cellsieve.plates import log_sums, marginals, masked_argmax
+from cellsieve.trial import reference
 
 VALUES = [0.0, -0.0, 1.0, -1.0, 0.5, -np.inf, np.inf]
 

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from cellsieve.files import MAX_PIXELS
-from cellsieve.tables import table_format
+from cellsieve.io.readers import MAX_PIXELS
+from cellsieve.io.tables import table_format
 
 
 def table_path(text: str) -> Path:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from cellsieve.cleaning_to import clean_to, grouped_by
+from cellsieve.cells.dataset import measure_to
+from cellsieve.cleaning.dataset import clean_to, grouped_by
+from cellsieve.cleaning.rule_files import read_rules
 from cellsieve.cli.arguments import (
     add_columns,
     add_overwrite,
@@ -16,12 +18,12 @@ from cellsieve.cli.arguments import (
     table_path,
 )
 from cellsieve.cli.summary import LARGEST, summary
-from cellsieve.images import ImageSet
-from cellsieve.journal import image_table_path
-from cellsieve.measuring import MEASURED, measure_to
-from cellsieve.rules import MIN_GROUP, Rule, read_rules
-from cellsieve.tables import FORMATS
-from cellsieve.words import count
+from cellsieve.io.image_set import ImageSet
+from cellsieve.io.image_table import image_table_path
+from cellsieve.io.tables import FORMATS
+from cellsieve.schema.images import MEASURED
+from cellsieve.schema.rules import MIN_GROUP, Rule
+from cellsieve.schema.words import count
 
 
 def add_commands(commands: Any) -> None:

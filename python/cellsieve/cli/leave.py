@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from cellsieve.annotating import annotate
 from cellsieve.cli.arguments import add_image_table, add_run, positive, table_path
-from cellsieve.composites import COLOURS
-from cellsieve.cropping import SHARD_CELLS, crops
-from cellsieve.masking import masks
-from cellsieve.words import count
+from cellsieve.export.annotations import annotate
+from cellsieve.export.composites import COLOURS
+from cellsieve.export.crops import SHARD_CELLS, crops
+from cellsieve.export.masks import masks
+from cellsieve.schema.words import count
 
 EPILOG = (
     "Exit code: 0 all images were done, 1 some failed (the image table says why), 2 nothing was "

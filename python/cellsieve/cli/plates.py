@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from cellsieve.cli.arguments import add_jobs, add_overwrite
+from cellsieve.io.tables import atomic, check_table, refuse_existing, write_table
 from cellsieve.plates import ConvergenceWarning, PlateLayout
 from cellsieve.plates.infer import CERTAIN
 from cellsieve.plates.wells import first
-from cellsieve.tables import atomic, check_table, refuse_existing, write_table
 
 KIND_HELP = (
     "what the scores are: probability (default for scores), log_probability, logit, similarity "

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from cellsieve.cli.arguments import add_image_table, add_jobs, add_overwrite, table_path
-from cellsieve.journal import image_table_path
-from cellsieve.plots import (
+from cellsieve.io.image_table import image_table_path
+from cellsieve.io.tables import read_table, refuse_existing
+from cellsieve.look.plots import (
     plot_assignment,
     plot_distribution,
     plot_gallery,
@@ -15,9 +16,8 @@ from cellsieve.plots import (
     plot_plate,
     save,
 )
-from cellsieve.reporting import report
-from cellsieve.tables import read_table, refuse_existing
-from cellsieve.wellmap import PLACE, with_places
+from cellsieve.look.report import report
+from cellsieve.schema.wellmap import PLACE, with_places
 
 
 def add_commands(commands: Any) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellsieve.picking import natural
-from cellsieve.verdicts import BY_HAND
+from cellsieve.look.picking import natural
+from cellsieve.schema.verdicts import BY_HAND
 
 LARGEST = 12  # groups that are listed; the rest is summed up
 

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from cellsieve.bench import bench
 from cellsieve.cli.cells import add_image_arguments, images_of
-from cellsieve.demo import demo
+from cellsieve.trial.bench import bench
+from cellsieve.trial.demo import demo
 
 
 def add_commands(commands: Any) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.io.tables import Table
 from cellsieve.plates.infer import log_scores
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Names, Source, WellScores, join
 from cellsieve.plates.wells import Wells, first, read_wells
-from cellsieve.tables import Table
-from cellsieve.wellmap import plate_shape, well_places
+from cellsieve.schema.wellmap import plate_shape, well_places
 
 UNSEEN = -1
 """The class of a well that a layout says nothing about."""

@@ -13,13 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
-from cellsieve.parallel import workers_of
+from cellsieve.io.tables import Table
 from cellsieve.plates.infer import in_group, in_place, log_scores, log_sum, unbiased
 from cellsieve.plates.infer import posterior as infer_posterior
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Names, Source, WellScores, join
 from cellsieve.plates.wells import Wells, first, load, need, read_wells
-from cellsieve.tables import Table
+from cellsieve.run.parallel import workers_of
 
 Method = Literal["argmax", "assignment", "marginal"]
 """How a class is chosen for each well: see `PlateLayout.decode`."""

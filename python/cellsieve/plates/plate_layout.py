@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 import pandas as pd
 
+from cellsieve.io.tables import Table
 from cellsieve.plates import storage
 from cellsieve.plates.check import check, shared_layouts
 from cellsieve.plates.decode import Method, Posterior, decode
@@ -14,7 +15,6 @@ from cellsieve.plates.infer import infer
 from cellsieve.plates.layout import Candidates, Layout
 from cellsieve.plates.predictions import Average, Kind, Names, Source
 from cellsieve.plates.wells import Columns, load
-from cellsieve.tables import Table
 
 
 class PlateLayout(Layout):

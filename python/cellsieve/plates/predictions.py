@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.io.tables import read_table
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Wells, first, load
-from cellsieve.tables import read_table
 
 Kind = Literal["probability", "log_probability", "logit", "similarity", "hard"]
 """What scores are: see `PlateLayout.infer`."""

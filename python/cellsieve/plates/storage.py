@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from cellsieve.io.tables import atomic
 from cellsieve.plates.fit import fit
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Columns
-from cellsieve.tables import atomic
 
 FORMAT = "cellsieve plate layout"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.tables import Table, read_table
+from cellsieve.io.tables import Table, read_table
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Cells of one image and of a data set: measured, encoded."""

@@ -1,0 +1,208 @@
+"""Cleaning on disk: tables in parts, with the image table that belongs to them."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from cellsieve.cleaning.idle import Tally
+from cellsieve.cleaning.judge import group_keys, judge, limits_of, notes_of, text_columns
+from cellsieve.cleaning.overrides import Marks, apply_overrides, read_marks, unknown_marks
+from cellsieve.io.image_table import absolute_paths, image_table_path, write_image_table
+from cellsieve.io.parts import Parts, prefixed, prefixes
+from cellsieve.io.records import beside
+from cellsieve.io.tables import table_writer
+from cellsieve.schema.keys import check_images
+from cellsieve.schema.record import record_of, with_record
+from cellsieve.schema.rules import MIN_GROUP, Multi, Rule, exploded_column, resolved
+from cellsieve.schema.vocabulary import Vocabulary, rename_columns
+
+
+def clean_to(
+    inputs: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    rules: Sequence[Rule],
+    multi: Multi = "skip",
+    *,
+    min_group: int = MIN_GROUP,
+    overrides: Marks | None = None,
+    columns: Vocabulary = "cellsieve",
+    prefix_ids: bool = False,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Cleans tables on disk, a piece in memory at a time; the image table goes along.
+
+    Args:
+        inputs: one cell table, or several, which are judged as the parts of one.
+        output: the file of the cleaned table; of several inputs, the rows of all in their order.
+            It remembers the rules (see `rules_of`): Parquet within, CSV in a file beside it
+            (`clean.rules.json`).
+        rules, multi, min_group: as for `clean`.
+        overrides: marks by hand, which have the last word; see `apply_overrides`.
+        columns: names of the output's columns; see `rename_columns`.
+        prefix_ids: put the name of the file and "+" in front of each image id, in the cell table
+            and in the image table (`plate1.csv`: "plate1+A01"), so that images of several inputs
+            may have the same ids. Where files in different folders have the same name, that of the
+            folder takes its place.
+        overwrite: replace an output that is there.
+
+    Returns:
+        How many cells there are of each group and verdict: a column for each column that makes
+        groups of a rule (missing for cells in no group; none where all cells are one group), then
+        `reason`, `clean` and `cells`. `attrs["notes"]` of it is a list of sentences worth
+        reading: on limits that can cut nothing, and on a missing image table.
+
+    Raises:
+        FileExistsError: the output is there, and `overwrite` is not asked for.
+        TypeError, ValueError, OSError, ImportError: as `clean` and `read_table`; the output is an
+            input; two inputs hold the same cell, or image; a mark names no cell of the inputs.
+    """
+    if isinstance(inputs, str | os.PathLike) or not all(
+        isinstance(path, str | os.PathLike) for path in inputs
+    ):
+        raise TypeError(f"inputs: found {inputs!r}; expected a list of the files of cell tables")
+    if not inputs:
+        raise ValueError("inputs: found none; expected at least one cell table")
+    rules = resolved(rules, multi, min_group)
+    exploded = exploded_column(rules)
+    target = Path(output)
+    if target.resolve() in [Path(path).resolve() for path in inputs]:
+        raise ValueError(f"{target}: is an input; choose another name for the output")
+    judged = tuple(rule.column for rule in rules)
+    parts = Parts(inputs, text_columns(rules), judged, prefix_ids=prefix_ids)
+    images, missing = _image_tables(inputs, target, prefix_ids=prefix_ids)
+    target_images = image_table_path(target)
+    there = [target, beside(target), target_images if images is not None or missing else None]
+    for path in filter(None, there):
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{path} exists; overwrite (--overwrite) to replace it")
+    marks = None if overrides is None else read_marks(overrides)
+    limits = [
+        limits_of(parts, rule, exploded) if rule.kind == "percentile" else None for rule in rules
+    ]
+    summary = Summary(rules)
+    tallies = [Tally()] * len(rules)
+    unseen = marks
+    if marks is not None:
+        counted = marks["mark"].value_counts()
+        by_hand = {"kept": int(counted.get("keep", 0)), "dropped": int(counted.get("drop", 0))}
+    with table_writer(target) as write:
+        for piece in _alike(parts):
+            cleaned, counts_here = judge(piece, rules, limits)
+            if marks is not None and unseen is not None:
+                cleaned = apply_overrides(cleaned, marks)
+                unseen = unknown_marks(cleaned, unseen)
+            record = record_of(cleaned) or {}
+            if marks is not None:
+                record["by_hand"] = by_hand
+            written = rename_columns(cleaned, columns, keep=("clean", "reason"), rules=rules)
+            write(with_record(written, record))
+            summary.add(cleaned)
+            tallies = [a.plus(b) for a, b in zip(tallies, counts_here, strict=True)]
+        if unseen is not None and len(unseen):
+            first = unseen.iloc[0]
+            count = "1 mark names" if len(unseen) == 1 else f"{len(unseen)} marks name"
+            raise ValueError(
+                f"overrides: {count} no cell of the tables; the first is "
+                f"cell {first['label']} of image {first['image_id']}"
+            )
+    if images is not None:
+        write_image_table(images, target_images)
+    elif missing:
+        target_images.unlink(missing_ok=True)  # of what was there before
+    counts = summary.counts()
+    counts.attrs["notes"] = notes_of(rules, limits, tallies) + ([missing] if missing else [])
+    return counts
+
+
+class Summary:
+    """Counts cells by group and verdict, piece by piece."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        # How each column is read: as by the first rule whose groups it makes.
+        self._multi = {
+            name: rule.multi
+            for rule in reversed(rules)
+            if rule.kind == "percentile"
+            for name in rule.groups
+        }
+        self._columns = list(dict.fromkeys(name for by in grouped_by(rules) for name in by))
+        self._pieces: list[pd.DataFrame] = []
+
+    def add(self, cleaned: pd.DataFrame) -> None:
+        """Counts the rows of a cleaned piece."""
+        groups = {name: group_keys(cleaned, [name], self._multi[name]) for name in self._columns}
+        rows = pd.DataFrame(groups | {name: cleaned[name] for name in ("reason", "clean")})
+        self._pieces.append(self._summed(rows.assign(cells=1)))
+
+    def counts(self) -> pd.DataFrame:
+        """Of all pieces."""
+        return self._summed(pd.concat(self._pieces, ignore_index=True))
+
+    def _summed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        keys = [*self._columns, "reason", "clean"]
+        return rows.groupby(keys, dropna=False)["cells"].sum().reset_index()
+
+
+def grouped_by(rules: Sequence[Rule]) -> list[tuple[str, ...]]:
+    """The columns that make groups, for each different choice of them among the rules."""
+    by = [rule.groups for rule in rules if rule.kind == "percentile" and rule.groups]
+    return list(dict.fromkeys(by))
+
+
+def _alike(parts: Parts) -> Iterator[pd.DataFrame]:
+    """The pieces of all inputs, with the columns of the first in its order.
+
+    Raises:
+        ValueError: an input has other columns.
+    """
+    first: list[str] | None = None
+    for name, piece in parts.named():
+        first = list(piece.columns) if first is None else first
+        if set(piece.columns) != set(first):
+            other = sorted(set(piece.columns) ^ set(first))
+            raise ValueError(
+                f"{name}: differs from {parts.names[0]} in the columns "
+                f"{', '.join(map(str, other))}; parts of one table have the same"
+            )
+        yield piece[first]
+
+
+def _image_tables(
+    inputs: Sequence[str | os.PathLike[str]], output: Path, *, prefix_ids: bool
+) -> tuple[pd.DataFrame | None, str]:
+    """The image table that goes along, every field as it stands, and why there is none.
+
+    Where the output's image table is that of its only input, it stays where it is.
+
+    Raises:
+        ValueError: the output's image table would replace that of an input, or two inputs hold the
+            same image.
+    """
+    tables = [image_table_path(path) for path in inputs]
+    target = image_table_path(output)
+    own = target.resolve() in [table.resolve() for table in tables]
+    if own and (len(tables) > 1 or prefix_ids):
+        raise ValueError(
+            f"{output}: its image table would replace {target}, which is read; choose another name"
+        )
+    missing = [table for table in tables if not table.exists()]
+    if missing:
+        return None, (
+            f"{missing[0]}: not found, so {output} has no image table; report, gallery, annotate, "
+            "masks and crops find the pixels through it"
+        )
+    if own:
+        return None, ""
+    names = prefixes(inputs) if prefix_ids else [""] * len(inputs)
+    rows = []
+    for table, name in zip(tables, names, strict=True):
+        fields = pd.read_csv(table, dtype=str, keep_default_na=False, na_values=[""])
+        rows.append(prefixed(absolute_paths(fields, table.parent), name))
+    owners = pd.Series([str(t) for t, some in zip(tables, rows, strict=True) for _ in some.index])
+    joined = pd.concat(rows, ignore_index=True).fillna("")  # a column that only some have
+    # Parts of one table may each have brought the image table of the whole.
+    joined = joined[~joined.duplicated()]
+    check_images(joined, owners)
+    return joined, ""

@@ -1,0 +1,378 @@
+"""Cleaning: which cells lie outside the band of their group, and why."""
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cellsieve.cleaning.idle import Tally, percentile_notes, tally, value_notes
+from cellsieve.cleaning.quantiles import Part, group_quantiles
+from cellsieve.io.parts import Parts, Table
+from cellsieve.io.tables import TEXT, read_table
+from cellsieve.schema.keys import check_cells
+from cellsieve.schema.labels import EXPLODED, SEPARATOR, class_text, classes_of
+from cellsieve.schema.record import record_of, with_record
+from cellsieve.schema.rules import MIN_GROUP, Multi, Rule, exploded_column, resolved
+from cellsieve.schema.verdicts import (
+    BETWEEN,
+    HIGH,
+    LIMIT_COLUMNS,
+    LOW,
+    MULTI_LABEL,
+    NO_LABEL,
+    SMALL_GROUP,
+    UNMEASURED,
+    earlier_columns,
+    judgements,
+    made_record,
+    remembered,
+)
+
+JOIN = "\x1f"  # between the columns of a group; `class_text` leaves none within them
+
+
+def percentile_limits(
+    table: Table | Sequence[Table],
+    by: str | Sequence[str] | None = "class_label",
+    column: str = "fraction",
+    lower: float | None = 0.001,
+    upper: float | None = 0.999,
+    multi: Multi = "skip",
+    *,
+    prefix_ids: bool = False,
+) -> pd.DataFrame:
+    """The ends of the band of each group.
+
+    Args:
+        table: a cell table, the file of one, or several, which are taken as parts of one table. Of
+            files, a piece is in memory at a time; the limits are exact all the same.
+        by, column, lower, upper, multi: as for `clean`.
+        prefix_ids: as for `clean_to`.
+
+    Returns:
+        One row per group, by ascending group: the group (a column for each of `by`, of text; none
+        if that is None), `group_size` (cells with a value), `lower_limit` and `upper_limit` (equal
+        to `numpy.quantile`, method "linear", to the last bit; infinite where that side is open),
+        `at_lower` and `at_upper`: where a limit equals the group's smallest (largest) value, so
+        that it can cut no cell, how many cells are equal to it; else 0.
+
+    Raises:
+        ValueError: a column is missing; a percentile outside 0 to 1; duplicate cells.
+        TypeError: an argument of another type.
+        OSError: a file can't be read.
+    """
+    [rule] = resolved([Rule(column, lower, upper, by)], multi, 1)
+    tables = [table] if isinstance(table, pd.DataFrame | str | os.PathLike) else table
+    if not isinstance(tables, Sequence) or not all(
+        isinstance(one, pd.DataFrame | str | os.PathLike) for one in tables
+    ):
+        raise TypeError(f"table: found {table!r}; expected a cell table, its file, or a list")
+    parts = Parts(tables, text_columns([rule]), (column,), prefix_ids=prefix_ids)
+    return limits_of(parts, rule, exploded_column([rule]))
+
+
+def clean(
+    table: Table,
+    by: str | Sequence[str] | None = "class_label",
+    column: str = "fraction",
+    lower: float | None = 0.001,
+    upper: float | None = 0.999,
+    multi: Multi = "skip",
+    *,
+    min_group: int = MIN_GROUP,
+    rules: Sequence[Rule] | None = None,
+    limits: Sequence[pd.DataFrame | None] | None = None,
+) -> pd.DataFrame:
+    """Marks the cells outside the band of their group; no row is dropped.
+
+    Args:
+        table: a cell table, or the file of one.
+        by: the column whose values are the groups, or several, whose combinations are
+            (`["plate", "class_label"]`); None takes all cells as one group. Whole numbers and
+            their text are the same group (3, 3.0 and "3"), so a trip through CSV changes nothing.
+        column: the column that is judged.
+        lower, upper: quantiles of `column` over the group, by numpy's rule "linear"; a cell is kept
+            when lower limit <= value <= upper limit. None leaves that side open.
+        multi: what becomes of cells with several classes ("0|16"): "skip" marks them, and they
+            count in no group; "explode" gives one row for each class, judged in that class's group
+            (`image_class_label` keeps the original); "own" takes the combination as a group,
+            in whatever order its classes come.
+        min_group: groups of fewer cells have no percentiles to speak of: their cells are marked.
+            Mind that a band of 0.1 % in a group of fewer than 1000 distinct values always cuts the
+            lowest and the highest.
+        rules: several rules at once in place of `by`, `column`, `lower` and `upper`; a cell must
+            pass all of them.
+        limits: for each rule, limits from `percentile_limits` in place of those of this table, as
+            for a table in parts.
+
+    Returns:
+        The same rows in the same order, all columns of the caller among them, with
+
+        - `clean`: whether the cell is kept
+        - `reason`: empty where it is, else "no_label" (no group), "multi_label", "unmeasured" (the
+          value is NaN or infinite), "small_group", "low" or "high". With several rules, the
+          reasons of all that it failed, each after its column: "fraction low; area high"
+        - `lower_limit`, `upper_limit`, `group_size`: what decided it; NaN and 0 where nothing
+          could (a rule of values has no group). With several rules, each after its column, as
+          `area_lower_limit`; of a second rule for a column, `area_2_lower_limit`
+
+        These columns of an earlier cleaning are replaced. The table remembers the rules: see
+        `rules_of`; `attrs["cellsieve"]` of it holds them.
+
+    Raises:
+        ValueError: a column is missing, a rule is invalid, there are duplicate cells, or the
+            table has a column of its own with one of these names.
+        TypeError: an argument of another type.
+
+    Warns:
+        UserWarning: a limit can cut no cell, since it equals the smallest (largest) value of its
+            group; not where `limits` are given.
+
+    Example:
+        >>> import pandas as pd
+        >>> cells = pd.DataFrame({"class_label": "0", "fraction": [0.1, 0.5, 0.5, 0.6, 0.9]})
+        >>> clean(cells, lower=0.1, upper=0.9, min_group=5)[["fraction", "clean", "reason"]]
+           fraction  clean reason
+        0       0.1  False    low
+        1       0.5   True
+        2       0.5   True
+        3       0.6   True
+        4       0.9  False   high
+    """
+    if not isinstance(table, pd.DataFrame | str | os.PathLike):
+        raise TypeError(f"table: found {type(table).__name__}; expected a cell table or its file")
+    rules = resolved([Rule(column, lower, upper, by)] if rules is None else rules, multi, min_group)
+    given: Sequence[pd.DataFrame | None] = [None] * len(rules) if limits is None else limits
+    if len(given) != len(rules):
+        raise ValueError(f"limits: found {len(given)} tables for {len(rules)} rules")
+    if isinstance(table, pd.DataFrame):
+        name = "table"
+    else:
+        name, table = os.fspath(table), read_table(table, text=text_columns(rules))
+    check_cells(table, name)
+    exploded = exploded_column(rules)
+    known = [
+        limits_of([table], rule, exploded) if rule.kind == "percentile" and one is None else one
+        for rule, one in zip(rules, given, strict=True)
+    ]
+    result = judge(table, rules, known)
+    if limits is None:
+        for note in notes_of(rules, known, result.tallies):
+            warnings.warn(note, stacklevel=2)
+    return result.table
+
+
+def rules_of(table: pd.DataFrame | str | os.PathLike[str]) -> list[Rule]:
+    """The rules that a cleaned table was judged by, as `clean` and `write_rules` take them.
+
+    Args:
+        table: a cleaned table, or its file.
+
+    Returns:
+        The rules, each with its `multi` and `min_group`. With the same cells they give the same
+        verdicts, but for marks by hand.
+
+    Raises:
+        ValueError: the table says none: it is not cleaned, or by another program.
+        OSError: the file can't be read.
+    """
+    name = "table" if isinstance(table, pd.DataFrame) else os.fspath(table)
+    found = remembered(table if isinstance(table, pd.DataFrame) else read_table(table))
+    if found is None:
+        raise ValueError(f"{name}: says no rules that it was cleaned by; expected a cleaned table")
+    return [one.rule for one in found]
+
+
+class Judged(NamedTuple):
+    """A table with its verdicts, and of each rule of values how they lie to its limits."""
+
+    table: pd.DataFrame
+    tallies: list[Tally]
+
+
+def judge(
+    table: pd.DataFrame, rules: Sequence[Rule], limits: Sequence[pd.DataFrame | None]
+) -> Judged:
+    """The table with the verdict of all rules; see `clean`.
+
+    Args:
+        table: a cell table, or a piece of one.
+        rules: with nothing left to the call.
+        limits: those of each percentile rule over the whole table.
+    """
+    exploded = exploded_column(rules)
+    if exploded is not None:
+        table = explode(table, exploded)
+    result = table.drop(columns=earlier_columns(table))
+    judging = judgements(rules)
+    reasons, tallies = [], []
+    for one, known in zip(judging, limits, strict=True):
+        rule = one.rule
+        keys, values = _part(table, rule)
+        verdict = _verdict(table, rule, keys, values, known)
+        for name, column in one.columns.items():
+            _add(result, column, verdict[name].to_numpy())
+        reasons.append(verdict["reason"].map({"": "", **one.reasons}))
+        tallies.append(tally(rule, values) if rule.kind == "value" else Tally())
+    # A cell that fails two rules of one column on the same side says so once.
+    joined = [BETWEEN.join(dict.fromkeys(filter(None, row))) for row in zip(*reasons, strict=True)]
+    _add(result, "reason", pd.Series(joined, index=result.index, dtype="str"))
+    _add(result, "clean", result["reason"] == "")
+    earlier = record_of(table) or {}
+    record = {key: value for key, value in earlier.items() if key != "by_hand"}
+    return Judged(with_record(result, record | made_record(judging)), tallies)
+
+
+def _add(table: pd.DataFrame, name: str, values: Any) -> None:
+    """Adds a column.
+
+    Raises:
+        ValueError: the table has one of that name.
+    """
+    if name in table.columns:
+        raise ValueError(
+            f"column {name}: the table has one of its own, and clean writes a column of this name; "
+            "rename it first"
+        )
+    table[name] = values
+
+
+def explode(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """One row for each class of each cell; `image_class_label` keeps the classes together.
+
+    Where that has been done before, it stays.
+
+    Raises:
+        ValueError: the table has a column `image_class_label` of its own.
+    """
+    text = class_text(_column(table, by))
+    classes = text.map(classes_of, na_action="ignore")
+    if EXPLODED not in table.columns:
+        table = table.assign(**{EXPLODED: text})
+    elif text.str.contains(SEPARATOR, regex=False, na=False).any():
+        raise ValueError(
+            f"column {EXPLODED}: the table has one of its own, and multi 'explode' writes a column "
+            "of this name; rename it first"
+        )
+    return table.assign(**{by: classes}).explode(by, ignore_index=True).astype({by: "str"})
+
+
+def _verdict(
+    table: pd.DataFrame,
+    rule: Rule,
+    groups: "pd.Series[Any]",
+    values: "pd.Series[Any]",
+    limits: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """The reason and the limits of one rule for each row."""
+    verdict = pd.DataFrame(index=table.index)
+    if rule.kind == "value":
+        verdict["lower_limit"] = float("-inf") if rule.lower is None else float(rule.lower)
+        verdict["upper_limit"] = float("inf") if rule.upper is None else float(rule.upper)
+        verdict["group_size"] = 0
+    else:
+        assert limits is not None
+        by_group = limits.set_axis(group_keys(limits, rule.groups).to_numpy())
+        for name in LIMIT_COLUMNS:
+            verdict[name] = groups.map(by_group[name]).astype("float64")
+        verdict["group_size"] = verdict["group_size"].fillna(0).astype("int64")
+    reason = pd.Series("", index=table.index, dtype="str")
+    reason[values < verdict["lower_limit"]] = LOW
+    reason[values > verdict["upper_limit"]] = HIGH
+    if rule.kind == "percentile":
+        reason[verdict["group_size"] < (rule.min_group or 1)] = SMALL_GROUP
+    reason[values.isna()] = UNMEASURED
+    if rule.kind == "percentile":
+        reason[groups.isna()] = MULTI_LABEL
+        for name in rule.groups:
+            reason[group_keys(table, [name]).isna()] = NO_LABEL
+    verdict["reason"] = reason
+    return verdict
+
+
+def _part(table: pd.DataFrame, rule: Rule) -> Part:
+    """The group and the value of each row; no group for those that belong to none."""
+    values = _column(table, rule.column)
+    if not pd.api.types.is_numeric_dtype(values) and values.notna().any():
+        raise ValueError(f"column {rule.column}: holds {values.dtype}; expected numbers")
+    groups = rule.groups if rule.kind == "percentile" else ()
+    return group_keys(table, groups, rule.multi), _finite(values)
+
+
+def group_keys(
+    table: pd.DataFrame, columns: Sequence[str], multi: Multi | None = None
+) -> "pd.Series[Any]":
+    """The group of each row as one text, missing where there is none."""
+    keys = pd.Series("", index=table.index, dtype="str")
+    for place, name in enumerate(columns):
+        codes, names = pd.factorize(_column(table, name))
+        text = class_text(pd.Series(names))
+        if multi == "skip":
+            text = text.mask(text.str.contains(SEPARATOR, regex=False, na=False))
+        elif multi == "own":
+            text = text.map(lambda each: SEPARATOR.join(classes_of(each)), na_action="ignore")
+        text = text.astype("str").reindex(codes).set_axis(table.index)
+        keys = keys + JOIN + text if place else text
+    return keys
+
+
+def _finite(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The values as numbers; what is infinite was not measured."""
+    numbers = values.astype("float64")
+    return numbers.mask(np.isinf(numbers))
+
+
+def limits_of(pieces: Iterable[pd.DataFrame], rule: Rule, exploded: str | None) -> pd.DataFrame:
+    """The limits of a percentile rule over the pieces of a table, which are gone through twice.
+
+    Args:
+        pieces: give the same each time.
+        rule: with its `multi`.
+        exploded: the column whose classes get one row each, see `exploded_column`. Where it makes
+            no groups of this rule, a cell counts once, whatever the number of its classes.
+    """
+
+    def parts() -> Iterator[Part]:
+        for piece in pieces:
+            yield _part(explode(piece, exploded) if exploded in rule.groups else piece, rule)
+
+    ends = {"lower": rule.lower, "upper": rule.upper}
+    given = {side: end for side, end in ends.items() if end is not None}
+    found = group_quantiles(parts, list(given.values()))
+    names = [key.split(JOIN) for key in found.index] if rule.groups else None
+    limits = pd.DataFrame(names, range(len(found)), list(rule.groups), dtype="str")
+    limits["group_size"] = found["n"].to_numpy()
+    limits["lower_limit"], limits["upper_limit"] = float("-inf"), float("inf")
+    limits["at_lower"] = limits["at_upper"] = 0
+    for place, side in enumerate(given):
+        end = "smallest" if side == "lower" else "largest"
+        limits[f"{side}_limit"] = found[place].to_numpy()
+        limits[f"at_{side}"] = found[f"at_{end}_{place}"].to_numpy()
+    return limits
+
+
+def notes_of(
+    rules: Sequence[Rule], limits: Sequence[pd.DataFrame | None], tallies: Sequence[Tally]
+) -> list[str]:
+    """A sentence for each rule and side whose limits can cut nothing."""
+    return [
+        note
+        for rule, known, counts in zip(rules, limits, tallies, strict=True)
+        for note in (value_notes(rule, counts) if known is None else percentile_notes(rule, known))
+    ]
+
+
+def _column(table: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    if name not in table.columns:
+        raise ValueError(
+            f"column {name}: not in the table, which has {', '.join(map(str, table.columns))}"
+        )
+    return table[name]
+
+
+def text_columns(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """Columns to be read as text: ids and groups."""
+    return (*TEXT, *(name for rule in rules for name in rule.groups))

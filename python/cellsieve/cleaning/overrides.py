@@ -1,0 +1,115 @@
+"""Marks by hand: a person has the last word on a cell, and it is recorded."""
+
+import os
+
+import pandas as pd
+
+from cellsieve.io.tables import read_table
+from cellsieve.schema.keys import check_cells
+from cellsieve.schema.verdicts import BY_HAND, count_by_hand
+
+COLUMNS = ("image_id", "label", "mark")
+
+Marks = pd.DataFrame | str | os.PathLike[str]
+
+
+def read_marks(marks: Marks) -> pd.DataFrame:
+    """Marks as the report's page lets one download them.
+
+    Args:
+        marks: a table, or its file, with the columns `image_id` (text), `label` (the cell's id in
+            its mask) and `mark`: "keep" or "drop".
+
+    Returns:
+        Those columns, one row per cell.
+
+    Raises:
+        OSError: the file can't be read.
+        TypeError: neither a table nor a file.
+        ValueError: a column is missing, a mark is neither, a label is not a whole number, or one
+            cell is marked both ways. The message names the row.
+    """
+    if not isinstance(marks, pd.DataFrame | str | os.PathLike):
+        raise TypeError(f"marks: found {type(marks).__name__}; expected a table or its file")
+    table = marks if isinstance(marks, pd.DataFrame) else read_table(marks)
+    name = "marks" if isinstance(marks, pd.DataFrame) else os.fspath(marks)
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise ValueError(
+            f"{name}: has the columns {', '.join(map(str, table.columns)) or 'none'}; expected "
+            "image_id, label and mark"
+        )
+    rows = table.loc[:, list(COLUMNS)].reset_index(drop=True)
+    rows["mark"] = rows["mark"].astype("str").str.strip().str.lower()
+    labels = pd.to_numeric(rows["label"], errors="coerce")
+    for wrong, column, expected in (
+        (~rows["mark"].isin(["keep", "drop"]), "mark", "'keep' or 'drop'"),
+        (labels.isna() | (labels % 1 != 0), "label", "the id of a cell in its mask"),
+        (rows["image_id"].isna(), "image_id", "the id of an image"),
+    ):
+        if wrong.any():
+            place = int(wrong.to_numpy().argmax())
+            found = table[column].iloc[place]
+            raise ValueError(
+                f"{name}: {column} in row {place + 1}: found {found!r}; expected {expected}"
+            )
+    rows = rows.assign(image_id=rows["image_id"].astype("str"), label=labels.astype("int64"))
+    rows = rows.drop_duplicates(ignore_index=True)
+    both = rows[rows.duplicated(["image_id", "label"])]
+    if len(both):
+        first = both.iloc[0]
+        raise ValueError(
+            f"{name}: cell {first['label']} of image {first['image_id']} is marked keep and drop"
+        )
+    return rows
+
+
+def apply_overrides(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
+    """Gives the cells that were marked by hand that verdict, whatever the limits said.
+
+    Args:
+        table: a cleaned cell table; where it has several rows of one cell (one for each class), a
+            mark decides for all of them.
+        marks: see `read_marks`. Cells that the table does not hold are passed over, so that a
+            table can come in parts; see `unknown_marks`.
+
+    Returns:
+        The same rows in the same order. A marked cell has `clean` as marked and the reason
+        "by hand", which stands for kept cells too; limits stay as they were.
+
+    Raises:
+        ValueError: the table is not cleaned or has duplicate cells, or as `read_marks`.
+        OSError: the file can't be read.
+    """
+    missing = [
+        name for name in ("image_id", "label", "clean", "reason") if name not in table.columns
+    ]
+    if missing:
+        raise ValueError(f"table: has no column {', '.join(missing)}; expected a cleaned table")
+    check_cells(table, "table")
+    rows = read_marks(marks)
+    verdict = _marks_of(table, rows)
+    marked = verdict.notna().to_numpy()
+    result = table.copy()
+    result["clean"] = result["clean"].mask(marked, verdict == "keep").astype(bool)
+    result["reason"] = result["reason"].mask(marked, BY_HAND)
+    return count_by_hand(result)
+
+
+def unknown_marks(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
+    """The marks of cells that a table does not hold: of another data set, or misspelt."""
+    rows = read_marks(marks)
+    known = pd.MultiIndex.from_frame(_keys(table))
+    return rows[~pd.MultiIndex.from_frame(_keys(rows)).isin(known)]
+
+
+def _keys(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"image_id": table["image_id"].astype("str"), "label": table["label"].astype("int64")}
+    )
+
+
+def _marks_of(table: pd.DataFrame, marks: pd.DataFrame) -> "pd.Series[str]":
+    """The mark of each row, missing where there is none."""
+    found = _keys(table).merge(marks, on=["image_id", "label"], how="left")["mark"]
+    return found.set_axis(table.index)

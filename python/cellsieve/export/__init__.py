@@ -1,0 +1,1 @@
+"""The clean cells, exported for training: annotations, masks, crops."""

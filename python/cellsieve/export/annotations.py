@@ -1,0 +1,561 @@
+"""Clean cells as annotations: COCO JSON, and the middle format of mmdetection."""
+
+import json
+import os
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import IO, Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cellsieve.export.composites import check_colours, composite, encode_picture, write_bytes
+from cellsieve.export.source import (
+    OUTCOME_COLUMNS,
+    Cleaned,
+    Path_,
+    Task,
+    channels_of,
+    check_apart,
+    check_channels,
+    do_chunk,
+    natural,
+    outline,
+    path_of,
+    places,
+    read_channels,
+    read_cleaned,
+    requested,
+    run_tasks,
+)
+from cellsieve.io.readers import MAX_PIXELS
+from cellsieve.io.tables import FORMATS, atomic, read_batches, read_table, refuse_existing, typed
+from cellsieve.run.folders import check_originals
+from cellsieve.run.journal import Journal, sweep
+from cellsieve.schema.cells import BOX
+from cellsieve.schema.labels import SEPARATOR, class_text
+
+Format = Literal["coco", "mmdet"]
+Multi = Literal["each", "one"]
+
+#: What is kept of every cell until the annotations are written.
+COLUMNS = {
+    "image_id": "str",
+    "class_label": "str",
+    "label": "int64",
+    **dict.fromkeys(BOX, "int64"),
+    "area": "int64",
+    "rle": "str",
+}
+
+PICTURES = ("png", "jpg")
+
+ONE_CLASS = "cell"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides an image's annotations, besides its cells."""
+
+    channel: str | None
+    min_intensity: float | None
+    except_class: tuple[str, ...]
+    composites: str | None
+    picture: str
+    colours: tuple[tuple[str, str], ...]
+    max_pixels: int
+
+
+def annotate(
+    table: Path_,
+    output: Path_,
+    *,
+    format: Format | None = None,  # noqa: A002 what it is called on the command line
+    multi: Multi = "each",
+    categories: Mapping[str, str] | Sequence[str] | Path_ | None = None,
+    min_intensity: float | None = None,
+    channel: str | None = None,
+    except_class: Sequence[str] = (),
+    composites: Path_ | None = None,
+    picture: Literal["png", "jpg"] = "png",
+    colours: Mapping[str, str] | None = None,
+    images: Path_ | None = None,
+    root: Path_ | None = None,
+    all_cells: bool = False,
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+    max_pixels: int = MAX_PIXELS,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Writes the clean cells of a table as annotations with run-length encodings.
+
+    Masks are read once, in parallel; with a table from `measure_to(..., rle=True)` not at all,
+    unless `min_intensity` asks for them. Images without a clean cell are left out: as images
+    without annotations they would teach that there is no cell.
+
+    Args:
+        table: what `clean` wrote; the image table beside it says where the masks are.
+        output: .json, or .pkl for `format="mmdet"`.
+        format: "coco" (https://cocodataset.org/#format-data): images, annotations (compressed RLE,
+            bbox [x, y, width, height], area, iscrowd 0, and `label`, the id in the mask) and
+            categories with ids from 1; or "mmdet", the middle format of mmdetection 2: a list with
+            `filename`, `width`, `height` and `ann` an image: `bboxes` (float32, n x 4: x1, y1, x2,
+            y2 with x2 = x + width), `labels` (int64: place of the category, from 0) and `masks`
+            (RLE). In .pkl they are numpy arrays and the counts bytes, as pycocotools has them; in
+            .json lists and text. If not given, "mmdet" for .pkl and "coco" for .json.
+        multi: images of several classes ("0|16"): "each" gives an annotation for each class,
+            "one" takes all cells as the one category "cell" whatever their class.
+        categories: class labels in the order of the categories, or class label to name, or a file
+            of that: JSON, or a table with the columns class_label and, if there are names, name. If
+            not given, the class labels of the table, whole numbers in their order, then the rest;
+            give them where two tables must agree, as those for training and validation.
+        min_intensity: drops cells whose brightest pixel in the channel is below it, in the units
+            of the file.
+        channel: that channel; the measured one if not given.
+        except_class: class labels whose cells `min_intensity` never drops; of an image of several
+            classes the whole text counts, so "18" does not exempt the cells of "0|18".
+        composites: a folder to write an RGB picture of each image into; `file_name` is then the
+            picture, else the file of the measured channel.
+        picture: "png", or "jpg" (quality 95; needs the extra `jpeg`).
+        colours: channel to colour, as {"green": "green", "yellow": "yellow"}: red, green, blue,
+            yellow, cyan, magenta or white. If not given, the channels red, green and blue. Colours
+            add up to at most 255; 16-bit channels are brought from 0..65535 to 0..255.
+        images: the image table, if not the one beside `table`.
+        root: the folder that its relative paths start from, if not the one it lies in.
+        all_cells: take every cell, whatever the column `clean` says.
+        jobs, executor, progress, max_pixels: as for `measure_to`.
+        resume: go on where an earlier run stopped, with the same settings (`settings` in the image
+            table; `max_pixels` may differ); the file ends the same, byte for byte.
+        overwrite: remove what an earlier run has written and start over.
+
+    Returns:
+        The image table of this run, also written beside the output (`a.json`:
+        `a.json.images.csv`): `image_id`, `cells` (those annotated), `status` ("done" or
+        "failed"), `error`, `request`. A failed image is not in the output.
+
+    Raises:
+        FileExistsError: there is an earlier run's output, and neither `resume` nor `overwrite`.
+        ValueError: no clean cell; a class label without a category; a choice that is none;
+            `resume`, and the earlier run had other settings. An image whose mask is not the one
+            that was measured (another size, cells that are not in it or lie elsewhere) is marked
+            failed, and the others go on.
+        OSError: a file can't be read, or the output can't be written; then nothing of it is left.
+        ImportError: an extra is missing.
+    """
+    output = Path(output)
+    kind = _format(output, format)
+    if multi not in ("each", "one"):
+        raise ValueError(f"multi: found {multi!r}; expected 'each' or 'one'")
+    if picture not in PICTURES:
+        raise ValueError(f"picture: found {picture!r}; expected 'png' or 'jpg'")
+    if min_intensity is not None and not min_intensity >= 0:
+        raise ValueError(f"min_intensity: found {min_intensity}; expected a number from 0")
+    if colours is not None:
+        check_colours(colours)
+    cleaned = read_cleaned(table, images, root, all_cells=all_cells)
+    known = _categories(cleaned, categories, multi, os.fspath(table))
+    if colours is None:
+        colours = {name: name for name in ("red", "green", "blue") if name in channels_of(cleaned)}
+    if composites is not None and not colours:
+        raise ValueError(
+            "colours: none of the channels "
+            f"{', '.join(channels_of(cleaned))} is called red, green or blue; say which colours"
+        )
+    if min_intensity is not None and channel is not None:
+        check_channels(cleaned, [channel])
+    if composites is not None:
+        check_channels(cleaned, list(colours))
+    settings = Settings(
+        channel or cleaned.channel,
+        min_intensity,
+        tuple(except_class),
+        None if composites is None else os.fspath(composites),
+        picture,
+        tuple(colours.items()),
+        max_pixels,
+    )
+    asked: dict[str, Any] = {
+        "format": kind,
+        "multi": multi,
+        "channel": settings.channel,
+        "all_cells": all_cells,
+    }
+    # What decides nothing is no setting.
+    if categories is not None and multi == "each":
+        asked["categories"] = _pairs(zip(known.places, known.names, strict=True))
+    if min_intensity is not None:
+        asked |= {"min_intensity": min_intensity, "except_class": settings.except_class or None}
+    if composites is not None:
+        asked |= {
+            "composites": _seen_from(output, composites),
+            "picture": picture,
+            "colours": _pairs(settings.colours),
+        }
+    tasks = requested(cleaned.tasks, known)
+    check_apart(output, table, images)
+    files = {task.image_id: _file_name(task, settings) for task in tasks}
+    if composites is not None:
+        originals = (path for task in tasks for path in (task.mask, *task.channels.values()))
+        check_originals(Path(composites), originals, "files")
+        written = (Path(composites) / name for name in files.values())
+        refuse_existing(*written, overwrite=resume or overwrite)
+
+    with Journal(
+        output,
+        COLUMNS,
+        OUTCOME_COLUMNS,
+        asked,
+        resume=resume,
+        overwrite=overwrite,
+    ) as journal:
+        if composites is not None:
+            Path(composites).mkdir(parents=True, exist_ok=True)
+            if journal.again:
+                names = {f"{task.name}.{ending}" for task in tasks for ending in PICTURES}
+                sweep(Path(composites), names.__contains__, shared=True)
+        before = journal.published
+        if before is not None and _nothing_left(before, tasks):
+            return before
+        if cleaned.has_rle and min_intensity is None and composites is None:
+            listed = _all_done(tasks)
+            rows = _rows_of_table(table, all_cells)
+        else:
+            listed = run_tasks(
+                journal,
+                tasks,
+                partial(do_chunk, do=Annotated(settings), columns=COLUMNS),
+                description="annotate",
+                jobs=jobs,
+                executor=executor,
+                progress=progress,
+            )
+            rows = journal.cells_in_order(listed)
+        shapes = {task.image_id: task.shape for task in tasks}
+        kept = listed.loc[listed["cells"].fillna(0) > 0, "image_id"]
+        pictures = [Picture(image, files[image], *shapes[image]) for image in kept]
+        write = _write_coco if kind == "coco" else _write_mmdet
+        with atomic(output) as temporary:
+            write(temporary, pictures, _cells(rows, known), known, output.suffix.lower() == ".pkl")
+        journal.close(listed)
+    return listed.drop(columns="part")
+
+
+class Picture(NamedTuple):
+    """An image of the output."""
+
+    image_id: str
+    file_name: str
+    height: int
+    width: int
+
+
+class Categories(NamedTuple):
+    """The categories: their names, and the place of each class label."""
+
+    names: list[str]
+    places: dict[str, int]
+    one: bool
+
+
+class Annotation(NamedTuple):
+    """A cell with one of its categories."""
+
+    image_id: str
+    category: int
+    label: int
+    bbox: tuple[int, int, int, int]
+    area: int
+    rle: str
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """The annotations of one image, and its picture."""
+
+    settings: Settings
+
+    def __call__(self, task: Task) -> tuple[pd.DataFrame, Callable[[], None] | None]:
+        """Rows with `COLUMNS`, and what writes the picture."""
+        settings = self.settings
+        dim = settings.min_intensity
+        image = None if dim is None else path_of(task, settings.channel or "")
+        found = outline(
+            task,
+            rle=True,
+            image=image,
+            channel=settings.channel,
+            measures=() if dim is None else ("intensity_max",),
+            max_pixels=settings.max_pixels,
+        )
+        where = places(task, found)
+        keep = np.ones(len(where), dtype=bool)
+        if dim is not None:
+            keep = (found.columns["intensity_max"][where] >= dim) | np.isin(
+                task.classes.astype(str), settings.except_class
+            )
+        rows = pd.DataFrame({"image_id": task.image_id, "class_label": task.classes[keep]})
+        where = where[keep]
+        for name in ("label", *BOX, "area"):
+            rows[name] = found.columns[name][where]
+        texts = found.rle or []
+        rows["rle"] = [texts[place] for place in where]
+        if settings.composites is None or rows.empty:
+            return rows, None
+        channels = read_channels(task, [name for name, _ in settings.colours], settings.max_pixels)
+        picture = composite(channels, [colour for _, colour in settings.colours])
+        content = encode_picture(picture, settings.picture)
+        path = Path(settings.composites) / _file_name(task, settings)
+        return rows, partial(write_bytes, path, content)
+
+
+def _format(output: Path, given: str | None) -> str:
+    extension = output.suffix.lower()
+    if extension not in (".json", ".pkl"):
+        raise ValueError(f"{output}: expected a .json file, or .pkl for the format mmdet")
+    found = given or ("mmdet" if extension == ".pkl" else "coco")
+    if found not in ("coco", "mmdet"):
+        raise ValueError(f"format: found {found!r}; expected 'coco' or 'mmdet'")
+    if found == "coco" and extension == ".pkl":
+        raise ValueError(f"{output}: COCO annotations are JSON; expected a .json file")
+    return found
+
+
+def _nothing_left(before: pd.DataFrame, tasks: Sequence[Task]) -> bool:
+    """Whether an earlier run has done the same and all of it."""
+    same: bool = before["request"].tolist() == [task.request for task in tasks]
+    return same and bool((before["status"] == "done").all())
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{left}={right}" for left, right in pairs]
+
+
+def _seen_from(output: Path, folder: Path_) -> str:
+    """A folder as it is found from an output, so that both can be moved together."""
+    try:
+        return Path(os.path.relpath(folder, output.parent)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return os.fspath(folder)
+
+
+def _all_done(tasks: Sequence[Task]) -> pd.DataFrame:
+    """The image table where nothing has to be read."""
+    listed = pd.DataFrame(
+        {
+            "image_id": [task.image_id for task in tasks],
+            "cells": [len(task.labels) for task in tasks],
+            "status": "done",
+            "request": [task.request for task in tasks],
+        }
+    )
+    return typed(listed, OUTCOME_COLUMNS).assign(part=pd.Series(dtype="Int64"))
+
+
+def _file_name(task: Task, settings: Settings) -> str:
+    """The name of an image's file: of its picture, or of its measured channel."""
+    if settings.composites is not None:
+        return f"{task.name}.{settings.picture}"
+    measured = task.channels.get(settings.channel or "", task.channels.get("image"))
+    return Path(measured or next(iter(task.channels.values()), task.mask)).name
+
+
+def _rows_of_table(table: Path_, all_cells: bool) -> Iterator[pd.DataFrame]:
+    """The clean cells as they stand in a table that has their encodings."""
+    for piece in read_batches(table):
+        kept = piece if all_cells else piece[piece["clean"]]
+        if "class_label" not in kept:
+            kept = kept.assign(class_label=None)
+        yield kept.assign(class_label=class_text(kept["class_label"]))[list(COLUMNS)]
+
+
+def _categories(cleaned: Cleaned, given: Any, multi: str, table: str) -> Categories:
+    """The categories, each class label of the table among them.
+
+    Raises:
+        ValueError: a cell has no class label, or one that has no category.
+    """
+    if multi == "one":
+        return Categories([ONE_CLASS], {}, one=True)
+    used: dict[str, str] = {}
+    for task in cleaned.tasks:
+        for text in set(task.classes.tolist()):
+            if text is None:
+                raise ValueError(
+                    f"{table}: clean cells of {task.image_id} have no class label; label them, or "
+                    "take all cells as one category (--multi one)"
+                )
+            for label in text.split(SEPARATOR):
+                used.setdefault(label, task.image_id)
+    if given is None:
+        labels = sorted(used, key=natural)
+        names = labels
+    else:
+        pairs = _given_categories(given)
+        labels, names = list(pairs), list(pairs.values())
+    places = {label: place for place, label in enumerate(labels)}
+    for label, image_id in used.items():
+        if label not in places:
+            raise ValueError(
+                f"{table}: the class label {label!r} of {image_id} has no category; the categories "
+                f"are {', '.join(places) or 'none'}"
+            )
+    return Categories(names, places, one=False)
+
+
+def _given_categories(given: Any) -> dict[str, str]:
+    """Class label to name, from whatever holds that."""
+    if isinstance(given, (str, os.PathLike)):
+        name = os.fspath(given)
+        if name.lower().endswith(FORMATS):
+            rows = read_table(given, text=("class_label", "name"))
+            if "class_label" not in rows:
+                raise ValueError(
+                    f"{name}: has the columns {', '.join(map(str, rows.columns))}; expected "
+                    "class_label, and name if the categories have names"
+                )
+            labels = class_text(rows["class_label"])
+            given = dict(zip(labels, rows.get("name", labels), strict=True))
+        else:
+            try:
+                given = json.loads(Path(given).read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ValueError(f"{name}: not JSON: {error}") from error
+    if isinstance(given, Mapping):
+        return {str(label): str(name) for label, name in given.items()}
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        return {str(label): str(label) for label in given}
+    raise ValueError(f"categories: found {given!r}; expected class labels, or class label to name")
+
+
+def _cells(rows: Iterable[pd.DataFrame], known: Categories) -> Iterator[Annotation]:
+    """An annotation for each cell and category, in the order of the rows."""
+    before: tuple[str, int] | None = None
+    for piece in rows:
+        for image, text, label, top, left, bottom, right, area, rle in piece.itertuples(
+            index=False, name=None
+        ):
+            if known.one:
+                # A table with a row for each class of a cell has the cell several times.
+                places = [0] if before != (image, label) else []
+                before = (image, label)
+            else:
+                places = [known.places[one] for one in dict.fromkeys(text.split(SEPARATOR))]
+            for place in places:
+                box = (left, top, right - left, bottom - top)
+                yield Annotation(image, place, label, box, area, rle)
+
+
+def _write_coco(
+    path: Path, pictures: Sequence[Picture], cells: Iterator[Annotation], known: Categories, _: bool
+) -> None:
+    """Piece by piece, so that memory does not grow with the cells."""
+    ids = {picture.image_id: place for place, picture in enumerate(pictures, 1)}
+    images = (
+        {
+            "id": ids[picture.image_id],
+            "file_name": picture.file_name,
+            "width": picture.width,
+            "height": picture.height,
+            "cellsieve_id": picture.image_id,
+        }
+        for picture in pictures
+    )
+    categories = (
+        {"id": place, "name": name, "supercategory": ONE_CLASS}
+        for place, name in enumerate(known.names, 1)
+    )
+    sizes = {picture.image_id: [picture.height, picture.width] for picture in pictures}
+    annotations = (
+        {
+            "id": number,
+            "image_id": ids[cell.image_id],
+            "category_id": cell.category + 1,
+            "segmentation": {"size": sizes[cell.image_id], "counts": cell.rle},
+            "area": cell.area,
+            "bbox": cell.bbox,
+            "iscrowd": 0,
+            "label": cell.label,
+        }
+        for number, cell in enumerate(cells, 1)
+    )
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write('{"info": {"description": "Clean cells, written by cellsieve"}')
+        for name, entries in (
+            ("images", images),
+            ("categories", categories),
+            ("annotations", annotations),
+        ):
+            file.write(f',\n"{name}": ')
+            _write_list(file, entries)
+        file.write("}\n")
+
+
+def _write_list(file: IO[str], entries: Iterable[Any]) -> None:
+    file.write("[")
+    for place, entry in enumerate(entries):
+        file.write(",\n" if place else "\n")
+        file.write(json.dumps(entry))
+    file.write("]")
+
+
+def _write_mmdet(
+    path: Path,
+    pictures: Sequence[Picture],
+    cells: Iterator[Annotation],
+    known: Categories,
+    as_pickle: bool,
+) -> None:
+    entries = _mmdet_entries(pictures, cells, as_pickle)
+    if as_pickle:
+        with path.open("wb") as file:
+            pickler = pickle.Pickler(file, protocol=4)
+            pickler.fast = True  # remembers nothing, so that memory does not grow with the cells
+            pickler.dump(_AsList(entries))
+    else:
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            _write_list(file, entries)
+            file.write("\n")
+
+
+class _AsList:
+    """Pickled as the plain list of what an iterator gives, one after the other."""
+
+    def __init__(self, entries: Iterator[Any]) -> None:
+        self.entries = entries
+
+    def __reduce__(self) -> tuple[type, tuple[()], None, Iterator[Any]]:
+        return list, (), None, self.entries
+
+
+def _mmdet_entries(
+    pictures: Sequence[Picture], cells: Iterator[Annotation], as_pickle: bool
+) -> Iterator[dict[str, Any]]:
+    by_image = groupby(cells, key=lambda cell: cell.image_id)
+    for picture, (image, group) in zip(pictures, by_image, strict=True):
+        assert picture.image_id == image
+        own = list(group)
+        boxes = np.array([cell.bbox for cell in own], dtype=np.float32)
+        boxes[:, 2:] += boxes[:, :2]
+        labels = np.array([cell.category for cell in own], dtype=np.int64)
+        size = [picture.height, picture.width]
+        masks = [
+            {"size": size, "counts": cell.rle.encode("ascii") if as_pickle else cell.rle}
+            for cell in own
+        ]
+        yield {
+            "filename": picture.file_name,
+            "width": picture.width,
+            "height": picture.height,
+            "ann": {
+                "bboxes": boxes if as_pickle else boxes.tolist(),
+                "labels": labels if as_pickle else labels.tolist(),
+                "masks": masks,
+            },
+        }

@@ -1,0 +1,194 @@
+"""Masks that hold the clean cells only."""
+
+import os
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve import _core
+from cellsieve.export.source import (
+    OUTCOME_COLUMNS,
+    Path_,
+    Task,
+    check_apart,
+    do_chunk,
+    places,
+    read_cleaned,
+    requested,
+    run_tasks,
+)
+from cellsieve.io.extras import require
+from cellsieve.io.readers import MAX_PIXELS, is_tiff, read_mask
+from cellsieve.io.tables import atomic
+from cellsieve.run.folders import INDEX, FolderJournal, check_originals
+
+#: What a mask is called.
+WRITTEN = re.compile(r".+\.(npz|npy|png|tiff?)", re.DOTALL | re.IGNORECASE)
+
+#: The index: where each mask is and what was done to it.
+INDEX_COLUMNS = {"path": "str", "image_id": "str", "kept": "int64", "removed": "int64"}
+
+
+def masks(
+    table: Path_,
+    output: Path_,
+    *,
+    images: Path_ | None = None,
+    root: Path_ | None = None,
+    all_cells: bool = False,
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+    max_pixels: int = MAX_PIXELS,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Writes the masks of a table again with only its clean cells; ids stay as they are.
+
+    Each mask is written in the format (.npz, .npy, .png, .tif), under the name and of the dtype of
+    its original, so that the folder can take the place of the old one. Where two originals have one
+    name, all are named by image id. Images without a clean cell get no mask.
+
+    Args:
+        table: what `clean` wrote; the image table beside it says where the masks are.
+        output: a folder, made if it is not there; not the one of the originals.
+        images, root, all_cells, jobs, executor, progress, max_pixels, resume, overwrite: as for
+            `crops`.
+
+    Returns:
+        The image table, as from `annotate`; also written as `index.images.csv`. `index.csv` has a
+        row a mask: `path` (the file in the folder), `image_id`, `kept` and `removed`: how many
+        cells stayed and went.
+
+    Raises:
+        FileExistsError: there is an earlier run's output, and neither `resume` nor `overwrite`.
+        ValueError: no clean cell, or the folder of the originals. An image whose mask is not the
+            one that was measured, or that can't be read, is marked failed.
+        OSError: a file can't be read, or written; then no half file is left.
+        ImportError: a TIFF file, and the extra `tiff` is not installed.
+    """
+    folder = Path(output)
+    cleaned = read_cleaned(table, images, root, all_cells=all_cells)
+    check_originals(folder, (task.mask for task in cleaned.tasks), "masks")
+    check_apart(folder / INDEX, table, images)
+    counts = Counter(Path(task.mask).name.lower() for task in cleaned.tasks)
+    masker = Masker(os.fspath(folder), max(counts.values()) > 1, max_pixels)
+    tasks = requested(cleaned.tasks, masker.by_id)
+    with FolderJournal(
+        folder,
+        INDEX_COLUMNS,
+        OUTCOME_COLUMNS,
+        {"all_cells": all_cells},
+        map(masker.file, tasks),
+        WRITTEN,
+        resume=resume,
+        overwrite=overwrite,
+    ) as journal:
+        listed = run_tasks(
+            journal,
+            tasks,
+            partial(do_chunk, do=masker, columns=INDEX_COLUMNS),
+            description="masks",
+            jobs=jobs,
+            executor=executor,
+            progress=progress,
+        )
+        journal.publish(listed, "cellsieve")
+    return listed.drop(columns="part")
+
+
+@dataclass(frozen=True)
+class Masker:
+    """The mask of one image."""
+
+    output: str
+    by_id: bool  # files are named by image id
+    max_pixels: int
+
+    def file(self, task: Task) -> str:
+        """Where its mask goes."""
+        original = Path(task.mask)
+        return f"{task.name}{original.suffix}" if self.by_id else original.name
+
+    def __call__(self, task: Task) -> tuple[pd.DataFrame, Callable[[], None] | None]:
+        """Its row of the index, and what writes it."""
+        original = Path(task.mask)
+        mask = read_mask(original, max_pixels=self.max_pixels)
+        found = _core.measure(mask)
+        places(task, found)
+        kept = np.unique(task.labels)
+        cleaned = only(mask, kept).astype(_stored_dtype(original, mask), copy=False)
+        name = self.file(task)
+        row = pd.DataFrame(
+            {
+                "path": [name],
+                "image_id": task.image_id,
+                "kept": len(kept),
+                "removed": len(found) - len(kept),
+            }
+        )
+        return row, partial(_write, Path(self.output) / name, cleaned)
+
+
+def only(mask: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:
+    """The mask with these labels; all others become 0."""
+    if mask.dtype.itemsize <= 2:
+        table = np.zeros(np.iinfo(mask.dtype).max + 1, dtype=mask.dtype)
+        table[labels] = labels
+        return table.take(mask)
+    return np.where(np.isin(mask, labels.astype(mask.dtype)), mask, mask.dtype.type(0))
+
+
+def _stored_dtype(path: Path, mask: NDArray[Any]) -> np.dtype[Any]:
+    """The dtype that a file's ids have; they are read into the narrowest."""
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        with path.open("rb") as file:
+            return _header_dtype(file)
+    if suffix == ".npz":
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            name = "arr_0.npy" if "arr_0.npy" in names else names[0]
+            with archive.open(name) as file:
+                return _header_dtype(file)
+    if is_tiff(path):
+        with require("tifffile", "tiff", "reading .tif").TiffFile(path) as tiff:
+            stored: np.dtype[Any] = np.dtype(tiff.series[0].dtype)
+            return stored
+    return mask.dtype
+
+
+def _header_dtype(file: Any) -> np.dtype[Any]:
+    version = np.lib.format.read_magic(file)
+    read = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else (np.lib.format.read_array_header_2_0)
+    )
+    return np.dtype(read(file)[2])
+
+
+def _write(path: Path, mask: NDArray[Any]) -> None:
+    suffix = path.suffix.lower()
+    with atomic(path) as temporary:
+        if suffix == ".png":
+            _core.write_png(os.fspath(temporary), mask)
+        elif is_tiff(path):
+            tifffile = require("tifffile", "tiff", "writing .tif")
+            tifffile.imwrite(temporary, mask, compression="zlib", photometric="minisblack")
+        else:
+            with temporary.open("wb") as file:
+                if suffix == ".npz":
+                    np.savez_compressed(file, mask)
+                else:
+                    np.save(file, mask)

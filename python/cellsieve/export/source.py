@@ -1,0 +1,473 @@
+"""The clean cells of a table, image by image, with the files they came from.
+
+What `annotate`, `masks` and `crops` have in common: the cell table and the image table beside it
+become a task an image; a task's mask is compared with what the table says of it before anything is
+made of it; what is finished is kept in a journal.
+"""
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve import _core
+from cellsieve.io.arrays import native
+from cellsieve.io.image_table import image_table_path, read_image_table
+from cellsieve.io.parts import Parts
+from cellsieve.io.readers import MAX_PIXELS, is_tiff, pixel_limit, read_image, read_mask
+from cellsieve.io.tables import concat
+from cellsieve.run.journal import Journal
+from cellsieve.run.parallel import chunks, default_jobs
+from cellsieve.schema.cells import BOX
+from cellsieve.schema.images import MASK, MEASURED, PATH
+from cellsieve.schema.keys import check_images
+from cellsieve.schema.labels import class_text
+from cellsieve.schema.words import count, sentence
+
+Path_ = str | os.PathLike[str]
+
+#: What became of an image.
+OUTCOME_COLUMNS = {
+    "image_id": "str",
+    "cells": "Int64",
+    "status": "str",
+    "error": "str",
+    "request": "str",
+}
+
+
+class Task(NamedTuple):
+    """The clean cells of one image."""
+
+    image_id: str
+    mask: str
+    channels: dict[str, str]
+    shape: tuple[int, int]
+    inclusive: bool  # whether the table's boxes end with the last row and column
+    labels: NDArray[np.int64]
+    boxes: NDArray[np.int64]  # (cells, 4), half-open
+    areas: NDArray[np.int64]
+    classes: NDArray[np.object_]  # text, or None
+    name: str  # the id as a file name: see `safe_names`
+    request: str = ""  # what is asked for, in short: see `requested`
+    shard: int = 0  # the file that the image's cells go into, where many share one
+
+
+class Cleaned(NamedTuple):
+    """The clean cells of a data set."""
+
+    tasks: list[Task]
+    channel: str | None  # the measured one
+    has_rle: bool  # every cell's encoding, true box and area stand in the table, in the right order
+
+
+def read_cleaned(
+    table: Path_,
+    images: Path_ | None = None,
+    root: Path_ | None = None,
+    *,
+    all_cells: bool = False,
+) -> Cleaned:
+    """The clean cells of a table, one task per image that has any, by ascending id.
+
+    Memory holds one piece of the table at a time, and of the clean cells label, box, area and
+    class.
+
+    Args:
+        table: what `clean` wrote.
+        images: the image table; if not given, the one beside `table`.
+        root: see `read_image_table`.
+        all_cells: take every cell, whatever the column `clean` says.
+
+    Raises:
+        OSError: a file can't be read.
+        ValueError: a column is missing, an image of the table is not in the image table, or there
+            are duplicate cells or images.
+    """
+    name = os.fspath(table)
+    needed = ["image_id", "label", *BOX, "area"]
+    kept: list[pd.DataFrame] = []
+    has_rle = True
+    for piece in Parts([table]):
+        missing = [column for column in needed if column not in piece.columns]
+        if missing:
+            raise ValueError(
+                f"{name}: has no column {', '.join(missing)}; expected a cell table with "
+                "cellsieve's own column names"
+            )
+        if not all_cells:
+            if "clean" not in piece.columns:
+                raise ValueError(
+                    f"{name}: has no column clean; run 'cellsieve clean' on it first, or take "
+                    "every cell (--all-cells)"
+                )
+            if piece["clean"].dtype != bool:
+                raise ValueError(
+                    f"{name}: the column clean holds {piece['clean'].dtype}; expected True and "
+                    "False"
+                )
+            piece = piece[piece["clean"]]
+        has_rle = has_rle and "rle" in piece and bool(piece["rle"].notna().all())
+        classes = class_text(piece["class_label"]) if "class_label" in piece else None
+        piece = piece[needed].assign(class_label=classes)
+        kept.append(piece.astype({"image_id": "str", "class_label": object}))
+    cells = pd.concat(kept, ignore_index=True)
+    if cells.empty:
+        raise ValueError(f"{name}: has no clean cell, so there is nothing to write")
+    ordered = cells.sort_values(["image_id", "label"], kind="stable")
+    in_order = ordered.index.is_monotonic_increasing
+    cells = ordered.reset_index(drop=True)
+    listed = measured_images(images if images is not None else beside(table), root)
+    listed = listed.set_index("image_id")
+    unknown = cells.loc[~cells["image_id"].isin(listed.index), "image_id"].unique()
+    if len(unknown):
+        raise ValueError(
+            f"{name}: {len(unknown)} of its images are not in the image table, the first is "
+            f"{unknown[0]}; do the two belong together?"
+        )
+    channel = listed["channel"].dropna().iloc[0] if listed["channel"].notna().any() else None
+    tasks = list(_tasks(cells, listed))
+    usable = has_rle and in_order and not any(task.inclusive for task in tasks)
+    return Cleaned(tasks, channel, usable)
+
+
+def _tasks(cells: pd.DataFrame, images: pd.DataFrame) -> Iterator[Task]:
+    """Views of one table's columns, so that a task costs next to nothing."""
+    labels = cells["label"].to_numpy(np.int64)
+    boxes = cells[BOX].to_numpy(np.int64)
+    areas = cells["area"].to_numpy(np.int64)
+    classes = cells["class_label"].to_numpy(object, copy=True)
+    classes[pd.isna(classes)] = None
+    channels = [name for name in images.columns if name.startswith(PATH) and name != MASK]
+    ids = cells["image_id"].to_numpy(object)
+    bounds = [0, *(np.flatnonzero(ids[1:] != ids[:-1]) + 1).tolist(), len(cells)]
+    names = safe_names(ids[start] for start in bounds[:-1])
+    for start, end in pairwise(bounds):
+        image_id = ids[start]
+        image = images.loc[image_id]
+        part = slice(start, end)
+        inclusive = image["convention"] == "notebook"
+        yield Task(
+            image_id,
+            image[MASK],
+            {name.removeprefix(PATH): image[name] for name in channels if pd.notna(image[name])},
+            (int(image["height"]), int(image["width"])),
+            inclusive,
+            labels[part],
+            boxes[part] + [0, 0, inclusive, inclusive],
+            areas[part],
+            classes[part],
+            names[image_id],
+        )
+
+
+def beside(table: Path_) -> Path:
+    """The image table that stands beside a cell table.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = image_table_path(table)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path}: not found; it stands beside the cell table and says where masks and images "
+            "are (images= or --image-table takes another)"
+        )
+    return path
+
+
+def measured_images(path: Path_, root: Path_ | None = None) -> pd.DataFrame:
+    """The measured images of an image table.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: a column is missing, or there are duplicate ids.
+    """
+    images = read_image_table(path, root)
+    needed = {"image_id", MASK, "channel", "convention", "height", "width", "status"}
+    if missing := needed - set(images.columns):
+        raise ValueError(
+            f"{os.fspath(path)}: has no column {', '.join(sorted(missing))}; expected the image "
+            "table that 'cellsieve measure' writes"
+        )
+    check_images(images, os.fspath(path))
+    return images[images["status"].isin(MEASURED)]
+
+
+def outline(
+    task: Task,
+    *,
+    rle: bool,
+    image: str | None = None,
+    channel: str | None = None,
+    measures: Sequence[str] = (),
+    max_pixels: int = MAX_PIXELS,
+) -> _core.Cells:
+    """What the mask of a task holds, and what the kernels measure of it in an image.
+
+    Raises:
+        OSError, ValueError, ImportError: as `read_mask` and `read_image`.
+    """
+    if is_tiff(task.mask) or (image is not None and is_tiff(image)):
+        pixels = read_image(image, channel, max_pixels=max_pixels) if image is not None else None
+        mask = read_mask(task.mask, max_pixels=max_pixels)
+        try:
+            return _core.measure(mask, pixels, measures, rle=rle)
+        except ValueError as error:
+            raise ValueError(f"{task.mask}: {error}") from error
+    return _core.measure_file(
+        task.mask, image, channel, measures, max_pixels=pixel_limit(max_pixels), rle=rle
+    )
+
+
+def places(task: Task, found: _core.Cells) -> NDArray[np.intp]:
+    """Where among the cells of its mask each cell of the task is.
+
+    Raises:
+        ValueError: the mask is not the one that the table was measured on: another size, a cell
+            that is not in it, or that has another box or area.
+    """
+    changed = "; the mask is not the one that the table was measured on (has it changed since?)"
+    if found.shape != task.shape:
+        raise ValueError(
+            f"{task.mask}: has {found.shape[0]} x {found.shape[1]} pixels, the image table says "
+            f"{task.shape[0]} x {task.shape[1]}{changed}"
+        )
+    there = np.isin(task.labels, found.columns["label"])
+    if not there.all():
+        missing = np.unique(task.labels[~there])
+        cells = count(len(missing), "cell of the table is", "cells of the table are")
+        raise ValueError(
+            f"{task.mask}: {cells} not in it; the first has the label {missing[0]}{changed}"
+        )
+    where = np.searchsorted(found.columns["label"], task.labels)
+    boxes = np.stack([found.columns[name] for name in BOX], axis=1)[where]
+    moved = (boxes != task.boxes).any(axis=1)
+    if not task.inclusive:  # the notebook's areas leave out the last row and column
+        moved |= found.columns["area"][where] != task.areas
+    if moved.any():
+        first = int(np.argmax(moved))
+        cells = count(moved.sum(), "cell of the table lies", "cells of the table lie")
+        raise ValueError(
+            f"{task.mask}: {cells} elsewhere in it; the first has the label {task.labels[first]}, "
+            f"by the table in rows {_range(task.boxes[first], 0)} and columns "
+            f"{_range(task.boxes[first], 1)}, in the mask in rows "
+            f"{_range(boxes[first], 0)} and columns {_range(boxes[first], 1)}{changed}"
+        )
+    return where
+
+
+def _range(box: NDArray[np.int64], axis: int) -> str:
+    return f"{box[axis]} to {box[axis + 2] - 1}"
+
+
+def channels_of(cleaned: Cleaned) -> list[str]:
+    """The names of the channels that any image has."""
+    return sorted({name for task in cleaned.tasks for name in task.channels})
+
+
+def check_channels(cleaned: Cleaned, asked: Sequence[str]) -> None:
+    """Refuses channels that no image has.
+
+    Raises:
+        ValueError: there is one, or none are asked for.
+    """
+    known = channels_of(cleaned)
+    unknown = [name for name in asked if name not in known]
+    if not asked or (unknown and known != ["image"]):
+        raise ValueError(
+            f"channels: found {', '.join(unknown) or 'none'}; the images have {', '.join(known)}"
+        )
+
+
+def path_of(task: Task, channel: str) -> str:
+    """The file of a channel.
+
+    Raises:
+        ValueError: the image has no such channel.
+    """
+    path = task.channels.get(channel, task.channels.get("image"))
+    if path is None:
+        raise ValueError(
+            f"channel: found {channel!r}; {task.image_id} has the channels "
+            f"{', '.join(task.channels)}"
+        )
+    return path
+
+
+def read_channels(task: Task, names: Sequence[str], max_pixels: int) -> list[NDArray[Any]]:
+    """The channels of these names; a file that holds several of them is read once for each.
+
+    Raises:
+        OSError, ValueError, ImportError: as `read_image`; channels that differ in size or dtype.
+    """
+    read = [native(read_image(path_of(task, name), name, max_pixels=max_pixels)) for name in names]
+    for name, image in zip(names, read, strict=True):
+        if image.shape != task.shape:
+            raise ValueError(
+                f"{path_of(task, name)}: has {' x '.join(map(str, image.shape))} pixels, its mask "
+                f"{task.shape[0]} x {task.shape[1]}; both must show the same field"
+            )
+        if image.dtype != read[0].dtype:
+            raise ValueError(
+                f"{path_of(task, name)}: has {image.dtype} pixels, the channel {names[0]} "
+                f"{read[0].dtype}; the channels of a cell must be of one type"
+            )
+    return read
+
+
+def requested(tasks: Sequence[Task], *derived: object) -> list[Task]:
+    """The tasks with a short text each, the same just where files, cells and `derived` are.
+
+    Args:
+        tasks: an image each.
+        derived: what the whole table decides of every image, as the numbers of its classes.
+            Settings are none of that: they are compared one by one (see `Journal`).
+    """
+    return [task._replace(request=_request(task, derived)) for task in tasks]
+
+
+def _request(task: Task, derived: object) -> str:
+    channels, classes = sorted(task.channels.items()), task.classes.tolist()
+    cells = task.labels.tobytes(), task.boxes.tobytes()
+    return digest(task.mask, channels, task.shape, classes, *cells, derived)
+
+
+def digest(*parts: object) -> str:
+    """A short text that is the same just where all the parts are."""
+    found = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        found.update(part if isinstance(part, bytes) else repr(part).encode())
+    return found.hexdigest()
+
+
+def do_chunk(
+    work: Sequence[Task],
+    do: Callable[[Task], tuple[pd.DataFrame, Callable[[], None] | None]],
+    columns: Mapping[str, str],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of some images, and a row for each image with what became of it.
+
+    Args:
+        work: the images.
+        do: gives the rows of an image, and what writes its files. Whatever is wrong with an image,
+            the others go on; a file that can't be written ends the run.
+        columns: names and types of the rows' columns.
+    """
+    rows, outcomes = [], []
+    for task in work:
+        outcome: dict[str, Any] = {"image_id": task.image_id, "request": task.request}
+        outcomes.append(outcome)
+        try:
+            made, write = do(task)
+        except Exception as error:
+            outcome.update(status="failed", error=sentence(error))
+            continue
+        if write is not None:
+            write()
+        rows.append(made)
+        outcome.update(status="done", cells=len(made))
+    return concat(rows, columns), concat([pd.DataFrame(outcomes)], OUTCOME_COLUMNS)
+
+
+def check_apart(output: Path_, table: Path_, images: Path_ | None) -> None:
+    """Refuses an output whose image table would replace the one that is read.
+
+    Raises:
+        ValueError: it would.
+    """
+    read = Path(images) if images is not None else image_table_path(table)
+    if image_table_path(output).resolve() == read.resolve():
+        raise ValueError(
+            f"{os.fspath(output)}: its image table would replace {read}, which is read; choose "
+            "another name"
+        )
+
+
+def run_tasks(
+    journal: Journal,
+    tasks: Sequence[Task],
+    task: Callable[[Sequence[Task]], tuple[pd.DataFrame, pd.DataFrame]],
+    *,
+    description: str,
+    jobs: int | None,
+    executor: Executor | None,
+    progress: bool | None,
+    cut: Callable[[Sequence[Any], int], list[Sequence[Any]]] = chunks,
+) -> pd.DataFrame:
+    """Does what an earlier run has not done, and gives the image table with its parts.
+
+    Args:
+        journal: keeps what is finished.
+        tasks: an image each; done is what was finished with the same request.
+        task: does a chunk of them.
+        description, jobs, executor, progress: see `parallel.run`.
+        cut: makes the chunks.
+    """
+    finished = journal.finished()
+    done: set[str] = set()
+    if len(finished):
+        requests = finished["image_id"].map({task.image_id: task.request for task in tasks})
+        same = (finished["request"] == requests) & (finished["status"] == "done")
+        done = set(finished.loc[same, "image_id"])
+    journal.work_through(
+        task,
+        cut([task for task in tasks if task.image_id not in done], jobs or default_jobs()),
+        jobs=jobs,
+        executor=executor,
+        progress=progress,
+        description=description,
+    )
+    ids = pd.DataFrame({"image_id": pd.Series([task.image_id for task in tasks], dtype="str")})
+    return ids.merge(journal.finished(), on="image_id", how="left")
+
+
+RESERVED = {"con", "prn", "aux", "nul"} | {
+    f"{device}{number}" for device in ("com", "lpt") for number in range(10)
+}
+LONGEST = 100  # characters: room for a suffix within the 255 bytes that a file's name may have
+
+
+def safe_names(texts: Iterable[str]) -> dict[str, str]:
+    """A file name for each text, good on any system: no folder, nothing reserved, no two alike.
+
+    A text of ASCII letters, digits, "_", "+" and "-" stays as it is. In others the rest becomes
+    "_", and a hash of the text at the end keeps them apart; so it does those that differ in upper
+    and lower case alone, are reserved on Windows, too long, or look as if they had a hash already.
+    """
+    texts = list(dict.fromkeys(texts))
+    counts = Counter(text.lower() for text in texts)
+    return {
+        text: text if counts[text.lower()] == 1 and _plain(text) else _hashed(text)
+        for text in texts
+    }
+
+
+def _plain(text: str) -> bool:
+    return (
+        re.fullmatch("[A-Za-z0-9_+-]+", text) is not None
+        and len(text) <= LONGEST
+        and text.lower() not in RESERVED
+        and re.search("-[0-9a-f]{16}$", text) is None
+    )
+
+
+def _hashed(text: str) -> str:
+    name = re.sub("[^A-Za-z0-9_+-]+", "_", text)[:LONGEST]
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
+    return f"{name}-{digest.hexdigest()}"
+
+
+def natural(label: str) -> tuple[bool, int, str]:
+    """Sorts whole numbers in their order, then the rest in theirs."""
+    whole = label.isascii() and label.isdigit()
+    return not whole, int(label) if whole else 0, label

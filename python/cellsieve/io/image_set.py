@@ -1,0 +1,257 @@
+"""Which image, mask and class label belong together."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from cellsieve.io.image_table import absolute_paths, read_image_table
+from cellsieve.io.patterns import find_files
+from cellsieve.io.tables import read_table
+from cellsieve.schema.images import MASK, PATH, path_columns
+from cellsieve.schema.labels import class_text
+
+LABEL_COLUMNS = [("image_id", "class_label"), ("ID", "Label")]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """The images of a data set, each with its mask, its channels and its class label.
+
+    Attributes:
+        table: a row an image, numbered from 0, by ascending id: `image_id`, `class_label` (text;
+            several joined by "|"; missing where there is none), `path_mask`, a column
+            `path_<channel>` for each channel (missing where there is no such file), and `problem`:
+            why the image can't be used whatever the channel, missing where nothing is wrong.
+        labels_without_image: how many ids of the labels named no image.
+        ignored: paths of the files that lie in the folders and fit no pattern; those whose name
+            begins with a dot are passed over.
+    """
+
+    table: pd.DataFrame
+    labels_without_image: int = 0
+    ignored: tuple[str, ...] = ()
+
+    @classmethod
+    def hpa(
+        cls,
+        root: str | os.PathLike[str],
+        masks: str | os.PathLike[str],
+        labels: str | os.PathLike[str] | pd.DataFrame | None = None,
+    ) -> "ImageSet":
+        """The layout of the Human Protein Atlas.
+
+        Args:
+            root: folder of `<ID>_<colour>.png`.
+            masks: folder of `<ID>.npz`.
+            labels: see `from_patterns`.
+
+        Raises:
+            OSError, ValueError: as `from_patterns`.
+        """
+        return cls.from_patterns(
+            f"{os.fspath(root)}/{{id}}_{{channel}}.png", f"{os.fspath(masks)}/{{id}}.npz", labels
+        )
+
+    @classmethod
+    def from_patterns(
+        cls,
+        images: str,
+        masks: str,
+        labels: str | os.PathLike[str] | pd.DataFrame | None = None,
+    ) -> "ImageSet":
+        """Finds files by their names.
+
+        Args:
+            images: pattern of the image files, as "plate1/{id}_{channel}.tif". `{id}` is any text,
+                `{channel}` any text without "_" and ".", "*" anything; the extension fits in any
+                case (.tif, .TIF). Without `{channel}`, one file holds all channels of an image.
+            masks: pattern of the mask files, as "masks/{id}_cp_masks.png". In a folder that holds
+                both, a file that fits both patterns is what the narrower one says, the one with
+                more text besides its placeholders; a mask if they have as much.
+            labels: a CSV or Parquet file, or a table, with the columns ID and Label, or image_id
+                and class_label. It never adds an image: ids in it are compared, not opened.
+
+        Raises:
+            OSError: a folder can't be read.
+            ValueError: a pattern that fits no file, or labels without the columns.
+            TypeError: labels that are neither a table nor a file.
+        """
+        found = find_files(images, masks)
+        channels: dict[str, dict[str, list[str]]] = {}
+        for file in found.images:
+            channels.setdefault(file.channel, {}).setdefault(file.image_id, []).append(file.path)
+        mask_paths: dict[str, list[str]] = {}
+        for file in found.masks:
+            mask_paths.setdefault(file.image_id, []).append(file.path)
+
+        if "mask" in channels:
+            example = next(iter(channels["mask"].values()))[0]
+            raise ValueError(
+                f"image pattern {images!r}: fits {example}, as a channel named mask; masks are "
+                "what the other pattern says, so narrow this one or move such files"
+            )
+        files = {MASK: mask_paths, **{PATH + name: channels[name] for name in sorted(channels)}}
+        ids = sorted(set().union(*files.values()))
+        table = pd.DataFrame({"image_id": pd.Series(ids, dtype="str")})
+        table["class_label"] = pd.Series(pd.NA, index=table.index, dtype="str")
+        for column, paths in files.items():
+            first = [paths[image_id][0] if image_id in paths else None for image_id in ids]
+            table[column] = pd.Series(first, dtype="str")
+        problems = [
+            _problem([paths.get(image_id, []) for paths in files.values()]) for image_id in ids
+        ]
+        table["problem"] = pd.Series(problems, dtype="str")
+        ignored = [path for path in found.ignored if not _is_file(path, labels)]
+        return cls(table, ignored=tuple(ignored))._with_labels(labels)
+
+    @classmethod
+    def from_table(
+        cls,
+        frame: pd.DataFrame | str | os.PathLike[str],
+        *,
+        root: str | os.PathLike[str] | None = None,
+    ) -> "ImageSet":
+        """A table made by hand or by another program, or the image table of an earlier run.
+
+        Args:
+            frame: a table or the file of one, with the columns `image_id`, `path_mask` and at
+                least one `path_<channel>`, and `class_label` if there are labels.
+            root: the folder that relative paths start from. If not given, that of the file; of a
+                table in memory, the working directory.
+
+        Raises:
+            OSError: the file can't be read.
+            ValueError: a column is missing.
+        """
+        if not isinstance(frame, pd.DataFrame):
+            frame = read_image_table(frame, root)
+        elif root is not None:
+            frame = absolute_paths(frame, Path(root))
+        frame = frame.reset_index(drop=True)
+        paths = path_columns(map(str, frame.columns))
+        missing = [name for name in ("image_id", MASK) if name not in frame.columns]
+        if missing or len(paths) < 2:
+            raise ValueError(
+                f"frame: has the columns {', '.join(map(str, frame.columns))}; expected image_id, "
+                f"{MASK} and a {PATH}<channel> for each channel, as {PATH}green"
+            )
+        if frame["image_id"].isna().any():
+            raise ValueError(f"frame: {frame['image_id'].isna().sum()} rows have no image_id")
+        table = pd.DataFrame({"image_id": frame["image_id"].astype("str")})
+        table["class_label"] = class_text(frame["class_label"]) if "class_label" in frame else pd.NA
+        table["class_label"] = table["class_label"].astype("str")
+        for name in paths:
+            table[name] = frame[name].map(os.fspath, na_action="ignore").astype("str")
+        table["problem"] = pd.Series(pd.NA, index=table.index, dtype="str")
+        counts = table["image_id"].map(table["image_id"].value_counts())
+        table.loc[counts > 1, "problem"] = counts.map("{} rows have this id".format)
+        return cls(table.sort_values("image_id", kind="stable", ignore_index=True))
+
+    def _with_labels(self, labels: str | os.PathLike[str] | pd.DataFrame | None) -> "ImageSet":
+        """The same with class labels, joined by id."""
+        if labels is None:
+            return self
+        table = self.table.copy()
+        if isinstance(labels, pd.DataFrame):
+            name, given = "labels", labels
+        elif not isinstance(labels, str | os.PathLike):
+            raise TypeError(
+                f"labels: found {type(labels).__name__}; expected a table with an id and a label "
+                "in each row, or its file"
+            )
+        else:
+            name = os.fspath(labels)
+            given = read_table(labels, text=("ID", "Label", "image_id", "class_label"))
+        columns = next((pair for pair in LABEL_COLUMNS if set(pair) <= set(given.columns)), None)
+        if columns is None:
+            raise ValueError(
+                f"{name}: has the columns {', '.join(map(str, given.columns))}; expected ID and "
+                "Label, or image_id and class_label"
+            )
+        pairs = pd.DataFrame(
+            {"image_id": given[columns[0]].astype("str"), "label": class_text(given[columns[1]])}
+        ).drop_duplicates()
+        by_id = pairs.groupby("image_id")["label"].agg(["first", "size"])
+        table["class_label"] = table["image_id"].map(by_id["first"]).astype("str")
+        torn = table["image_id"].map(by_id["size"]).fillna(0) > 1
+        table.loc[torn & table["problem"].isna(), "problem"] = f"{name} gives it several labels"
+        without = len(by_id.index.difference(pd.Index(table["image_id"])))
+        return replace(self, table=table, labels_without_image=without)
+
+    @property
+    def channels(self) -> list[str]:
+        """The names of the channels; ["image"] where a file holds all of them."""
+        paths = path_columns(self.table.columns)
+        return [name.removeprefix(PATH) for name in paths if name != MASK]
+
+    def measured_channel(self, channel: str | None = None) -> str:
+        """The name of the channel that is measured, and that its image table records.
+
+        Args:
+            channel: the one that is asked for. If not given, the only one; of several, green where
+                there is such, the protein's channel in the Human Protein Atlas; where a file holds
+                all channels, "image": its only one.
+
+        Raises:
+            ValueError: there is no such channel, or several and none named green.
+        """
+        channels = self.channels
+        if channels == ["image"]:
+            return channel or "image"  # the files themselves say whether they have it
+        found = channel or (channels[0] if len(channels) == 1 else "green")
+        if found not in channels:
+            asked = f"found {channel!r}" if channel else "none is named (--channel)"
+            raise ValueError(
+                f"channel: {asked}; the images have the channels {', '.join(channels)}"
+            )
+        return found
+
+    def path_column(self, channel: str) -> str:
+        """Where the files of a channel stand; one file may hold all channels."""
+        return PATH + ("image" if self.channels == ["image"] else channel)
+
+    def take(self, rows: Sequence[int]) -> "ImageSet":
+        """Some of the images, by their rows in `table`."""
+        return ImageSet(self.table.iloc[list(rows)].reset_index(drop=True))
+
+    def __len__(self) -> int:
+        """The number of images, whatever is wrong with them."""
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        """What is there and what is missing, in one line."""
+        table = self.table
+        paths = [PATH + channel for channel in self.channels]
+        counts = {
+            "without a mask": table[MASK].isna() & table[paths].notna().any(axis=1),
+            "without an image": table[paths].isna().all(axis=1),
+            "with a problem": table["problem"].notna(),
+            "without a class label": table["class_label"].isna(),
+        }
+        parts = [f"{count.sum()} {what}" for what, count in counts.items() if count.any()]
+        if self.labels_without_image:
+            parts.append(f"{self.labels_without_image} labels without an image")
+        if self.ignored:
+            parts.append(f"{len(self.ignored)} other files ignored")
+        listed = ", ".join([f"{len(table)} images", f"channels {'/'.join(self.channels)}", *parts])
+        return f"ImageSet({listed})"
+
+
+def _is_file(path: str, other: object) -> bool:
+    """Whether both are names of one file."""
+    return isinstance(other, str | os.PathLike) and os.path.realpath(path) == os.path.realpath(
+        other
+    )
+
+
+def _problem(found: list[list[str]]) -> str | None:
+    """Why the files of one image can't be used; `found` has a list for each channel."""
+    for paths in found:
+        if len(paths) > 1:
+            return f"{len(paths)} files fit one pattern: {', '.join(sorted(paths)[:3])}"
+        if paths and "\\" in paths[0] and not Path(paths[0]).exists():
+            return f"a file's name holds characters that are no text: {paths[0]}"
+    return None

@@ -1,0 +1,86 @@
+"""The image table on disk: its paths are relative to it, so that a folder can be moved as a whole.
+
+In memory, paths are absolute. On disk, a file that shares a folder with the table, however far up,
+is named from the table's folder on, with "/"; on another drive, its path stays absolute.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path, PurePath
+
+import pandas as pd
+
+from cellsieve.io.tables import FORMATS, TEXT, column_names, read_table, write_table
+from cellsieve.schema.images import path_columns
+
+#: Columns that are text even where they look like numbers: an id 007, a channel 1.
+TEXT_COLUMNS = (*TEXT, "channel", "convention", "status", "error", "warning")
+
+
+def image_table_path(output: str | os.PathLike[str]) -> Path:
+    """Where the image table of an output stands.
+
+    `cells.images.csv` beside `cells.parquet`; beside an output that is no table, its whole name
+    comes first (`cells.json.images.csv`), so that the two never meet.
+    """
+    path = Path(output)
+    extension = next((end for end in FORMATS if path.name.lower().endswith(end)), "")
+    return path.with_name(path.name[: len(path.name) - len(extension)] + ".images.csv")
+
+
+def read_image_table(
+    path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
+) -> pd.DataFrame:
+    """An image table with absolute paths.
+
+    Args:
+        path: the table.
+        root: the folder that its relative paths start from; if not given, the table's own.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is no table.
+    """
+    text = (*TEXT_COLUMNS, *path_columns(column_names(path)))
+    table = read_table(path, text=text)
+    return absolute_paths(table, Path(path).parent if root is None else Path(root))
+
+
+def write_image_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Writes an image table; see `write_table`."""
+    write_table(relative_paths(table, Path(path).parent), path)
+
+
+def absolute_paths(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The table with its relative paths taken from `folder`."""
+    base = folder.absolute()
+
+    def absolute(path: str) -> str:
+        return path if "://" in path else os.path.normpath(base / path)
+
+    return _with_paths(table, absolute)
+
+
+def relative_paths(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The table with paths relative to `folder`, where the two have more in common than a root."""
+    base = folder.absolute()
+
+    def relative(path: str) -> str:
+        if PurePath(path).anchor != base.anchor or PurePath(
+            os.path.commonpath([path, base])
+        ) == PurePath(base.anchor):
+            return path
+        return PurePath(os.path.relpath(path, base)).as_posix()
+
+    return _with_paths(table, relative)
+
+
+def _with_paths(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    changed = {
+        name: table[name]
+        .map(os.fspath, na_action="ignore")
+        .map(change, na_action="ignore")
+        .astype("str")
+        for name in path_columns(map(str, table.columns))
+    }
+    return table.assign(**changed)

@@ -1,0 +1,140 @@
+"""Tables that are read as the parts of one."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cellsieve.io.tables import ROWS, TEXT, read_batches, table_format
+from cellsieve.schema.cells import CELL_COLUMNS
+from cellsieve.schema.keys import SHOWN, has_keys, key_rows, refuse_repeated
+
+Table = pd.DataFrame | str | os.PathLike[str]
+
+PREFIX_SEPARATOR = "+"  # stays as it is in file names: see `safe_names`
+
+
+class Parts:
+    """Tables that are read as the parts of one, a piece at a time, as often as asked.
+
+    Duplicate cells are refused, the first time through. Memory holds the ids of the images,
+    and the labels of those whose cells are spread over several pieces.
+
+    Args:
+        tables: cell tables or their files.
+        text, numbers: columns to be read as text, and as numbers. Of others, what looks like a
+            number is one, but for numbers such as 007.
+        prefix_ids: put the name of each file in front of its image ids; see `prefixes`.
+
+    Raises:
+        ValueError: a file is given twice; as `prefixes`; while iterating, duplicate cells.
+        OSError, ImportError: as `read_table`.
+    """
+
+    def __init__(
+        self,
+        tables: Sequence[Table],
+        text: tuple[str, ...] = TEXT,
+        numbers: tuple[str, ...] = (),
+        *,
+        prefix_ids: bool = False,
+    ) -> None:
+        self.names = [
+            f"table {place}" if isinstance(table, pd.DataFrame) else os.fspath(table)
+            for place, table in enumerate(tables, 1)
+        ]
+        files = [Path(table) for table in tables if not isinstance(table, pd.DataFrame)]
+        resolved = [path.resolve() for path in files]
+        for path in resolved:
+            if resolved.count(path) > 1:
+                raise ValueError(f"{path}: given twice; expected different tables")
+        self._tables = tables
+        known = (*CELL_COLUMNS, *text, *numbers)
+        self._text = (*text, *sorted(set().union(*(_padded(path, known) for path in files))))
+        self._prefixes = prefixes(tables) if prefix_ids else [""] * len(tables)
+        self._checked = False
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """The pieces of all tables."""
+        return (piece for _, piece in self.named())
+
+    def named(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """The pieces of all tables, each with the name of its table."""
+        seen: set[str] = set()
+        spread: set[str] = set()
+        for name, piece in self._read():
+            if not self._checked and has_keys(piece):
+                refuse_repeated(key_rows(piece, name))
+                ids = set(piece["image_id"].astype("str").unique())
+                spread |= ids & seen
+                seen |= ids
+            yield name, piece
+        if spread:
+            rows = [
+                key_rows(piece[piece["image_id"].astype("str").isin(spread)], name)
+                for name, piece in self._read()
+            ]
+            refuse_repeated(pd.concat(rows, ignore_index=True))
+        self._checked = True
+
+    def _read(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        for name, table, prefix in zip(self.names, self._tables, self._prefixes, strict=True):
+            pieces: Iterable[pd.DataFrame] = (
+                [table] if isinstance(table, pd.DataFrame) else read_batches(table, text=self._text)
+            )
+            for piece in pieces:
+                yield name, prefixed(piece, prefix)
+
+
+def _padded(path: Path, known: tuple[str, ...]) -> set[str]:
+    """The columns of a CSV file, of those not known, that hold numbers such as 007.
+
+    They are names, of plates perhaps, and as numbers would come out as 7.
+    """
+    if table_format(path) == ".parquet":
+        return set()
+    try:
+        own = [name for name in pd.read_csv(path, nrows=0).columns if name not in known]
+        if not own:
+            return set()
+        found: set[str] = set()
+        settings: dict[str, Any] = {"usecols": own, "dtype": "str", "keep_default_na": False}
+        with pd.read_csv(path, chunksize=ROWS, **settings) as pieces:
+            for piece in pieces:
+                found |= {name for name in own if piece[name].str.match(r"[+-]?0\d").any()}
+        return found
+    except ValueError:
+        return set()  # no such table: reading it will say so
+
+
+def prefixes(tables: Sequence[Table]) -> list[str]:
+    """What is put in front of the image ids of each file: its name, or else that of its folder.
+
+    The name without extension where all differ (`plate1.csv`: "plate1"); where some are the same
+    (`plate1/cells.csv`, `plate2/cells.csv`), the names of the folders.
+
+    Raises:
+        ValueError: neither tells the files apart, or there is a table that is no file.
+    """
+    if any(isinstance(table, pd.DataFrame) for table in tables):
+        raise ValueError("prefix_ids: found a table in memory; expected files, which have names")
+    paths = [Path(table) for table in tables if not isinstance(table, pd.DataFrame)]
+    stems = [path.name[: len(path.name) - len(table_format(path))] for path in paths]
+    for names in (stems, [path.resolve().parent.name for path in paths]):
+        if len(set(names)) == len(names) and all(names):
+            return names
+    raise ValueError(
+        f"prefix_ids: neither the names of the files nor those of their folders differ "
+        f"({', '.join(map(str, paths[:SHOWN]))}); rename the files"
+    )
+
+
+def prefixed(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    """The table with a prefix and "+" in front of each image id; unchanged without a prefix."""
+    if not prefix or "image_id" not in table.columns:
+        return table
+    ids = table["image_id"]
+    named = (prefix + PREFIX_SEPARATOR + ids.astype("str")).where(ids.notna())
+    return table.assign(image_id=named.astype("str"))

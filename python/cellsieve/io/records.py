@@ -1,0 +1,83 @@
+"""How a table was made, kept with the table.
+
+In memory it is `table.attrs["cellsieve"]`: a dict that JSON can hold, which most of pandas'
+operations keep. In a Parquet file it is JSON in the schema's metadata, under the key `cellsieve`;
+beside `clean.csv` it stands in `clean.rules.json`.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from cellsieve.schema.record import KEY, Record, record_of
+
+BESIDE = ".rules.json"
+
+
+def beside(path: str | os.PathLike[str]) -> Path | None:
+    """Where the record of a CSV table stands: `clean.rules.json` beside `clean.csv`.
+
+    None for other files.
+    """
+    name = Path(path).name
+    extension = next((end for end in (".csv", ".csv.gz") if name.lower().endswith(end)), None)
+    if extension is None:
+        return None
+    return Path(path).with_name(name[: len(name) - len(extension)] + BESIDE)
+
+
+def read_beside(path: str | os.PathLike[str]) -> Record | None:
+    """The record that stands beside a CSV table; None where there is none, or something else.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is not JSON.
+    """
+    place = beside(path)
+    if place is None:
+        return None
+    try:
+        record = json.loads(place.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{place}: not the rules of a table: {error}") from error
+    return record if isinstance(record, dict) and "rules" in record else None
+
+
+@contextmanager
+def kept_beside(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """A function that notes the record of a CSV table's first rows; it is written at the end.
+
+    Where there is none, that of a table which was there before goes.
+    """
+    noted: list[Record | None] = []
+    yield lambda table: noted.append(record_of(table)) if not noted else None
+    place = beside(path)
+    if place is None:
+        return
+    record = next(iter(noted), None)
+    if record is None:
+        if read_beside(path) is not None:
+            place.unlink()
+        return
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(place)
+
+
+def in_metadata(table: pd.DataFrame) -> dict[bytes, bytes]:
+    """What a Parquet file's metadata says of a table."""
+    record = record_of(table)
+    return {} if record is None else {KEY.encode(): json.dumps(record).encode()}
+
+
+def from_metadata(metadata: dict[bytes, bytes] | None) -> Record | None:
+    """The record that a Parquet file's metadata holds."""
+    text = (metadata or {}).get(KEY.encode())
+    record = None if text is None else json.loads(text)
+    return record if isinstance(record, dict) else None

@@ -1,0 +1,303 @@
+"""Tables on disk: CSV, gzipped CSV or Parquet, by the file's extension; whole or not at all."""
+
+import gzip
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from cellsieve.io.extras import listed, require
+from cellsieve.io.records import from_metadata, in_metadata, kept_beside, read_beside
+from cellsieve.schema.record import Record, recorded, with_record
+from cellsieve.schema.words import sentence
+
+Table = pd.DataFrame | str | os.PathLike[str]
+"""A table, or its file."""
+
+_EXTRAS = {".csv": None, ".csv.gz": None, ".parquet": "parquet"}
+FORMATS = tuple(_EXTRAS)
+
+TEXT = ("image_id", "class_label", "reason")  # read as they stand, unless a caller knows better
+
+ROWS = 2**16  # rows that are in memory at a time where a table is read or written in pieces
+
+
+def table_format(path: str | os.PathLike[str]) -> str:
+    """The extension that decides how a table is read and written.
+
+    Raises:
+        ValueError: none of `FORMATS`.
+    """
+    for extension in FORMATS:
+        if str(path).lower().endswith(extension):
+            return extension
+    raise ValueError(f"{os.fspath(path)}: expected a table: {listed(_EXTRAS)}")
+
+
+def check_table(path: str | os.PathLike[str]) -> None:
+    """Refuses a name that no table can have here.
+
+    Raises:
+        ValueError: another extension than those of `FORMATS`.
+        ImportError: .parquet, and the extra `parquet` is not installed.
+    """
+    if table_format(path) == ".parquet":
+        require("pyarrow.parquet", "parquet", "a .parquet table")
+
+
+def read_table(path: str | os.PathLike[str], *, text: tuple[str, ...] = TEXT) -> pd.DataFrame:
+    """A table from disk.
+
+    Columns named in `text` are read from CSV as they stand there: "007", "0|16" and "NA" stay
+    text, and only an empty field is missing. Other columns are read as pandas does, floating-point
+    numbers to the last bit.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: another extension, or a file that is not such a table.
+    """
+    check_table(path)
+    if table_format(path) == ".parquet":
+        with _reading(path):
+            table: pd.DataFrame = pd.read_parquet(path)
+    else:
+        table = read_csv(path, text=text)
+    return next(recorded([table], _record(path)))
+
+
+@contextmanager
+def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Says whatever is wrong with a file in a sentence that begins with its name."""
+    name, kind = os.fspath(path), "Parquet" if table_format(path) == ".parquet" else "CSV"
+    with Path(path).open("rb") as file:  # a missing file or a folder is an error of the system
+        if not file.read(1):
+            raise ValueError(f"{name}: not a {kind} table: the file is empty")
+    try:
+        yield
+    except ImportError:
+        raise
+    except Exception as error:  # pandas, pyarrow and zlib raise many kinds on damaged files
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror, name) from error
+        raise ValueError(f"{name}: not a {kind} table: {sentence(error)}") from error
+
+
+def read_csv(path: str | os.PathLike[str], *, text: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Pandas' reader with the settings that change no value.
+
+    Raises:
+        OSError, ValueError: as `read_table`.
+    """
+    with _reading(path):
+        table: pd.DataFrame = pd.read_csv(path, **_csv_settings(path, text))
+    return table
+
+
+def column_names(path: str | os.PathLike[str]) -> list[str]:
+    """The columns of a table, without reading its rows.
+
+    Raises:
+        OSError, ValueError, ImportError: as `read_table`.
+    """
+    check_table(path)
+    with _reading(path):
+        if table_format(path) == ".parquet":
+            parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
+            return list(parquet.read_schema(path).names)
+        return list(pd.read_csv(path, nrows=0).columns)
+
+
+def _csv_settings(path: str | os.PathLike[str], text: tuple[str, ...]) -> dict[str, Any]:
+    header = pd.read_csv(path, nrows=0).columns
+    # Of rows longer than the header pandas would take the first fields for an index. So read, they
+    # are an error.
+    pd.read_csv(path, nrows=2, header=None, dtype=str)
+    return {
+        "dtype": {name: str for name in text if name in header},
+        "na_values": {name: [""] if name in text else ["", "NaN", "nan"] for name in header},
+        "keep_default_na": False,
+        "low_memory": False,
+    }
+
+
+def read_batches(
+    path: str | os.PathLike[str], *, text: tuple[str, ...] = TEXT
+) -> Iterator[pd.DataFrame]:
+    """The same table as from `read_table`, some rows at a time; at least one piece, perhaps empty.
+
+    All pieces have the same types: a CSV file is read twice, the first time to find them.
+    """
+    check_table(path)
+    with _reading(path):
+        if table_format(path) == ".parquet":
+            yield from recorded(_parquet_batches(path), _record(path))
+            return
+        settings = _csv_settings(path, text)
+        seen: dict[str, set[str]] = {}
+        with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
+            for piece in reader:
+                for name in piece.columns:
+                    seen.setdefault(name, set()).add(_kind(piece[name]))
+        settings["dtype"] = {name: _common(kinds) for name, kinds in seen.items()} | dict.fromkeys(
+            settings["dtype"], "str"
+        )
+        with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
+            yield from recorded(reader, _record(path))
+
+
+def _parquet_batches(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
+    parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
+    with parquet.ParquetFile(path) as file:
+        if file.metadata.num_rows == 0:
+            yield file.read().to_pandas()
+        for batch in file.iter_batches(ROWS):
+            yield batch.to_pandas()
+
+
+def _record(path: str | os.PathLike[str]) -> Record | None:
+    """What a file, or the one beside it, says of how its table was made."""
+    if table_format(path) != ".parquet":
+        return read_beside(path)
+    return from_metadata(
+        require("pyarrow.parquet", "parquet", "a .parquet table").read_schema(path).metadata
+    )
+
+
+def _kind(column: "pd.Series[Any]") -> str:
+    """The type that pandas saw in a piece of a column."""
+    if column.isna().all():
+        return "missing"
+    return {"i": "int64", "f": "float64", "b": "bool"}.get(column.dtype.kind, "str")
+
+
+def _common(kinds: set[str]) -> str:
+    """The type that holds all pieces, as pandas would have chosen for the whole column."""
+    for kind in ("int64", "bool"):
+        if kinds == {kind}:
+            return kind
+    return "float64" if kinds <= {"int64", "float64", "missing"} else "str"
+
+
+def refuse_existing(*paths: str | os.PathLike[str], overwrite: bool) -> None:
+    """Refuses to replace files unasked; for a command to call before it does any work.
+
+    Raises:
+        FileExistsError: one of them is there, and `overwrite` is not asked for.
+    """
+    for path in paths if not overwrite else ():
+        if os.path.lexists(path):
+            raise FileExistsError(
+                f"{os.fspath(path)} exists; overwrite (--overwrite) to replace it"
+            )
+
+
+def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Writes a table whole or not at all; the same table gives the same bytes.
+
+    Raises:
+        OSError: the file can't be written.
+        ValueError: another extension than those of `FORMATS`.
+        ImportError: .parquet, and the extra `parquet` is not installed.
+    """
+    with table_writer(path) as write:
+        write(table)
+
+
+@contextmanager
+def table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """A function that appends rows to a table that is there once the block ends.
+
+    The first call decides the columns, their types, and the record that is kept with the table (see
+    `cellsieve.schema.record`), so it may bring an empty table. How rows are divided among the calls
+    leaves no trace in the file.
+
+    Raises:
+        OSError, ValueError, ImportError: as `write_table`.
+    """
+    extension = table_format(path)
+    with kept_beside(path) as keep, atomic(path) as temporary:
+        if extension == ".parquet":
+            with _parquet_writer(temporary) as write:
+                yield write
+        else:
+            with temporary.open("wb") as raw:
+                if extension == ".csv":
+                    yield _csv_writer(raw, keep)
+                else:
+                    # No name and no time in the gzip header: they would differ from run to run.
+                    with gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as file:
+                        yield _csv_writer(file, keep)
+
+
+def _csv_writer(
+    file: IO[bytes] | gzip.GzipFile, keep: Callable[[pd.DataFrame], None]
+) -> Callable[[pd.DataFrame], None]:
+    header = True
+
+    def write(table: pd.DataFrame) -> None:
+        nonlocal header
+        keep(table)
+        file.write(table.to_csv(index=False, header=header, lineterminator="\n").encode())
+        header = False
+
+    return write
+
+
+@contextmanager
+def _parquet_writer(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Rows are gathered to groups of one size, whatever the calls bring."""
+    arrow = require("pyarrow", "parquet", "a .parquet table")
+    parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
+    writer: Any = None
+    waiting: Any = None
+
+    def write(table: pd.DataFrame) -> None:
+        nonlocal writer, waiting
+        schema = writer.schema if writer else None
+        record = in_metadata(table)
+        table = with_record(table.copy(deep=False), None)
+        rows = arrow.Table.from_pandas(table, schema=schema, preserve_index=False)
+        if writer is None:
+            rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **record})
+            writer, waiting = parquet.ParquetWriter(path, rows.schema), rows.slice(0, 0)
+        waiting = arrow.concat_tables([waiting, rows])
+        while len(waiting) >= ROWS:
+            writer.write_table(waiting.slice(0, ROWS))
+            waiting = waiting.slice(ROWS)
+
+    try:
+        yield write
+        if writer is not None and (len(waiting) or path.stat().st_size <= 4):
+            writer.write_table(waiting)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+@contextmanager
+def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary name beside `path` that becomes `path` at the end, or vanishes on an error."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def concat(tables: Sequence[pd.DataFrame], columns: Mapping[str, str]) -> pd.DataFrame:
+    """The tables one below the other, with these columns and types even where there is no row."""
+    tables = [table for table in tables if len(table)]
+    return typed(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), columns)
+
+
+def typed(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The table with just these columns, of these types."""
+    return table.reindex(columns=list(columns)).astype(dict(columns))

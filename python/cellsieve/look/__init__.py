@@ -1,0 +1,1 @@
+"""Cells to look at: plots, galleries, reports."""

@@ -1,0 +1,86 @@
+"""Which cells to look at: some of those below, within and above the limits."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve.schema.labels import class_text
+from cellsieve.schema.verdicts import band, column_values
+
+Band = Literal["low", "middle", "high", "all"]
+Order = Literal["random", "lowest", "highest"]
+
+BANDS: tuple[Band, ...] = ("low", "middle", "high")
+
+
+def pick(
+    table: pd.DataFrame,
+    which: Band = "middle",
+    n: int = 12,
+    *,
+    column: str = "fraction",
+    order: Order = "random",
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Some rows of a cell table, by ascending value of a column.
+
+    Args:
+        table: a cell table, cleaned if `which` is "low" or "high".
+        which: "low", "middle" or "high": below, within or above the limits; "all".
+        n: how many at most.
+        column: the column that is ranked.
+        order: "random", or the "lowest" or "highest" of them.
+        seed: of the random choice; the same seed and table give the same cells.
+
+    Raises:
+        ValueError: no such column, or an argument that is none of the above.
+    """
+    if which not in (*BANDS, "all"):
+        raise ValueError(f"which: found {which!r}; expected 'low', 'middle', 'high' or 'all'")
+    if order not in ("random", "lowest", "highest"):
+        raise ValueError(f"order: found {order!r}; expected 'random', 'lowest' or 'highest'")
+    if n < 1:
+        raise ValueError(f"n: found {n}; expected at least 1")
+    rows = table if which == "all" else table[band(table, column) == which]
+    values = np.asarray(column_values(rows, column), np.float64)
+    return rows.iloc[choose(values, n, order, seed)]
+
+
+def choose(
+    values: NDArray[np.float64], n: int, order: Order = "random", seed: int = 0
+) -> NDArray[np.int64]:
+    """The places of at most `n` values, by ascending value; NaN is never chosen."""
+    places = np.argsort(values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
+    if order == "random" and len(places) > n:
+        chosen = np.random.default_rng(seed).choice(len(places), n, replace=False)
+        return places[np.sort(chosen)]
+    return places[max(0, len(places) - n) :] if order == "highest" else places[:n]
+
+
+def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFrame:
+    """The cells of a class; all for None.
+
+    Raises:
+        ValueError: no cell is of that class.
+    """
+    if class_label is None:
+        return table
+    if "class_label" not in table.columns:
+        raise ValueError("class_label: the table has no such column")
+    labels = class_text(table["class_label"])
+    rows = table[labels == str(class_label)]
+    if rows.empty:
+        found = sorted(labels.dropna().unique(), key=natural)
+        raise ValueError(
+            f"class_label: no cell is of class {str(class_label)!r}; the table has "
+            + (", ".join(found[:20]) or "none")
+            + (" ..." if len(found) > 20 else "")
+        )
+    return rows
+
+
+def natural(text: str) -> tuple[int, int, str]:
+    """A key that sorts "2" before "10"."""
+    return (0, int(text), text) if text.isdecimal() else (1, 0, text)

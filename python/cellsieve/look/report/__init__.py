@@ -1,0 +1,124 @@
+"""A report that opens in any browser: a single page with everything in it."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from cellsieve.io.image_set import ImageSet
+from cellsieve.io.image_table import image_table_path
+from cellsieve.io.tables import read_table, refuse_existing
+from cellsieve.look.report.cells import cells_report
+from cellsieve.look.report.plates import is_assignment, is_wells, plates_report
+from cellsieve.look.views import Look, Neighbours, image_table
+from cellsieve.schema.keys import check_cells
+
+NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
+
+Table = pd.DataFrame | str | os.PathLike[str]
+
+
+def report(
+    table: Table,
+    output: str | os.PathLike[str],
+    *,
+    images: ImageSet | Table | None = None,
+    root: str | os.PathLike[str] | None = None,
+    wells: Table | None = None,
+    truth: Table | None = None,
+    column: str = "fraction",
+    n: int = 8,
+    seed: int = 0,
+    channels: tuple[str, ...] | list[str] | None = None,
+    neighbours: Neighbours = "dim",
+    outline: bool = True,
+    title: str | None = None,
+    jobs: int | None = None,
+    progress: bool | None = False,
+    overwrite: bool = False,
+) -> int:
+    """Writes a report of a cleaned cell table: what was decided, and cells of each class to see.
+
+    Of a plates result, it shows the assignments and their margins, how sure the wells are and how
+    reliable that is, and maps of the plates.
+
+    Args:
+        table: a cell table as `clean` leaves it, or its file; one that is not cleaned is shown
+            without limits. Or a plates result: the table of `PlateLayout.infer` or `decode`.
+        output: the page, .html. It holds all it needs and asks for nothing elsewhere.
+        images: the data set, the image table, or its file; the image table beside the file of
+            `table` if not given. Without one there are no pictures.
+        root: the folder that relative paths of the image table's file start from, if not the one
+            it lies in.
+        wells: of a plates result, the table of `PlateLayout.decode`, or its file.
+        truth: of a plates result, the true class of some wells, under the names that `wells` has
+            for the id and the class.
+        column: the column whose distribution and limits are shown; limits only if a rule judges it.
+        n: most cells per gallery (there are three per class); fewer where there are many classes,
+            so that a page stays small.
+        seed: of the random choice of cells.
+        channels: the channels shown, each in the colour it is named after, else gray; by default
+            those of red, green and blue that there are, or else the measured one.
+        neighbours: pixels of other cells: "dim", "blank" or "show".
+        outline: whether cells are outlined.
+        title: the page's title; the file's name if not given.
+        jobs: number of threads; as many as processors if not given.
+        progress: whether to show a progress bar; None: on a terminal only.
+        overwrite: replace a page that is there.
+
+    Returns:
+        How many of the cells shown have no picture because a file is gone or damaged.
+
+    The page says so if the table is empty, a class has no values, every cell was dropped, or files
+    are gone.
+
+    Raises:
+        FileExistsError: the page is there, and `overwrite` is not asked for.
+        ValueError: `output` is not .html; a column or channel is missing; there are duplicate
+            cells or images.
+        OSError: a table can't be read, or the page can't be written.
+        ImportError: the extra `report` is not installed.
+    """
+    if Path(output).suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{os.fspath(output)}: expected a page: .html")
+    refuse_existing(output, overwrite=overwrite)
+    shown = _loaded(table)
+    path = None if isinstance(table, pd.DataFrame) else Path(table)
+    if is_assignment(shown) or is_wells(shown):
+        whole = is_assignment(shown)
+        decoded = None if wells is None else _loaded(wells)
+        plates_report(
+            shown if whole else None,
+            decoded if whole else shown,
+            None if truth is None else _loaded(truth),
+            output,
+            title=title or (path.name if path else "Plates"),
+        )
+        return 0
+    missing = [name for name in NEEDED if name not in shown.columns]
+    if missing:
+        raise ValueError(
+            f"{path or 'table'}: has no column {', '.join(missing)}; expected a cell table as "
+            "cellsieve measure and cellsieve clean write it, or a result of cellsieve plates"
+        )
+    check_cells(shown, str(path or "table"))
+    if images is None and path is not None and image_table_path(path).exists():
+        images = image_table_path(path)
+    return cells_report(
+        shown,
+        None if images is None else image_table(images, root),
+        output,
+        title=title or (path.name if path else "Cells"),
+        column=column,
+        n=n,
+        seed=seed,
+        look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),
+        jobs=jobs,
+        progress=progress,
+    )
+
+
+def _loaded(table: Table) -> pd.DataFrame:
+    if not isinstance(table, pd.DataFrame | str | os.PathLike):
+        raise TypeError(f"table: found {type(table).__name__}; expected a table or its file")
+    return table if isinstance(table, pd.DataFrame) else read_table(table)

@@ -1,0 +1,111 @@
+"""Values condensed to what a page needs to draw them and to move their limits."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellsieve.schema.measures import SHARES
+
+BINS = 80
+
+
+class Axis(NamedTuple):
+    """The range that all histograms of a page share."""
+
+    low: float
+    high: float
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Round numbers along the axis: their place from 0 to 1, and their text."""
+        step = nice_step((self.high - self.low) / 5)
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        return [(self.place(k * step), number(k * step)) for k in range(first, last + 1)]
+
+    def place(self, value: float) -> float:
+        """Where a value stands, from 0 to 1."""
+        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
+
+def nice_step(least: float) -> float:
+    """The least of 1, 2, 2.5, 5 times a power of ten that is not below `least`."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(
+        factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= least * (1 - 1e-9)
+    )
+
+
+def axis_of(values: NDArray[np.float64], column: str) -> Axis:
+    """From 0 to 1 for shares, else the range of the values in round numbers."""
+    found = values[np.isfinite(values)]
+    if column in SHARES or not found.size:
+        return Axis(0.0, 1.0)
+    low, high = float(found.min()), float(found.max())
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    step = nice_step((high - low) / 5)
+    return Axis(math.floor(low / step) * step, math.ceil(high / step) * step)
+
+
+def histogram(values: NDArray[np.float64], axis: Axis) -> list[int]:
+    """How many values lie in each of `BINS` equal parts of the axis."""
+    counts, _ = np.histogram(values, bins=BINS, range=(axis.low, axis.high))
+    found: list[int] = counts.tolist()
+    return found
+
+
+def bars_path(bars: list[int], top: int) -> str:
+    """The bars of a histogram in a box of 1000 x 100; what is not empty is at least a hair high."""
+    width = 1000 / len(bars)
+    return "".join(
+        f"M{place * width:.5g} 100v-{max(1.5, 100 * many / top):.4g}h{width:.5g}V100z"
+        for place, many in enumerate(bars)
+        if many
+    )
+
+
+def in_short(values: NDArray[np.float64], most: int) -> tuple[list[float], list[int]]:
+    """At most about so many distinct values, ascending, and how many cells each stands for.
+
+    All of them where there are no more; else those of the lowest and highest third as they are,
+    since limits are drawn there, and those between in groups, each by its middle value.
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) > most:
+        third = most // 3
+        middle = np.arange(third, len(distinct) - third)
+        groups = np.array_split(middle, most - 2 * third)
+        keep = [*range(third), *(group[len(group) // 2] for group in groups)]
+        keep += range(len(distinct) - third, len(distinct))
+        sums = [counts[group].sum() for group in groups]
+        counts = np.concatenate([counts[:third], sums, counts[-third:]])
+        distinct = distinct[keep]
+    return [float(f"{value:.7g}") for value in distinct], counts.tolist()
+
+
+def percentile_of(values: NDArray[np.float64], limit: float) -> float | None:
+    """The percentile (0 to 1, numpy's rule "linear") whose value is `limit`.
+
+    None where several are, or none: the limit was not made from these values.
+    """
+    ordered = np.sort(values)
+    if len(ordered) < 2 or not ordered[0] <= limit <= ordered[-1]:
+        return None
+    above = int(np.searchsorted(ordered, limit, "right"))
+    below = int(np.searchsorted(ordered, limit, "left"))
+    if above - below > 1:
+        return None
+    if above - below == 1:
+        return below / (len(ordered) - 1)
+    left, right = ordered[below - 1], ordered[below]
+    return float((below - 1 + (limit - left) / (right - left)) / (len(ordered) - 1))
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number to read: so many significant digits, thousands apart."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if abs(value) >= 1000 or value == round(value):
+        return f"{value:,.0f}".replace("-", "−")
+    return f"{value:.{digits}g}".replace("-", "−")

@@ -1,0 +1,78 @@
+"""Templates to one self-contained page: style, script, data and pictures are all inside."""
+
+import base64
+import hashlib
+import json
+import os
+from importlib.resources import files
+from typing import Any
+
+from cellsieve._core import __version__
+from cellsieve.io.extras import require
+from cellsieve.io.tables import atomic
+from cellsieve.look.report.bins import number
+
+
+def write_page(output: str | os.PathLike[str], template: str, content: dict[str, Any]) -> None:
+    """Renders a template with what it shows; the file is there whole or not at all.
+
+    Text is escaped wherever it stands. The page forbids itself every request, and every script but
+    its own, so that text which slips through could do nothing.
+    """
+    jinja = require("jinja2", "report", "writing a report")
+    environment = jinja.Environment(
+        loader=jinja.FunctionLoader(_source),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja.StrictUndefined,
+    )
+    script = _source("report.js")
+    environment.filters |= {"number": number, "count": count, "percent": percent}
+    environment.globals |= {
+        "style": _source("style.css"),
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "as_json": as_json,
+        "version": __version__,
+    }
+    with atomic(output) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        for piece in environment.get_template(template).generate(**content):
+            file.write(piece.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _source(name: str) -> str:
+    return files("cellsieve.look.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def as_json(data: Any) -> str:
+    """JSON that can stand in a <script> element: nothing in it ends the element or opens another.
+
+    Numbers that JSON lacks (NaN) are refused.
+    """
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def data_uri(picture: bytes) -> str:
+    """A WebP file as the address of itself."""
+    return "data:image/webp;base64," + base64.b64encode(picture).decode()
+
+
+def count(value: int) -> str:
+    """A whole number with its thousands apart."""
+    return f"{value:,}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share in percent, never 0 or 100 where there is a rest."""
+    if not whole:
+        return "–"
+    share = 100 * part / whole
+    if share == 0 or share == 100:
+        return f"{share:.0f} %"
+    if share < 0.01:
+        return "< 0.01 %"
+    if share > 99.99:
+        return "> 99.99 %"
+    return f"{share:.2f} %" if share < 1 or share > 99 else f"{share:.1f} %"

@@ -1,0 +1,363 @@
+"""Cells as pictures: their pixels found again, in colours, with their outline."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve.io.extras import require
+from cellsieve.io.image_set import ImageSet
+from cellsieve.io.image_table import read_image_table
+from cellsieve.io.readers import FilePath, read_image, read_mask
+from cellsieve.run.parallel import default_jobs, run
+from cellsieve.schema.images import MASK, PATH
+from cellsieve.schema.keys import check_images
+
+Neighbours = Literal["dim", "blank", "show"]
+Colours = NDArray[np.uint8]
+Finished = TypeVar("Finished")
+
+#: What the channels named after a colour look like; any other is gray.
+COLOURS = {
+    "red": (1, 0, 0),
+    "green": (0, 1, 0),
+    "blue": (0, 0, 1),
+    "yellow": (1, 1, 0),
+    "cyan": (0, 1, 1),
+    "magenta": (1, 0, 1),
+}
+GRAY = (1, 1, 1)
+SHOWN = ("red", "green", "blue")  # what is shown unless channels are chosen
+
+BLACK, WHITE = 0.01, 0.998  # the quantiles of a channel that become black and full colour
+OUTLINE, OUTLINE_ON_GRAY = (255, 255, 255), (255, 176, 0)  # what no pixel is likely to look like
+DIM = 0.3
+
+
+@dataclass(frozen=True)
+class Look:
+    """How cells are drawn.
+
+    Attributes:
+        channels: the channels, each in the colour it is named after, or else gray; by default
+            those of red, green and blue that there are, or else the measured one.
+        neighbours: pixels of other cells: "dim", "blank" (black) or "show".
+        outline: whether the cell is outlined.
+        side: pictures are made smaller to this many pixels, or larger by a whole factor.
+        margin: how much around the cell's box is shown, in parts of its longer side.
+    """
+
+    channels: tuple[str, ...] | None = None
+    neighbours: Neighbours = "dim"
+    outline: bool = True
+    side: int = 256
+    margin: float = 0.08
+
+    def __post_init__(self) -> None:
+        """Refuses what nothing can be drawn with."""
+        if self.neighbours not in ("dim", "blank", "show"):
+            raise ValueError(
+                f"neighbours: found {self.neighbours!r}; expected 'dim', 'blank' or 'show'"
+            )
+        if self.side < 8:
+            raise ValueError(f"side: found {self.side}; expected at least 8 pixels")
+
+
+class Picture(NamedTuple, Generic[Finished]):
+    """A cell's picture, or why there is none."""
+
+    made: Finished | None
+    problem: str = ""
+
+
+class _Image(NamedTuple):
+    """One image to open: its files, and the cells to cut from it."""
+
+    image_id: str
+    mask: str
+    channels: tuple[tuple[str, str], ...]  # name and file
+    whole: str | None  # of a file with several channels, the measured one
+    cells: tuple[tuple[int, int, tuple[int, int, int, int]], ...]  # place, label, box
+
+
+def pictures(
+    cells: pd.DataFrame,
+    images: pd.DataFrame,
+    look: Look,
+    finish: Callable[[Colours], Finished],
+    *,
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = False,
+) -> list[Picture[Finished]]:
+    """A picture of every row of a cell table, in its order.
+
+    Each image is decoded once, whatever the number of its cells, and its pixels are gone before
+    the next but a few is opened: what is kept is what `finish` makes of a cell.
+
+    Args:
+        cells: rows of a cell table.
+        images: the image table.
+        look: how cells are drawn.
+        finish: what becomes of each picture, uint8 of shape (rows, columns, 3), where it was made:
+            in a thread, or in another process of `executor`.
+        jobs, executor, progress: as for `cellsieve.run.parallel.run`.
+
+    What is wrong with one image (a file that is gone) is said in place of its cells' pictures.
+
+    Raises:
+        ValueError: a channel was asked for that no image has.
+    """
+    made: list[Picture[Finished]] = [Picture(None, "")] * len(cells)
+    work = []
+    by_id = images.assign(image_id=images["image_id"].astype("str"))
+    by_id = by_id.drop_duplicates("image_id").set_index("image_id")
+    _check_channels(by_id, look)
+    defaults = default_channels(by_id)
+    boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
+    labels = cells["label"].to_numpy(np.int64).tolist()
+    groups: dict[str, list[int]] = {}
+    for place, image_id in enumerate(cells["image_id"].astype("str").tolist()):
+        groups.setdefault(image_id, []).append(place)
+    for image_id, places in groups.items():
+        wanted = tuple((place, labels[place], tuple(boxes[place])) for place in places)
+        try:
+            work.append([_image(image_id, by_id, look, defaults, wanted)])
+        except ValueError as error:
+            for place in places:
+                made[place] = Picture(None, str(error))
+    task = partial(_draw_image, look=look, finish=finish)
+    # An image a task: decoding takes long enough, and fewer images are in memory at a time.
+    for _, drawn in run(
+        task,
+        work,
+        jobs=jobs or default_jobs(),
+        executor=executor,
+        progress=progress,
+        description="pictures",
+    ):
+        for place, picture in drawn:
+            made[place] = picture
+    return made
+
+
+def image_table(
+    images: "ImageSet | pd.DataFrame | FilePath", root: FilePath | None = None
+) -> pd.DataFrame:
+    """The table of a data set's files, however it is given; of an `ImageSet`, what can be used.
+
+    Raises:
+        OSError: as `read_image_table`.
+        ValueError: as `read_image_table`, or duplicate ids.
+    """
+    if isinstance(images, ImageSet):
+        return images.table[images.table["problem"].isna()]
+    if isinstance(images, pd.DataFrame):
+        table, name = images, "images"
+    else:
+        table, name = read_image_table(images, root), str(images)
+    check_images(table, name)
+    return table
+
+
+def _names(columns: Iterable[Any]) -> list[str]:
+    """The channels that an image table has columns for."""
+    paths = [str(name) for name in columns if str(name).startswith(PATH) and name != MASK]
+    return [path.removeprefix(PATH) for path in paths]
+
+
+def _paths(row: "pd.Series[Any]") -> dict[str, str]:
+    """The channels of an image and their files."""
+    paths = {name: row[PATH + name] for name in _names(row.index)}
+    return {name: str(path) for name, path in paths.items() if pd.notna(path)}
+
+
+def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
+    """What is shown of an image table's channels, unless some are chosen.
+
+    Red, green and blue, as far as there are; where the measured one is none of them, that alone.
+    """
+    names = _names(images.columns)
+    measured = set(images["channel"].dropna().astype(str)) if "channel" in images else set()
+    colours = tuple(name for name in SHOWN if name in names)
+    others = tuple(sorted(measured & set(names) - set(colours)))
+    return others or colours or tuple(names[:1])
+
+
+def _check_channels(by_id: pd.DataFrame, look: Look) -> None:
+    names = _names(by_id.columns)
+    unknown = [name for name in look.channels or () if name not in names]
+    if unknown and names != ["image"]:
+        raise ValueError(
+            f"channels: found {', '.join(unknown)}; the images have {', '.join(names) or 'none'}"
+        )
+
+
+def _image(
+    image_id: str,
+    by_id: pd.DataFrame,
+    look: Look,
+    defaults: tuple[str, ...],
+    cells: tuple[Any, ...],
+) -> _Image:
+    if image_id not in by_id.index:
+        raise ValueError(f"image {image_id} is not in the image table")
+    row: pd.Series[Any] = by_id.loc[[image_id]].iloc[0]
+    paths = _paths(row)
+    if pd.isna(row.get(MASK)) or not paths:
+        raise ValueError(f"image {image_id}: the image table names no mask or no channel")
+    measured = row.get("channel")
+    measured = None if pd.isna(measured) else str(measured)
+    if list(paths) == ["image"]:
+        return _Image(image_id, str(row[MASK]), (("image", paths["image"]),), measured, cells)
+    names = look.channels or tuple(name for name in defaults if name in paths) or tuple(paths)[:1]
+    missing = [name for name in names if name not in paths]
+    if missing:
+        raise ValueError(f"image {image_id}: has no channel {', '.join(missing)}")
+    channels = tuple((name, paths[name]) for name in names)
+    return _Image(image_id, str(row[MASK]), channels, None, cells)
+
+
+def _draw_image(
+    work: Sequence[_Image], look: Look, finish: Callable[[Colours], Finished]
+) -> list[tuple[int, Picture[Finished]]]:
+    """The pictures of one image's cells."""
+    [image] = work
+    try:
+        mask = read_mask(image.mask)
+        planes = [(name, *_plane(path, image, mask.shape)) for name, path in image.channels]
+    except Exception as error:  # whatever is wrong with one image, the others are drawn
+        text = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, OSError) and error.strerror:
+            text = f"{error.filename}: {error.strerror}"
+        return [(place, Picture(None, text)) for place, _, _ in image.cells]
+    drawn: list[tuple[int, Picture[Finished]]] = []
+    for place, label, box in image.cells:
+        window = _window(box, mask.shape, look.margin)
+        own = mask[window] == label
+        if not own.any():
+            problem = f"{Path(image.mask).name}: no cell {label} in its box; has the mask changed?"
+            drawn.append((place, Picture(None, problem)))
+            continue
+        others = (mask[window] != 0) & ~own
+        colours = compose([(name, plane[window], ends) for name, plane, ends in planes])
+        drawn.append((place, Picture(finish(draw_cell(colours, own, others, look)))))
+    return drawn
+
+
+def _plane(
+    path: str, image: _Image, shape: tuple[int, ...]
+) -> tuple[NDArray[Any], tuple[float, float]]:
+    """A channel (or a whole colour image) and the values that become black and full colour."""
+    try:
+        plane = read_image(path)
+    except ValueError:
+        if image.whole is None:
+            raise
+        number = int(image.whole) if image.whole.isdecimal() else image.whole
+        plane = read_image(path, number)
+    if plane.ndim == 3:
+        plane = plane[:, :, :3] if plane.shape[2] >= 3 else plane[:, :, 0]
+    if plane.shape[:2] != shape:
+        raise ValueError(
+            f"{path}: has {plane.shape[0]} x {plane.shape[1]} pixels, and its mask "
+            f"{shape[0]} x {shape[1]}"
+        )
+    return plane, contrast(plane)
+
+
+def contrast(plane: NDArray[Any]) -> tuple[float, float]:
+    """The values of a channel that become black and full colour; the same for a whole image.
+
+    So cells of one image can be compared with each other, and a dark one looks dark.
+    """
+    sample = plane[:: max(1, plane.shape[0] // 512), :: max(1, plane.shape[1] // 512)]
+    sample = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample
+    if not sample.size:
+        return 0.0, 1.0
+    low, high = np.quantile(sample, [BLACK, WHITE])
+    return float(low), float(high if high > low else low + 1)
+
+
+def compose(
+    planes: Sequence[tuple[str, NDArray[Any], tuple[float, float]]],
+) -> Colours:
+    """Channels in their colours, added up; uint8, shape (rows, columns, 3)."""
+    total = np.zeros((*planes[0][1].shape[:2], 3), np.float32)
+    for name, plane, (low, high) in planes:
+        scaled = np.clip((plane.astype(np.float32) - low) / (high - low), 0, 1)
+        if scaled.ndim == 3:
+            total += scaled
+        else:
+            total += scaled[:, :, None] * np.asarray(COLOURS.get(name, GRAY), np.float32)
+    colours: Colours = (np.clip(np.nan_to_num(total), 0, 1) * 255).astype(np.uint8)
+    return colours
+
+
+def draw_cell(
+    colours: Colours, own: NDArray[np.bool_], others: NDArray[np.bool_], look: Look
+) -> Colours:
+    """One cell: neighbours dimmed, brought to size, outlined."""
+    if look.neighbours != "show":
+        keep = DIM if look.neighbours == "dim" else 0.0
+        colours = np.where(others[:, :, None], colours * keep, colours).astype(np.uint8)
+    colours, own = to_side(colours, own, look.side)
+    if look.outline:
+        gray = (colours == colours[:, :, :1]).all()
+        line = np.array(OUTLINE_ON_GRAY if gray else OUTLINE, np.uint8)
+        colours = np.where(edge(own)[:, :, None], line, colours)
+    return colours
+
+
+def edge(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels of an area that have a neighbour (of four) outside it; the border is outside."""
+    padded = np.pad(inside, 1)
+    surrounded = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    rim: NDArray[np.bool_] = inside & ~surrounded
+    return rim
+
+
+def to_side(
+    colours: Colours, own: NDArray[np.bool_], side: int
+) -> tuple[Colours, NDArray[np.bool_]]:
+    """A picture and its cell made smaller to `side` pixels, or larger by a whole factor."""
+    longest = max(own.shape)
+    if longest <= side:
+        factor = max(1, side // longest)
+        grown = colours.repeat(factor, axis=0).repeat(factor, axis=1)
+        return grown, own.repeat(factor, axis=0).repeat(factor, axis=1)
+    pillow = _pillow()
+    rows, columns = (max(1, round(length * side / longest)) for length in own.shape)
+    size, means = (columns, rows), pillow.Resampling.BOX
+    smaller = np.asarray(pillow.fromarray(colours).resize(size, means))
+    share = pillow.fromarray(own.astype(np.uint8) * 255).resize(size, means)
+    return smaller, np.asarray(share) >= 128
+
+
+def _pillow() -> Any:
+    return require("PIL.Image", "report", "drawing cells")
+
+
+def _window(
+    box: tuple[int, int, int, int], shape: tuple[int, ...], margin: float
+) -> tuple[slice, slice]:
+    min_row, min_col, max_row, max_col = box
+    around = 1 + round(margin * max(max_row - min_row, max_col - min_col))
+    return (
+        slice(max(0, min_row - around), min(shape[0], max_row + around)),
+        slice(max(0, min_col - around), min(shape[1], max_col + around)),
+    )
+
+
+def webp(colours: Colours, quality: int = 80) -> bytes:
+    """A picture as a WebP file."""
+    file = BytesIO()
+    _pillow().fromarray(colours).save(file, "webp", quality=quality, method=4)
+    return file.getvalue()

@@ -1,0 +1,1 @@
+"""What tables hold: columns, keys, rules, verdicts, and the words for them."""

@@ -1,0 +1,309 @@
+"""Verdicts in a table: reasons, limits and the rules behind them are written and read here alone.
+
+A cleaned table remembers the rules that it was judged by (see `cellsieve.schema.record`), each with
+the names of its columns and its reasons, so that no reader has to know how these are made up:
+
+    {"version": "0.1.0",
+     "rules": [{"column": "area", "kind": "value", "lower": 40, "upper": null,
+                "by": ["class_label"], "multi": "skip", "min_group": 10,
+                "columns": {"lower_limit": "area_lower_limit", ...},
+                "reasons": {"low": "area low", "high": "area high", ...}}],
+     "by_hand": {"kept": 1, "dropped": 0}}
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve._core import __version__
+from cellsieve.schema.record import Record, record_of, with_record
+from cellsieve.schema.rules import Rule, rule_names
+
+LIMIT_COLUMNS = ("lower_limit", "upper_limit", "group_size")
+
+LOW, HIGH = "low", "high"
+NO_LABEL, MULTI_LABEL = "no_label", "multi_label"
+SMALL_GROUP, UNMEASURED = "small_group", "unmeasured"
+BY_HAND = "by hand"
+
+#: Each reason of a rule, and how a person would say it.
+REASONS = {
+    LOW: "too low",
+    HIGH: "too high",
+    MULTI_LABEL: "several classes",
+    NO_LABEL: "no class",
+    SMALL_GROUP: "class too small",
+    UNMEASURED: "not measured",
+}
+
+BETWEEN = "; "  # reasons of one cell
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A rule, and where a table says what came of it.
+
+    Attributes:
+        rule: with nothing left to the call.
+        columns: the table's column of each of `LIMIT_COLUMNS`.
+        reasons: the table's text for each of `REASONS`.
+    """
+
+    rule: Rule
+    columns: Mapping[str, str]
+    reasons: Mapping[str, str]
+
+
+def judgements(rules: Sequence[Rule]) -> list[Judgement]:
+    """The names that a table's columns and reasons have by these rules.
+
+    Of a single rule, the plain ones. Of several, each begins with the rule's column; the columns of
+    a second rule for one column also have its number.
+    """
+    made = []
+    for name, rule in zip(rule_names(rules), rules, strict=True):
+        start, said = (f"{name}_", f"{rule.column} ") if len(rules) > 1 else ("", "")
+        columns = {column: start + column for column in LIMIT_COLUMNS}
+        made.append(Judgement(rule, columns, {reason: said + reason for reason in REASONS}))
+    return made
+
+
+def made_record(rules: Sequence[Judgement]) -> Record:
+    """What a cleaned table remembers of its rules."""
+    return {
+        "version": __version__,
+        "rules": [
+            {
+                **asdict(one.rule),
+                "by": list(one.rule.groups),
+                "columns": dict(one.columns),
+                "reasons": dict(one.reasons),
+            }
+            for one in rules
+        ],
+    }
+
+
+def remembered(table: pd.DataFrame) -> list[Judgement] | None:
+    """The rules that a table says it was judged by.
+
+    None where it says nothing, nothing that this version understands, or lacks a column of them.
+    """
+    record = record_of(table)
+    names = {field.name for field in fields(Rule)}
+    try:
+        found = [
+            Judgement(
+                Rule(**{name: entry[name] for name in names}), entry["columns"], entry["reasons"]
+            )
+            for entry in (record or {})["rules"]
+        ]
+        needed = {"clean", "reason", *(name for one in found for name in one.columns.values())}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return found if found and needed <= set(table.columns) else None
+
+
+def earlier_columns(table: pd.DataFrame) -> list[str]:
+    """The columns that an earlier cleaning has written; a caller's own are none of them."""
+    names = [str(name) for name in table.columns]
+    known = remembered(table)
+    if known is not None:
+        return [*(name for one in known for name in one.columns.values()), "reason", "clean"]
+    found = [start + column for start in _starts(names) for column in LIMIT_COLUMNS]
+    return [*found, "reason", "clean"] if found and {"reason", "clean"} <= set(names) else []
+
+
+def _starts(names: Sequence[str]) -> list[str]:
+    """What the names of limits begin with, by the columns of a table that remembers no rules."""
+    starts = [name.removesuffix("lower_limit") for name in names if name.endswith("lower_limit")]
+    return [
+        start
+        for start in starts
+        if all(start + column in names for column in LIMIT_COLUMNS)
+        and (not start or re.sub(r"(_\d+)?_$", "", start) in names)
+    ]
+
+
+# ---- what a table says of its cells ----
+
+
+class Verdicts(NamedTuple):
+    """An array for each column, all as long as the table."""
+
+    value: NDArray[np.float64]
+    band: NDArray[np.object_]
+    """"low", "middle", "high", or missing where there is no value."""
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    clean: NDArray[np.bool_]
+    reason: NDArray[np.object_]
+    judged: NDArray[np.object_]
+    """What the limits of the column alone decided: "", "low", "high"; "other" where more did."""
+
+    def of(self, places: NDArray[np.int64]) -> "Verdicts":
+        """Those of some rows."""
+        return Verdicts(**{name: array[places] for name, array in self._asdict().items()})
+
+
+def verdicts(table: pd.DataFrame, column: str) -> Verdicts:
+    """What a table says of its cells; one that is not cleaned keeps them all.
+
+    Raises:
+        ValueError: the table has no such column, or it holds no numbers.
+    """
+    ends = limits(table, column)
+    nothing = pd.Series("", index=table.index)
+    reason = table["reason"].fillna("") if "reason" in table.columns else nothing
+    clean = (
+        table["clean"].fillna(False).astype(bool)
+        if "clean" in table.columns
+        else pd.Series(True, index=table.index)
+    )
+    says = {"": ""} | {text: side for side, text in _sides(table, column)}
+    return Verdicts(
+        np.asarray(column_values(table, column), np.float64),
+        band(table, column).to_numpy(object),
+        np.asarray(ends["lower"], np.float64),
+        np.asarray(ends["upper"], np.float64),
+        np.asarray(clean, bool),
+        reason.to_numpy(object),
+        reason.map(lambda each: says.get(each, "other")).to_numpy(object),
+    )
+
+
+def _sides(table: pd.DataFrame, column: str) -> list[tuple[str, str]]:
+    """The reasons that say that a value lies below or above the limits of a column."""
+    known = remembered(table)
+    if known is None:
+        return [(side, text) for side in (LOW, HIGH) for text in (side, f"{column} {side}")]
+    return [
+        (side, one.reasons[side])
+        for one in known
+        if one.rule.column == column
+        for side in (LOW, HIGH)
+    ]
+
+
+def column_values(table: pd.DataFrame, column: str) -> "pd.Series[float]":
+    """A column of numbers as float64, missing as NaN.
+
+    Raises:
+        ValueError: the table has no such column, or it holds no numbers.
+    """
+    if column not in table.columns:
+        raise ValueError(
+            f"column {column!r}: not in the table, which has {', '.join(map(str, table.columns))}"
+        )
+    values = table[column]
+    if not pd.api.types.is_numeric_dtype(values):
+        raise ValueError(f"column {column!r}: holds {values.dtype}; expected numbers")
+    return values.astype("float64")
+
+
+def limits(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The limits of each row for a column: `lower` and `upper`, NaN where there is none.
+
+    Where several rules judge the column, the narrowest. Of a table that does not say its rules, the
+    columns that are named after `column`; where there are none, those without a name.
+    """
+    found = pd.DataFrame(index=table.index)
+    for side in ("lower", "upper"):
+        names = _limit_columns(table, column, f"{side}_limit")
+        ends = pd.DataFrame({name: column_values(table, name) for name in names}, table.index)
+        ends = ends.where(np.isfinite(ends))
+        values = ends.max(axis=1) if side == "lower" else ends.min(axis=1)
+        found[side] = values.astype("float64")
+    return found
+
+
+def _limit_columns(table: pd.DataFrame, column: str, limit: str) -> list[str]:
+    known = remembered(table)
+    if known is not None:
+        return [one.columns[limit] for one in known if one.rule.column == column]
+    return [name for name in (f"{column}_{limit}", limit) if name in table.columns][:1]
+
+
+def limits_note(table: pd.DataFrame, column: str) -> str:
+    """Why limits are not drawn, or may be those of another column; empty where all is plain."""
+    known = remembered(table)
+    if known is not None:
+        judged = list(dict.fromkeys(one.rule.column for one in known))
+        if column in judged:
+            return ""
+        return f"No rule judges {column}, so it has no limits; judged: {', '.join(judged)}."
+    names = [
+        name
+        for limit in ("lower_limit", "upper_limit")
+        for name in _limit_columns(table, column, limit)
+    ]
+    if not names:
+        return ""
+    return (
+        f"The table does not say which rules it was cleaned by; {' and '.join(names)} are taken "
+        f"for the limits of {column}."
+    )
+
+
+def band(table: pd.DataFrame, column: str) -> "pd.Series[Any]":
+    """Where each cell lies: "low", "middle" or "high"; missing where its value is NaN.
+
+    Cells without limits are in the middle.
+    """
+    values, ends = column_values(table, column), limits(table, column)
+    found = pd.Series("middle", index=table.index, dtype="str")
+    found[values < ends["lower"]] = LOW
+    found[values > ends["upper"]] = HIGH
+    return found.mask(values.isna())
+
+
+# ---- in words ----
+
+
+def in_words(reason: str) -> str:
+    """A reason as a person would say it: "fraction too low; area too high"."""
+    said = []
+    for part in reason.split(BETWEEN):
+        start, space, what = part.rpartition(" ")
+        said.append(start + space + REASONS[what] if what in REASONS else part)
+    return BETWEEN.join(said)
+
+
+def rule_in_words(rule: Rule) -> str:
+    """What a rule asks of a cell, in one line."""
+    ends = [end for end in (rule.lower, rule.upper) if end is not None]
+    percent = rule.kind == "percentile"
+    said = [f"the {100 * end:.10g} %" if percent else f"{end:g}" for end in ends]
+    if len(said) == 2:
+        band = f"from {said[0]} to {said[1]}"
+    else:
+        band = f"{'at most' if rule.lower is None else 'at least'} {said[0]}"
+    if not percent:
+        return f"{rule.column} {band}"
+    text = f"{rule.column} {band} percentile of "
+    if not rule.groups:
+        return text + "all cells"
+    several = {"skip": "marked", "explode": "judged in each of them", "own": "groups of their own"}
+    details = [
+        f"cells of several classes are {several[rule.multi]}" if rule.multi else "",
+        f"groups of fewer than {rule.min_group} are marked" if (rule.min_group or 1) > 1 else "",
+    ]
+    return f"{text}each {' and '.join(rule.groups)} ({', '.join(filter(None, details))})"
+
+
+# ---- by hand ----
+
+
+def count_by_hand(table: pd.DataFrame) -> pd.DataFrame:
+    """The table (itself), which remembers how many of its cells were kept and dropped by hand."""
+    record = record_of(table)
+    if record is None:
+        return table
+    marked = table[table["reason"] == BY_HAND].drop_duplicates(["image_id", "label"])
+    kept = int(marked["clean"].sum())
+    return with_record(table, {**record, "by_hand": {"kept": kept, "dropped": len(marked) - kept}})

@@ -1,0 +1,1 @@
+"""The package tried out: made-up data, the numpy reference, a benchmark."""

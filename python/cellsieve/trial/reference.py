@@ -1,0 +1,214 @@
+"""The numpy reference: short, slow, obviously right; the oracle of the tests and of `bench`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import permutations
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve.schema.measures import DEFAULT, Measure
+
+
+class Cell(NamedTuple):
+    """What is known of one cell: the pixels that count, and the image around it."""
+
+    label: int
+    box: tuple[int, int, int, int]
+    pixels: NDArray[Any]
+    threshold: float
+    background_area: int
+
+
+#: Each measure of the registry from its definition.
+NAIVE: dict[str, Callable[[Cell], float]] = {
+    "label": lambda cell: cell.label,
+    "min_row": lambda cell: cell.box[0],
+    "min_col": lambda cell: cell.box[1],
+    "max_row": lambda cell: cell.box[2],
+    "max_col": lambda cell: cell.box[3],
+    "area": lambda cell: cell.pixels.size,
+    "area_above": lambda cell: int((cell.pixels > cell.threshold).sum()),
+    "fraction": lambda cell: (
+        int((cell.pixels > cell.threshold).sum()) / cell.pixels.size if cell.pixels.size else np.nan
+    ),
+    "threshold": lambda cell: cell.threshold,
+    "background_area": lambda cell: cell.background_area,
+    "intensity_max": lambda cell: float(cell.pixels.max()) if cell.pixels.size else np.nan,
+}
+
+
+def measure(
+    mask: NDArray[Any],
+    image: NDArray[Any],
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: str = "cellsieve",
+    measures: Sequence[Measure] = DEFAULT,
+) -> pd.DataFrame:
+    """What `cellsieve.measure` returns, one mask of the whole image per cell."""
+    cells = _notebook if convention == "notebook" else _cells
+    rows = [
+        {
+            row.name: np.nan
+            if row.needs == "threshold" and np.isnan(cell.threshold)
+            else NAIVE[row.name](cell)
+            for row in measures
+        }
+        for cell in cells(mask, image, quantile, threshold)
+    ]
+    kinds = {row.name: row.dtype for row in measures}
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+
+
+def _cells(
+    mask: NDArray[Any], image: NDArray[Any], quantile: float, threshold: float | None
+) -> Iterator[Cell]:
+    background = image[mask == 0]
+    if threshold is None:
+        threshold = float(np.quantile(background, quantile)) if background.size else float("nan")
+    for label in np.unique(mask[mask != 0]):
+        cell = mask == label
+        rows, columns = np.nonzero(cell)
+        box = (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
+        yield Cell(int(label), box, image[cell], threshold, background.size)
+
+
+def _notebook(
+    mask: NDArray[Any], image: NDArray[Any], quantile: float, threshold: float | None
+) -> Iterator[Cell]:
+    """The cells of the notebook, in the order in which it arrives at them."""
+    if image.size and image.max() > 255:
+        # A cast beyond 255 wraps, as the notebook's platform did.
+        image = (image / 255).astype(np.int64).astype(np.uint8)
+    outside = mask == 0
+    if threshold is None:
+        threshold = float(np.quantile(image * outside, quantile)) if image.size else float("nan")
+    # The lowest value of the mask is taken for the background, whether it is 0 or not.
+    for label in np.unique(mask)[1:]:
+        rows, columns = np.nonzero(mask == label)
+        top, bottom, left, right = rows.min(), rows.max(), columns.min(), columns.max()
+        # The ends are the last row and column, yet a slice stops before them.
+        window = np.s_[top:bottom, left:right]
+        pixels = image[window][mask[window] == label]
+        yield Cell(int(label), (top, left, bottom, right), pixels, threshold, int(outside.sum()))
+
+
+# Run-length encoding.
+
+
+def rle_counts(cell: NDArray[np.bool_]) -> list[int]:
+    """COCO's uncompressed counts of one cell, from its pixels down the columns."""
+    pixels = np.concatenate([[False], cell.ravel(order="F")])
+    changes = np.flatnonzero(pixels[1:] != pixels[:-1])
+    return [int(count) for count in np.diff([0, *changes, cell.size])]
+
+
+def rle_text(counts: list[int]) -> str:
+    """COCO's compressed string of counts."""
+    text = ""
+    for place, count in enumerate(counts):
+        left = count - counts[place - 2] if place > 2 else count
+        more = True
+        while more:
+            bits, left = left & 31, left >> 5
+            more = left != (-1 if bits & 16 else 0)
+            text += chr(48 + bits + 32 * more)
+    return text
+
+
+def encode_rle(mask: NDArray[Any]) -> list[dict[str, Any]]:
+    """What `cellsieve.encode_rle` returns, one mask of the whole image per cell."""
+    cells = []
+    for label in np.unique(mask[mask != 0]).tolist():
+        cell = mask == label
+        rows, columns = np.nonzero(cell)
+        left, top = int(columns.min()), int(rows.min())
+        cells.append(
+            {
+                "label": label,
+                "segmentation": {"size": list(mask.shape), "counts": rle_text(rle_counts(cell))},
+                "area": len(rows),
+                "bbox": [left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top],
+            }
+        )
+    return cells
+
+
+# Plates: the tables, masks and choices that researchers write by hand.
+
+
+def plate_groups(train: pd.DataFrame) -> NDArray[np.int64]:
+    """The plate of each class (0, 1, ...) under each assignment, most frequent first; 4 plates.
+
+    Three assignments must have been seen, each a different number of times; the fourth is the
+    plate that is left.
+    """
+    classes = int(train["sirna"].max()) + 1
+    table = np.zeros((classes, 4), np.int64)
+    for sirna in range(classes):
+        counts = train.loc[train["sirna"] == sirna, "plate"].value_counts()
+        table[sirna, :3] = counts.index
+        table[sirna, 3] = 10 - counts.index.to_numpy().sum()
+    return table
+
+
+def vote_shares(
+    test: pd.DataFrame, votes: NDArray[np.int64], table: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """For each experiment and assignment, the share of wells whose vote is on the right plate."""
+    shares = []
+    for experiment in test["experiment"].unique():
+        here = (test["experiment"] == experiment).to_numpy()
+        on_plate = table[votes[here]] == test["plate"].to_numpy()[here, None]
+        shares.append(on_plate.mean(axis=0))
+    return np.array(shares)
+
+
+def masked_argmax(
+    scores: NDArray[Any], row_group: NDArray[np.int64], allowed: NDArray[np.bool_], k: int = 1
+) -> NDArray[np.int64]:
+    """The best `k` allowed classes of each row, equal scores by class; -1 where there are fewer."""
+    best = np.full((len(row_group), k), -1)
+    for row, group in enumerate(row_group):
+        classes = np.flatnonzero(allowed[group])
+        order = np.argsort(-scores[row, classes].astype(np.float64), kind="stable")[:k]
+        best[row, : len(order)] = classes[order]
+    return best
+
+
+def log_sums(
+    scores: NDArray[Any], column_group: NDArray[np.int64], groups: int, sharpness: float | None
+) -> NDArray[np.float64]:
+    """The logarithm of each row's sum over each group of columns, of scores or exponentials."""
+    wide = scores.astype(np.float64)
+    weights = wide if sharpness is None else np.exp(sharpness * wide)
+    sums = np.stack([weights[:, column_group == group].sum(axis=1) for group in range(groups)], 1)
+    with np.errstate(divide="ignore"):
+        logs: NDArray[np.float64] = np.log(sums)
+    return logs
+
+
+def matchings(log_scores: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """The log of the sum over all one-to-one matchings, and each cell's share; slow."""
+    rows, columns = log_scores.shape
+    total, shares = 0.0, np.zeros((rows, columns))
+    for chosen in permutations(range(columns), rows):
+        weight = float(np.exp(log_scores[np.arange(rows), chosen].sum()))
+        total += weight
+        shares[np.arange(rows), chosen] += weight
+    return float(np.log(total)), shares / total
+
+
+def belief_propagation(log_scores: NDArray[np.float64], rounds: int = 200) -> NDArray[np.float64]:
+    """Bethe marginals of a plate with as many wells as classes, message by message."""
+    weights = np.exp(log_scores - log_scores.max(axis=1, keepdims=True))
+    to_row = np.ones_like(weights)
+    for _ in range(rounds):
+        heard = weights * to_row
+        to_column = weights / (heard.sum(axis=1, keepdims=True) - heard)
+        to_row = 1 / (to_column.sum(axis=0, keepdims=True) - to_column)
+    heard = weights * to_row
+    marginals: NDArray[np.float64] = heard / heard.sum(axis=1, keepdims=True)
+    return marginals
