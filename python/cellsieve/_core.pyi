@@ -100,6 +100,7 @@ def crops(
     labels: list[int],
     windows: list[tuple[int, int, int, int]],
     keep: str,
+    size: tuple[int, int] | None = None,
 ) -> list[NDArray[Any]]: ...
 def decode_image(data: bytes, suffix: str, channel: str | None, max_pixels: int) -> NDArray[Any]:
     """An image from the bytes of a file, wherever they come from.
@@ -184,5 +185,6 @@ def crop_pngs(
     labels: list[int],
     windows: list[tuple[int, int, int, int]],
     keep: str,
+    size: tuple[int, int] | None = None,
 ) -> list[bytes]: ...
 def encode_png(image: NDArray[Any]) -> bytes: ...

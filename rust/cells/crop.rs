@@ -2,6 +2,8 @@
 
 use super::grid::Grid;
 use super::label::Label;
+use super::pixel::Pixel;
+use super::resize::resize;
 use super::runs::run_end;
 use crate::{Error, Result};
 use std::ops::Range;
@@ -46,29 +48,51 @@ impl FromStr for Keep {
     }
 }
 
-/// Cuts a window out of every channel for each of some cells, and hands it to `then`, so that one
-/// crop at a time is in memory.
+/// The crops that are wanted.
+#[derive(Clone, Debug)]
+pub struct Cuts {
+    /// The label of each cell.
+    pub labels: Vec<i64>,
+    /// The window around it.
+    pub windows: Vec<Window>,
+    /// Which pixels are kept.
+    pub keep: Keep,
+    /// The rows and columns that crops are scaled to; their windows' if `None`.
+    pub size: Option<(usize, usize)>,
+}
+
+/// Cuts windows out of every channel and hands each crop to `then` with its rows and columns, so that
+/// one crop at a time is in memory.
 ///
 /// # Errors
 /// No channel; one of another shape than the mask; not one window per label; as `then`.
-pub fn crops<L: Label, P: Copy + Default, R>(
+pub fn crops<L: Label, P: Pixel, R>(
     mask: Grid<'_, L>,
     channels: &[Grid<'_, P>],
-    labels: &[i64],
-    windows: &[Window],
-    keep: Keep,
-    then: impl Fn(Vec<P>, Window) -> Result<R>,
+    cuts: &Cuts,
+    then: impl Fn(Vec<P>, (usize, usize)) -> Result<R>,
 ) -> Result<Vec<R>> {
+    let Cuts { labels, windows, keep, size } = cuts;
     if channels.is_empty() {
         return Err(Error::Value("channels: found none; expected at least one".into()));
     }
     channels.iter().try_for_each(|channel| channel.same_field(&mask))?;
     if labels.len() != windows.len() {
-        let (labels, windows) = (labels.len(), windows.len());
-        return Err(Error::Value(format!("windows: found {windows} for {labels} labels; expected one each")));
+        return Err(Error::Value(format!(
+            "windows: length {}; expected {}, one per label",
+            windows.len(),
+            labels.len()
+        )));
     }
     let cells = labels.iter().zip(windows);
-    cells.map(|(&label, &window)| then(crop(mask, channels, window, label, keep), window)).collect()
+    let cut = cells.map(|(&label, &window)| {
+        let (cut, shape) = (crop(mask, channels, window, label, *keep), (window.rows, window.columns));
+        match *size {
+            Some(size) if size != shape => then(resize(&cut, channels.len(), shape, size), size),
+            _ => then(cut, shape),
+        }
+    });
+    cut.collect()
 }
 
 /// Cuts the window out of every channel; the values of a pixel lie side by side.

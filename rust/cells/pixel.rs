@@ -11,6 +11,9 @@ pub trait Pixel: Convertible + Copy + Default + PartialOrd + Into<f64> + Send + 
     /// The pixels that are strictly above a threshold.
     fn above(threshold: f64) -> Above<Self>;
 
+    /// The pixel nearest to a number; of two integers as near, the even one.
+    fn nearest(value: f64) -> Self;
+
     /// Whether a pixel is NaN, which no integer is.
     fn any_nan(_pixels: &[Self]) -> bool {
         false
@@ -44,6 +47,11 @@ macro_rules! integer_pixel {
                     Above::Than(floor as Self)
                 }
             }
+
+            fn nearest(value: f64) -> Self {
+                const ROUND: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52: adding it rounds to a whole number
+                (value + ROUND - ROUND) as Self
+            }
         }
     };
 }
@@ -58,6 +66,10 @@ impl Pixel for f32 {
         // The largest f32 that is not above the threshold draws the same line.
         let limit = threshold as f32;
         Above::Than(if f64::from(limit) > threshold { limit.next_down() } else { limit })
+    }
+
+    fn nearest(value: f64) -> f32 {
+        value as f32
     }
 
     fn any_nan(pixels: &[f32]) -> bool {

@@ -1,9 +1,9 @@
 //! Windows around cells, cut out of all channels in one call.
 
 use super::dtypes::{grid, pixel_array, with_labels, with_pixels, wrong_dtype};
-use crate::Result;
-use crate::cells::{self, Window};
+use crate::cells::{self, Cuts, Window};
 use crate::files::{Image, Pixels, encode_png};
+use crate::{Error, Result};
 use numpy::{Element, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArray};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -13,9 +13,11 @@ type Rectangle = (i64, i64, usize, usize);
 
 /// Cuts a window (row, column, rows, columns) around each of some cells.
 ///
-/// Every crop is of shape (rows, columns, channels); channels must have one dtype.
+/// Every crop is of shape (rows, columns, channels), scaled to `size` (rows, columns) if that is
+/// given; channels must have one dtype.
 #[pyfunction]
-#[pyo3(signature = (mask, channels, labels, windows, keep))]
+#[pyo3(signature = (mask, channels, labels, windows, keep, size=None))]
+#[allow(clippy::too_many_arguments)]
 pub fn crops<'py>(
     py: Python<'py>,
     mask: &Bound<'py, PyUntypedArray>,
@@ -23,18 +25,17 @@ pub fn crops<'py>(
     labels: Vec<i64>,
     windows: Vec<Rectangle>,
     keep: &str,
+    size: Option<(usize, usize)>,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let depth = channels.len();
-    let cut = cut(py, mask, &channels, &labels, &windows, keep, |pixels, window| Ok((pixels, window)))?;
-    let arrays = cut
-        .into_iter()
-        .map(|(pixels, Window { rows, columns, .. })| pixel_array(py, pixels, (rows, columns), Some(depth)));
-    arrays.collect()
+    let (cuts, depth) = (cuts(labels, windows, keep, size)?, channels.len());
+    let cut = cut(py, mask, &channels, &cuts, |pixels, shape| Ok((pixels, shape)))?;
+    cut.into_iter().map(|(pixels, shape)| pixel_array(py, pixels, shape, Some(depth))).collect()
 }
 
 /// The same crops as the bytes of PNG files; one crop at a time is in memory.
 #[pyfunction]
-#[pyo3(signature = (mask, channels, labels, windows, keep))]
+#[pyo3(signature = (mask, channels, labels, windows, keep, size=None))]
+#[allow(clippy::too_many_arguments)]
 pub fn crop_pngs<'py>(
     py: Python<'py>,
     mask: &Bound<'py, PyUntypedArray>,
@@ -42,12 +43,18 @@ pub fn crop_pngs<'py>(
     labels: Vec<i64>,
     windows: Vec<Rectangle>,
     keep: &str,
+    size: Option<(usize, usize)>,
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-    let depth = channels.len();
-    let files = cut(py, mask, &channels, &labels, &windows, keep, |pixels, Window { rows, columns, .. }| {
+    let (cuts, depth) = (cuts(labels, windows, keep, size)?, channels.len());
+    let files = cut(py, mask, &channels, &cuts, |pixels, (rows, columns)| {
         encode_png(&Image { rows, columns, channels: depth, pixels })
     })?;
     Ok(files.iter().map(|file| PyBytes::new(py, file)).collect())
+}
+
+fn cuts(labels: Vec<i64>, windows: Vec<Rectangle>, keep: &str, size: Option<(usize, usize)>) -> Result<Cuts> {
+    let window = |(row, column, rows, columns)| Window { row, column, rows, columns };
+    Ok(Cuts { labels, windows: windows.into_iter().map(window).collect(), keep: keep.parse()?, size })
 }
 
 /// What `then` makes of each crop, detached from the interpreter.
@@ -55,25 +62,18 @@ fn cut<'py, R: Send>(
     py: Python<'py>,
     mask: &Bound<'py, PyUntypedArray>,
     channels: &[Bound<'py, PyUntypedArray>],
-    labels: &[i64],
-    windows: &[Rectangle],
-    keep: &str,
-    then: impl Fn(Pixels, Window) -> Result<R> + Sync,
+    cuts: &Cuts,
+    then: impl Fn(Pixels, (usize, usize)) -> Result<R> + Sync,
 ) -> PyResult<Vec<R>> {
-    let keep = keep.parse()?;
-    let windows: Vec<Window> =
-        windows.iter().map(|&(row, column, rows, columns)| Window { row, column, rows, columns }).collect();
     let Some(first) = channels.first() else {
-        return Err(crate::Error::Value("channels: found none; expected at least one".into()).into());
+        return Err(Error::Value("channels: found none; expected at least one".into()).into());
     };
     with_labels!("mask", mask, |mask| with_pixels!("channels", first, |like| {
         let arrays =
             channels.iter().map(|channel| alike(like.values, channel)).collect::<PyResult<Vec<_>>>()?;
         let channels = arrays.iter().map(grid).collect::<PyResult<Vec<_>>>()?;
-        Ok(py.detach(|| {
-            let then = |pixels: Vec<_>, window| then(pixels.into(), window);
-            cells::crops(mask, &channels, labels, &windows, keep, then)
-        })?)
+        let then = |pixels: Vec<_>, shape| then(pixels.into(), shape);
+        Ok(py.detach(|| cells::crops(mask, &channels, cuts, then))?)
     }))
 }
 

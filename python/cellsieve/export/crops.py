@@ -17,7 +17,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from cellsieve import _core
-from cellsieve.export.resizing import resize
 from cellsieve.export.source import (
     OUTCOME_COLUMNS,
     Cleaned,
@@ -285,9 +284,10 @@ def cut_cells(
     names = tuple(map(str, range(len(channels))))
     sides = (size, size) if isinstance(size, int) else size
     settings = Settings("", names, sides, fit, keep, "npz", False, MAX_PIXELS)
-    windows = _windows(cells[BOX].to_numpy(np.int64), sides, fit)
+    windows = _rectangles(_windows(cells[BOX].to_numpy(np.int64), sides, fit))
     images = [native(channel) for channel in channels]
-    return _cut(native(mask), images, cells["label"].to_numpy(np.int64), windows, settings)
+    labels = cells["label"].to_numpy(np.int64).tolist()
+    return _core.crops(native(mask), images, labels, windows, settings.keep, settings.size)
 
 
 @dataclass(frozen=True)
@@ -324,16 +324,11 @@ class Cropper:
                     "can't hold; kind 'npz' can"
                 )
         rows = self._rows(task, windows, _extension(settings.kind, pngs))
-        if pngs and settings.fit == "cut":
-            contents = _core.crop_pngs(
-                mask, channels, task.labels.tolist(), _rectangles(windows), settings.keep
-            )
-            return rows, contents
-        pictures = _cut(mask, channels, task.labels, windows, settings)
+        cuts = (task.labels.tolist(), _rectangles(windows), settings.keep, settings.size)
         if pngs:
-            return rows, [_core.encode_png(picture) for picture in pictures]
+            return rows, _core.crop_pngs(mask, channels, *cuts)
         encode = _npz if settings.kind == "npz" else _npy
-        return rows, [encode(picture) for picture in pictures]
+        return rows, [encode(picture) for picture in _core.crops(mask, channels, *cuts)]
 
     def _names(self, task: Task, extension: str) -> list[str]:
         names = [f"{task.name}_{label}.{extension}" for label in task.labels.tolist()]
@@ -475,23 +470,6 @@ def _default_channels(cleaned: Cleaned) -> tuple[str, ...]:
     if {"red", "green", "blue"} <= set(known):
         return "red", "green", "blue"
     return (cleaned.channel or "",)
-
-
-def _cut(
-    mask: NDArray[Any],
-    channels: list[NDArray[Any]],
-    labels: NDArray[np.int64],
-    windows: NDArray[np.int64],
-    settings: Settings,
-) -> list[NDArray[Any]]:
-    shown = _rectangles(windows)
-    pictures = _core.crops(mask, channels, labels.tolist(), shown, settings.keep)
-    if settings.fit == "cut" or settings.size is None:
-        return pictures
-    return [
-        picture if picture.shape[:2] == settings.size else resize(picture, *settings.size)
-        for picture in pictures
-    ]
 
 
 def _rectangles(windows: NDArray[np.int64]) -> list[tuple[int, int, int, int]]:
