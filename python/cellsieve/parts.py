@@ -45,9 +45,10 @@ class Parts:
             f"table {place}" if isinstance(table, pd.DataFrame) else os.fspath(table)
             for place, table in enumerate(tables, 1)
         ]
-        files = [Path(table).resolve() for table in tables if not isinstance(table, pd.DataFrame)]
-        for path in files:
-            if files.count(path) > 1:
+        files = [Path(table) for table in tables if not isinstance(table, pd.DataFrame)]
+        places = [path.resolve() for path in files]
+        for path, place in zip(files, places, strict=True):
+            if places.count(place) > 1:
                 raise ValueError(f"{path}: given twice; expected different tables")
         self._tables = tables
         known = (*CELL_COLUMNS, *text, *numbers)
