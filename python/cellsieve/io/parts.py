@@ -46,9 +46,9 @@ class Parts:
             for place, table in enumerate(tables, 1)
         ]
         files = [Path(table) for table in tables if not isinstance(table, pd.DataFrame)]
-        resolved = [path.resolve() for path in files]
-        for path in resolved:
-            if resolved.count(path) > 1:
+        places = [path.resolve() for path in files]
+        for path, place in zip(files, places, strict=True):
+            if places.count(place) > 1:
                 raise ValueError(f"{path}: given twice; expected different tables")
         self._tables = tables
         known = (*CELL_COLUMNS, *text, *numbers)
