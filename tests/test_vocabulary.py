@@ -73,8 +73,9 @@ def test_one_rule_has_one_verdict(measured, tmp_path):
     assert flags.columns.tolist() == ["cellsieve_fraction"]
     np.testing.assert_array_equal(flags["cellsieve_fraction"], ~cleaned["clean"])
     assert flags["cellsieve_fraction"].dtype == bool
-    again = flags_of(cs.rename_columns(cleaned, "cellprofiler"))
-    assert again.columns.tolist() == ["cellsieve"]
+    pd.testing.assert_frame_equal(flags_of(cs.rename_columns(cleaned, "cellprofiler")), flags)
+    again = flags_of(cs.rename_columns(pd.DataFrame(cleaned.to_dict("list")), "cellprofiler"))
+    assert again.columns.tolist() == ["cellsieve"], "without a word of its rules"
     np.testing.assert_array_equal(again["cellsieve"], ~cleaned["clean"])
     assert flags_of(cs.rename_columns(measured, "cellprofiler")).empty
 

@@ -68,7 +68,7 @@ def measure(
 ) -> Cells:
     """Finds every cell of a mask, and measures it in an image.
 
-    `measures` are names of kernels (`cellsieve.measures`); without any, no image is needed. `clip`
+    `measures` are names of kernels (`cellsieve.schema.measures`); without any, no image is needed. `clip`
     is the largest id that the mask's file could hold, if not by its dtype.
     """
 

@@ -3,7 +3,7 @@
 //! `with_labels!`, `with_pixels!` and `with_scores!` run a body on an array, instantiated for every
 //! dtype that the kernels take; `with_file_labels!` and `with_file_pixels!` do so for what was decoded
 //! from a file. Layout and byte order of label images and channels are settled in Python before
-//! (`cellsieve._arrays`); scores are taken as they lie.
+//! (`cellsieve.io.arrays`); scores are taken as they lie.
 
 use crate::Error;
 use crate::cells::Grid;

@@ -96,7 +96,7 @@ def clean_to(
             record = record_of(cleaned) or {}
             if marks is not None:
                 record["by_hand"] = by_hand
-            written = rename_columns(cleaned, columns, keep=("clean", "reason"), rules=rules)
+            written = rename_columns(cleaned, columns, keep=("clean", "reason"))
             write(with_record(written, record))
             summary.add(cleaned)
             tallies = [a.plus(b) for a, b in zip(tallies, counts_here, strict=True)]

@@ -1,14 +1,12 @@
 """Other programs' names for the columns of a cell table: a rename on the way out."""
 
-import re
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from cellsieve.schema.measures import BY_NAME
-from cellsieve.schema.rules import Rule, rule_names
+from cellsieve.schema.verdicts import BETWEEN, HIGH, LOW, column_values, remembered
 
 Vocabulary = Literal["cellsieve", "skimage", "cellprofiler", "notebook"]
 
@@ -32,11 +30,7 @@ _ITS_OWN = ("Metadata_", "Cells_", "Nuclei_", "Cytoplasm_", "Image_")
 
 
 def rename_columns(
-    table: pd.DataFrame,
-    columns: Vocabulary,
-    *,
-    keep: tuple[str, ...] = (),
-    rules: Sequence[Rule] = (),
+    table: pd.DataFrame, columns: Vocabulary, *, keep: tuple[str, ...] = ()
 ) -> pd.DataFrame:
     """A cell table with the column names of another program; no value changes.
 
@@ -45,26 +39,24 @@ def rename_columns(
         columns: "cellsieve" (as it is); "skimage" (bbox-0 to bbox-3); "cellprofiler", as
             CellProfiler's objects stand in one table and pycytominer reads them: Cells_... for what
             was measured (Cells_AreaShape_Area), Metadata_... for all else (Metadata_ObjectNumber is
-            the label), and of a cleaned table the verdicts besides, as coSMicQC names them
-            (Metadata_cqc_cellsieve_fraction_is_outlier); or "notebook": the four columns cell_ID
-            ("<image>_<label>"), bbox ("(first row, last row, first column, last column)" as the
-            convention counts them), fraction and Label.
+            the label), and of a cleaned table a verdict for each rule besides, as coSMicQC names
+            them (Metadata_cqc_cellsieve_fraction_is_outlier; of a second rule for a column,
+            ..._area_2_...); or "notebook": the four columns cell_ID ("<image>_<label>"), bbox
+            ("(first row, last row, first column, last column)" as the convention counts them),
+            fraction and Label.
         keep: columns that "notebook" keeps besides.
-        rules: the rules that a table was cleaned with: "cellprofiler" gets a column for each, named
-            as the rule's limits are (`rule_names`). Without them, Metadata_cqc_cellsieve_is_outlier
-            tells of all together. In any case a cell is clean just where none of them is True: a
-            rule counts as failed by what it could not judge, too, and all of them by a cell that
-            was dropped by hand within their limits.
+
+    A cell is clean just where none of its verdicts is True: a cell that a rule could not judge has
+    failed it, and one that was dropped by hand within all limits has failed all. Where a table does
+    not remember its rules, Metadata_cqc_cellsieve_is_outlier stands for all together.
 
     Raises:
         ValueError: another name, or two columns would have the same.
     """
     if columns == "notebook":
         return _notebook(table, keep)
-    if columns == "cellsieve":
-        return table
-    if columns == "skimage":
-        return table.rename(columns=_SKIMAGE)
+    if columns in ("cellsieve", "skimage"):
+        return table.rename(columns=_SKIMAGE if columns == "skimage" else {})
     if columns != "cellprofiler":
         raise ValueError(
             f"columns: found {columns!r}; expected 'cellsieve', 'skimage', 'cellprofiler' or "
@@ -72,7 +64,7 @@ def rename_columns(
         )
     renamed = table.rename(columns=_cellprofiler)
     if "clean" in table:
-        flags = _outliers(table, rules)
+        flags = _outliers(table)
         renamed = renamed.assign(
             **{f"Metadata_cqc_{name}_is_outlier": flag for name, flag in flags.items()}
         )
@@ -89,24 +81,27 @@ def _cellprofiler(name: str) -> str:
     return _CELLPROFILER.get(name, f"Cells_cellsieve_{name}" if measured else f"Metadata_{name}")
 
 
-def _outliers(table: pd.DataFrame, rules: Sequence[Rule]) -> "dict[str, pd.Series[Any]]":
+def _outliers(table: pd.DataFrame) -> "dict[str, pd.Series[Any]]":
     """Whether each cell fails each rule."""
     dropped = ~table["clean"].astype(bool)
-    names = rule_names(rules)
-    if len(names) < 2:
-        return {"_".join(["cellsieve", *names]): dropped}
-    reason = table["reason"].fillna("")
+    rules = remembered(table)
+    if rules is None:
+        return {"cellsieve": dropped}
+    said = table["reason"].fillna("").str.split(BETWEEN)
     flags = {}
-    for name, rule in zip(names, rules, strict=True):
-        value = table[rule.column].astype("float64")
-        outside = (value < table[f"{name}_lower_limit"]) | (value > table[f"{name}_upper_limit"])
-        if rule.kind == "value":
-            unjudged = ~pd.Series(np.isfinite(value), index=table.index)
+    for one in rules:
+        lower, upper = (table[one.columns[f"{side}_limit"]] for side in ("lower", "upper"))
+        value = column_values(table, one.rule.column)
+        unjudged = {text for kind, text in one.reasons.items() if kind not in (LOW, HIGH)}
+        if one.rule.kind == "value":  # the reasons of another rule for this column are the same
+            failed = ~((value >= lower) & (value <= upper) & np.isfinite(value))
         else:
-            why = rf"(?:^|; ){re.escape(rule.column)} (?!(?:low|high)(?:;|$))[^ ;]+(?:;|$)"
-            unjudged = reason.str.contains(why)
-        flags[f"cellsieve_{name}"] = dropped & (outside | unjudged)
-    otherwise = dropped & ~pd.DataFrame(flags).any(axis="columns")
+            failed = (
+                (value < lower) | (value > upper) | said.map(unjudged.intersection).astype(bool)
+            )
+        name = one.columns["lower_limit"].removesuffix("lower_limit").removesuffix("_")
+        flags[f"cellsieve_{name or one.rule.column}"] = dropped & failed
+    otherwise = dropped & ~pd.DataFrame(flags, index=table.index).any(axis="columns")
     return {name: flag | otherwise for name, flag in flags.items()}
 
 
