@@ -69,11 +69,25 @@ def test_the_public_names_are_there_at_the_first_use():
     """Whichever is used first, and however."""
     for use in (
         "import cellsieve as cs; cs.measure",
-        "import cellsieve as cs; cs.cropping.CellCrops",
+        "import cellsieve as cs; cs.export.crops.CellCrops",
         "from cellsieve import PlateLayout",
         "from cellsieve import *; measure, PlateLayout, report",
         "import cellsieve as cs; assert {'measure', '__version__'} <= set(dir(cs))",
         "import cellsieve.cleaning.judge as c; import cellsieve as cs; assert cs.clean is c.clean",
         "import cellsieve as cs; assert not hasattr(cs, 'mesure')",
+        "import cellsieve as cs; assert cs.plot.gallery is cs.plot_gallery",
+        "import cellsieve as cs; assert cs.io.read_mask is cs.read_mask",
+        "import cellsieve as cs; assert cs.plates.PlateLayout is cs.PlateLayout",
     ):
         subprocess.run([sys.executable, "-c", use], check=True)
+
+
+def test_version_and_help_come_without_pandas():
+    for argument in ("--version", "--help"):
+        code = (
+            "import sys; from cellsieve.cli import main\n"
+            f"try: main([{argument!r}])\n"
+            "except SystemExit: print('pandas' in sys.modules, 'numpy' in sys.modules)"
+        )
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert said.stdout.splitlines()[-1] == "False False", said.stderr

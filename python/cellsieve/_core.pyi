@@ -68,8 +68,8 @@ def measure(
 ) -> Cells:
     """Finds every cell of a mask, and measures it in an image.
 
-    `measures` are names of kernels (`cellsieve.schema.measures`); without any, no image is needed. `clip`
-    is the largest id that the mask's file could hold, if not by its dtype.
+    `measures` are names of kernels (`cellsieve.schema.measures`); without any, no image is needed.
+    `clip` is the largest id that the mask's file could hold, if not by its dtype.
     """
 
 def measure_file(

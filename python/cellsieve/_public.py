@@ -1,5 +1,8 @@
 """What a user finds as `cellsieve.NAME`: the one list of it."""
 
+from cellsieve import io as io
+from cellsieve import plates as plates
+from cellsieve import plot as plot
 from cellsieve.cells.dataset import measure_images as measure_images
 from cellsieve.cells.dataset import measure_to as measure_to
 from cellsieve.cells.image import measure as measure

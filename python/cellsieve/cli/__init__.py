@@ -6,17 +6,39 @@ Exit codes: 0 all done, 1 done but some inputs failed, 2 wrong usage or input, 1
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
+from importlib import import_module
 from io import StringIO
 
 from cellsieve import __version__
 from cellsieve.cli.parser import Parser
 from cellsieve.cli.streams import outlets
 
+#: Each command: the module with its arguments, and what it does.
+COMMANDS = {
+    "measure": ("cells", "measure every cell: box, area, share of its pixels above background"),
+    "clean": ("cells", "mark the cells outside the percentile band of their class"),
+    "plates": ("plates", "learn which classes share a plate, infer assignments, decode wells"),
+    "annotate": ("export", "export the clean cells as COCO or mmdetection annotations"),
+    "masks": ("export", "export the masks with only the clean cells"),
+    "crops": ("export", "export one picture per clean cell"),
+    "report": (
+        "look",
+        "write a page for the browser: what was decided, and cells of each class",
+    ),
+    "gallery": ("look", "draw some cells: random or ranked, low, middle or high"),
+    "plot": ("look", "draw a histogram, an overlay, a plate map or a heat map of assignments"),
+    "demo": ("trial", "make a small data set and do everything on it"),
+    "bench": ("trial", "time the kernels against the numpy reference on this machine"),
+}
 
-def parser() -> Parser:
-    """The whole command line; each module of this package adds its own commands."""
-    from cellsieve.cli import cells, leave, plates, report, trial  # here: see `main`
 
+def parser(chosen: str | None = None) -> Parser:
+    """The command line.
+
+    Args:
+        chosen: the command that is asked for. Of the others only their names are there, since
+            their modules bring pandas, which takes its time. All are whole if not given.
+    """
     top = Parser(
         prog="cellsieve",
         description="Sieves faulty cells out of microscopy data sets and impossible classes out of "
@@ -24,11 +46,11 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"cellsieve {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    cells.add_commands(commands)
-    plates.add_commands(commands)
-    leave.add_commands(commands)
-    report.add_commands(commands)
-    trial.add_commands(commands)
+    for name, (module, summary) in COMMANDS.items():
+        if chosen in (None, name):
+            getattr(import_module(f"cellsieve.cli.{module}"), f"add_{name}")(commands, summary)
+        else:
+            commands.add_parser(name, help=summary)
     return top
 
 
@@ -38,9 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     So is an interrupt, even of the first moments: this module brings in nothing that takes time,
     and pandas and the commands are imported within.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), "")
     with outlets():
         try:
-            options = parser().parse_args(arguments)
+            options = parser(chosen).parse_args(arguments)
             with redirect_stdout(StringIO()) if options.quiet else nullcontext():
                 code: int = options.run(options)
             print(end="", flush=True)  # here, where a full disk can still be said

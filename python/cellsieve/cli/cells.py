@@ -26,12 +26,6 @@ from cellsieve.schema.rules import MIN_GROUP, Rule
 from cellsieve.schema.words import count
 
 
-def add_commands(commands: Any) -> None:
-    """Adds both to the command line."""
-    _add_measure(commands)
-    _add_clean(commands)
-
-
 def add_image_arguments(command: argparse.ArgumentParser, *, masks_required: bool) -> None:
     """The arguments that say which files belong together."""
     command.add_argument(
@@ -68,11 +62,12 @@ def images_of(options: argparse.Namespace) -> ImageSet:
     )
 
 
-def _add_measure(commands: Any) -> None:
+def add_measure(commands: Any, summary: str) -> None:
+    """Adds the command."""
     command = commands.add_parser(
         "measure",
         example="cellsieve measure images --masks masks --labels train.csv -o cells.csv",
-        help="box, area and fraction above background of every cell",
+        help=summary,
         description="Measures every cell of a folder of images and writes a table with a row a "
         "cell, and beside it the image table (cells.parquet: cells.images.csv) with a row an "
         "image: its files, its threshold, and why it failed if it did.",
@@ -201,11 +196,12 @@ def _print_problems(table: pd.DataFrame, most: int = 5) -> None:
         print(f"... and {more} in the image table", file=sys.stderr)
 
 
-def _add_clean(commands: Any) -> None:
+def add_clean(commands: Any, summary: str) -> None:
+    """Adds the command."""
     command = commands.add_parser(
         "clean",
         example="cellsieve clean cells.csv -o clean.csv --lower 0.05 --upper 0.95",
-        help="mark the cells outside the percentile band of their class",
+        help=summary,
         description="Marks the cells outside the percentile band of their group. No row is "
         "dropped: each gets 'clean', 'reason' and the limits that decided it. The summary shows "
         f"the {LARGEST} largest groups; notes go to standard error.",

@@ -24,11 +24,11 @@ EXPECTED = ("as claimed", "no known layout")
 """Verdicts on plates that are what they are said to be, as far as is known."""
 
 
-def add_commands(commands: Any) -> None:
+def add_plates(commands: Any, summary: str) -> None:
     """Adds `plates` and its own commands."""
     plates = commands.add_parser(
         "plates",
-        help="learn plate groups, infer which plate holds which, decode the wells",
+        help=summary,
         description="Learns which classes share a plate (fit), infers which group is on which "
         "plate of new experiments (infer), decodes each well among the classes that its plate can "
         "hold (decode), and looks for plates that were swapped, turned or used again (check).",

@@ -9,12 +9,12 @@ from cellsieve.trial.bench import bench
 from cellsieve.trial.demo import demo
 
 
-def add_commands(commands: Any) -> None:
-    """Adds both to the command line."""
+def add_demo(commands: Any, summary: str) -> None:
+    """Adds the command."""
     command = commands.add_parser(
         "demo",
         example="cellsieve demo my-demo",
-        help="make a small data set and do everything on it",
+        help=summary,
         description="Makes a small data set that looks like the Human Protein Atlas, measures and "
         "cleans it; makes a small screen with planted classes, learns its plates and decodes its "
         "wells; and says where the files are. Needs no network and a few seconds.",
@@ -30,10 +30,13 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--overwrite", action="store_true", help="remove that folder first")
     command.set_defaults(run=_demo)
 
+
+def add_bench(commands: Any, summary: str) -> None:
+    """Adds the command."""
     command = commands.add_parser(
         "bench",
         example="cellsieve bench --size 256",
-        help="time the kernels against the numpy reference on this machine",
+        help=summary,
         description="Times the kernels against the numpy reference, on made-up images or on some "
         "of your own, and checks that all values are equal.",
         epilog="Exit code: 0 all values are equal, 1 some are not.",

@@ -22,13 +22,6 @@ EPILOG = (
 )
 
 
-def add_commands(commands: Any) -> None:
-    """Adds them to the command line."""
-    _add_annotate(commands)
-    _add_masks(commands)
-    _add_crops(commands)
-
-
 def _add_common(command: argparse.ArgumentParser) -> None:
     """What all three take."""
     add_image_table(command, "CLEAN")
@@ -70,11 +63,12 @@ def names(text: str) -> list[str]:
     return text.split(",")
 
 
-def _add_annotate(commands: Any) -> None:
+def add_annotate(commands: Any, summary: str) -> None:
+    """Adds the command."""
     command = commands.add_parser(
         "annotate",
         example="cellsieve annotate clean.csv -o annotations.json",
-        help="clean cells as COCO or mmdetection annotations",
+        help=summary,
         description="Writes the clean cells as annotations with run-length encodings: COCO JSON, "
         "or the middle format of mmdetection 2.",
         epilog=EPILOG,
@@ -164,11 +158,12 @@ def _annotate(options: argparse.Namespace) -> int:
     return _report(listed, "cell", "annotated", options.output)
 
 
-def _add_masks(commands: Any) -> None:
+def add_masks(commands: Any, summary: str) -> None:
+    """Adds the command."""
     command = commands.add_parser(
         "masks",
         example="cellsieve masks clean.csv -o clean_masks",
-        help="masks with only the clean cells",
+        help=summary,
         description="Writes the masks again with only the clean cells; ids, format, name and dtype "
         "stay.",
         epilog=EPILOG,
@@ -186,11 +181,12 @@ def _masks(options: argparse.Namespace) -> int:
     return _report(listed, "mask", "written", options.output)
 
 
-def _add_crops(commands: Any) -> None:
+def add_crops(commands: Any, summary: str) -> None:
+    """Adds the command."""
     command = commands.add_parser(
         "crops",
         example="cellsieve crops clean.csv -o crops --size 96 --channels green,red,blue",
-        help="one picture a clean cell",
+        help=summary,
         description="Cuts every clean cell out of its image, one file a cell, with an index "
         "(index.csv): path, class label, box and scale of each.",
         epilog=EPILOG,

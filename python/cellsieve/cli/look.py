@@ -20,18 +20,12 @@ from cellsieve.look.report import report
 from cellsieve.schema.wellmap import PLACE, with_places
 
 
-def add_commands(commands: Any) -> None:
-    """Adds all three to the command line."""
-    _add_report(commands)
-    _add_gallery(commands)
-    _add_plot(commands)
-
-
-def _add_report(commands: Any) -> None:
+def add_report(commands: Any, summary: str) -> None:
+    """Adds the command."""
     command = commands.add_parser(
         "report",
         example="cellsieve report clean.csv -o report.html --channels red,green,blue",
-        help="one page to open in a browser: what was decided, and cells of each class",
+        help=summary,
         description="Writes one self-contained page: what was decided, and for each class its "
         "distribution with the limits and cells below, within and above them. Cells can be marked "
         "in the page; 'cellsieve clean --overrides marks.csv' applies the marks. Of a result of "
@@ -64,11 +58,12 @@ def _add_report(commands: Any) -> None:
     command.set_defaults(run=_report)
 
 
-def _add_gallery(commands: Any) -> None:
+def add_gallery(commands: Any, summary: str) -> None:
+    """Adds the command."""
     command = commands.add_parser(
         "gallery",
         example="cellsieve gallery clean.csv -o brightest.png --which high --order highest",
-        help="a picture of some cells: random or ranked, low, middle or high",
+        help=summary,
         description="Draws some cells of a table, each with its value below.",
     )
     command.add_argument("table", metavar="TABLE", type=table_path, help="a cell table")
@@ -96,10 +91,11 @@ def _add_gallery(commands: Any) -> None:
     command.set_defaults(run=_gallery)
 
 
-def _add_plot(commands: Any) -> None:
+def add_plot(commands: Any, summary: str) -> None:
+    """Adds the command."""
     command = commands.add_parser(
         "plot",
-        help="a histogram, an overlay, a plate map or a heat map of assignments",
+        help=summary,
         description="Draws one plot as .png or .svg.",
     )
     kinds = command.add_subparsers(title="plots", metavar="PLOT", required=True)
