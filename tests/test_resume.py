@@ -92,13 +92,13 @@ def files_of(folder):
 
 def stop(monkeypatch):
     """The run is interrupted after its first image."""
-    add = cs.journal.Journal.add
+    add = cs.run.journal.Journal.add
 
     def once(self, *rows):
         add(self, *rows)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cs.journal.Journal, "add", once)
+    monkeypatch.setattr(cs.run.journal.Journal, "add", once)
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -111,7 +111,7 @@ def test_other_settings_are_refused_by_name(
 ):
     with monkeypatch.context() as patch:
         if not finished:
-            patch.setattr(cs.parallel, "CHUNK", 1)
+            patch.setattr(cs.run.parallel, "CHUNK", 1)
             stop(patch)
         assert main(command(name)) == (0 if finished else 130)
     before = files_of(small_set / "out")
@@ -182,7 +182,7 @@ def slow(self, target):
     if str(target).endswith(ending):
         left[0] -= 1
         if left[0] == 0:  # this file is written, and not yet what it will be
-            print("written", flush=True)
+            print("written", file=sys.__stdout__, flush=True)  # whatever -q makes of it
             sys.stdin.readline()
     return replace(self, target)
 Path.replace = slow

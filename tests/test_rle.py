@@ -136,8 +136,8 @@ def test_the_notebooks_convention_leaves_out_the_same_cell(tmp_path, rng):
     mask = np.repeat(np.uint8([[4, 2], [9, 9]]), 3, axis=0)  # no pixel outside the cells
     np.save(tmp_path / "mask.npy", mask)
     cs.write_png(tmp_path / "image.png", rng.integers(0, 9, mask.shape).astype(np.uint8))
-    chosen = cs.cells.Settings(convention="notebook", rle=True)
-    found = cs.cells.measured_file(tmp_path / "mask.npy", tmp_path / "image.png", chosen)
+    chosen = cs.cells.image.Settings(convention="notebook", rle=True)
+    found = cs.cells.image.measured_file(tmp_path / "mask.npy", tmp_path / "image.png", chosen)
     assert found.label.tolist() == [4, 9]
     expected = {cell["label"]: cell["segmentation"]["counts"] for cell in by_pycocotools(mask)}
     assert found.rle == [expected[4], expected[9]]
