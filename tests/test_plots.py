@@ -291,7 +291,7 @@ def test_commands_refuse_in_one_line(
     alone = tmp_path / "alone.csv"
     alone.write_bytes((demo / "clean.csv").read_bytes())
     assert main(["gallery", str(alone), "-o", str(tmp_path / "x.png")]) == 2
-    assert "name it with --images" in capsys.readouterr().err
+    assert "name it with --image-table" in capsys.readouterr().err
     wells = tmp_path / "wells.csv"
     wells.write_text("well,v\nA1,1\n")
     plate = ["plot", "plate", str(wells), "--value", "v", "-o", str(tmp_path / "x.png")]
