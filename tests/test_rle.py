@@ -138,7 +138,7 @@ def test_the_notebooks_convention_leaves_out_the_same_cell(tmp_path, rng):
     cs.write_png(tmp_path / "image.png", rng.integers(0, 9, mask.shape).astype(np.uint8))
     chosen = cs.cells.image.Settings(convention="notebook", rle=True)
     found = cs.cells.image.measured_file(tmp_path / "mask.npy", tmp_path / "image.png", chosen)
-    assert found.label.tolist() == [4, 9]
+    assert found.columns["label"].tolist() == [4, 9]
     expected = {cell["label"]: cell["segmentation"]["counts"] for cell in by_pycocotools(mask)}
     assert found.rle == [expected[4], expected[9]]
 
