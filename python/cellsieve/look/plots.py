@@ -13,8 +13,9 @@ from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.readers import FilePath, read_image, read_mask
 from cellsieve.io.tables import atomic
+from cellsieve.look.colours import Colours, compose, contrast
 from cellsieve.look.picking import Band, Order, class_rows, pick
-from cellsieve.look.views import Colours, Look, Neighbours, compose, contrast, image_table, pictures
+from cellsieve.look.views import Look, Neighbours, image_table, pictures
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.measures import SHARES
 from cellsieve.schema.verdicts import column_values, limits, limits_note, remembered
@@ -244,7 +245,7 @@ def plot_overlay(
     areas = _label_colours(labels)
     rim = _rims(labels)
     both = np.where(rim[:, :, None], areas, colours)
-    names = _id_places(labels) if ids else []
+    names = cell_centres(labels) if ids else []
     if ax is None:
         plt = require("matplotlib.pyplot", "plot", "drawing plots")
         figure: Figure = plt.figure(figsize=(12, 4.3), layout="constrained")
@@ -292,13 +293,14 @@ def _rims(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return rim
 
 
-def _id_places(labels: NDArray[Any]) -> list[tuple[int, float, float]]:
-    """Each id and the middle of its cell."""
+def cell_centres(labels: NDArray[Any]) -> list[tuple[int, float, float]]:
+    """Each id of a label image, and the row and column of the middle of its cell."""
+    # scipy.ndimage.center_of_mass fails on an image without pixels, and takes 0.2 s to import.
     rows, columns = np.nonzero(labels)
-    distinct, place = np.unique(labels[rows, columns], return_inverse=True)
-    many = np.bincount(place)
-    middle = [np.bincount(place, weights=axis) / many for axis in (rows, columns)]
-    return [(int(d), float(r), float(c)) for d, r, c in zip(distinct, *middle, strict=True)]
+    ids, cell = np.unique(labels[rows, columns], return_inverse=True)
+    area = np.bincount(cell)
+    centres = [np.bincount(cell, weights=axis) / area for axis in (rows, columns)]
+    return [(int(i), float(row), float(col)) for i, row, col in zip(ids, *centres, strict=True)]
 
 
 def plot_plate(

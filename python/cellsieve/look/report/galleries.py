@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.look.colours import Colours
 from cellsieve.look.picking import BANDS, choose
 from cellsieve.look.report.page import data_uri
 from cellsieve.look.report.sections import said
-from cellsieve.look.views import Colours, Look, Picture, pictures, webp
+from cellsieve.look.views import Look, Picture, pictures, webp
 from cellsieve.schema.verdicts import Verdicts
 
 #: A page holds about so many bytes of pictures, however many cells it shows.
