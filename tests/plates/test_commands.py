@@ -7,8 +7,8 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.cli import main
+from cellsieve.trial.demo_plates import run_plates_demo
 from cellsieve.trial.planted import plant, probabilities
-from cellsieve.trial.plates import run_plates_demo
 
 mpl.use("agg")
 
