@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 KEPT, CUT, INK = "#2f7d6b", "#c0532f", "#1d2226"
 DRAWN = 1024  # pixels along a side that an image is drawn with at most
+DPI = 150  # of saved pictures
 WRITTEN = 24  # experiments up to which every field of a heat map has its number
 
 
@@ -428,7 +429,7 @@ def assignment_columns(table: pd.DataFrame, kind: str) -> list[str]:
     return sorted(names, key=lambda name: int(name.rpartition("_")[2]))
 
 
-def save(drawn: "Axes | Figure", output: FilePath, *, dpi: int = 150) -> None:
+def save(drawn: "Axes | Figure", output: FilePath) -> None:
     """Writes a plot as .png or .svg, whole or not at all, and closes it.
 
     The same plot gives the same bytes.
@@ -445,7 +446,7 @@ def save(drawn: "Axes | Figure", output: FilePath, *, dpi: int = 150) -> None:
     metadata = {"Date": None} if kind == "svg" else None
     try:
         with atomic(output) as temporary, plt.rc_context({"svg.hashsalt": "cellsieve"}):
-            figure.savefig(temporary, format=kind, dpi=dpi, metadata=metadata, bbox_inches="tight")
+            figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata, bbox_inches="tight")
     finally:
         plt.close(figure)
 

@@ -1,7 +1,6 @@
 """Cells as pictures: their pixels found again, in colours, with their outline."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -26,6 +25,8 @@ Finished = TypeVar("Finished")
 
 OUTLINE, OUTLINE_ON_GRAY = (255, 255, 255), (255, 176, 0)  # what no pixel is likely to look like
 DIM = 0.3
+MARGIN = 0.08  # how much around a cell's box is shown, in parts of its longer side
+QUALITY = 80  # of WebP files
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,12 @@ class Look:
         neighbours: pixels of other cells: "dim", "blank" (black) or "show".
         outline: whether the cell is outlined.
         side: pictures are made smaller to this many pixels, or larger by a whole factor.
-        margin: how much around the cell's box is shown, in parts of its longer side.
     """
 
     channels: tuple[str, ...] | None = None
     neighbours: Neighbours = "dim"
     outline: bool = True
     side: int = 256
-    margin: float = 0.08
 
     def __post_init__(self) -> None:
         """Refuses what nothing can be drawn with."""
@@ -81,7 +80,6 @@ def pictures(
     finish: Callable[[Colours], Finished],
     *,
     jobs: int | None = None,
-    executor: Executor | None = None,
     progress: bool | None = False,
 ) -> list[Picture[Finished]]:
     """A picture of every row of a cell table, in its order.
@@ -93,9 +91,9 @@ def pictures(
         cells: rows of a cell table.
         images: the image table.
         look: how cells are drawn.
-        finish: what becomes of each picture, uint8 of shape (rows, columns, 3), where it was made:
-            in a thread, or in another process of `executor`.
-        jobs, executor, progress: as for `cellsieve.run.parallel.run`.
+        finish: what becomes of each picture, uint8 of shape (rows, columns, 3), in the thread
+            that made it.
+        jobs, progress: as for `cellsieve.run.parallel.run`.
 
     What is wrong with one image (a file that is gone) is said in place of its cells' pictures.
 
@@ -126,7 +124,6 @@ def pictures(
         task,
         work,
         jobs=jobs or default_jobs(),
-        executor=executor,
         progress=progress,
         description="pictures",
     ):
@@ -209,7 +206,7 @@ def _draw_image(
         return [(place, Picture(None, text)) for place, _, _ in image.cells]
     drawn: list[tuple[int, Picture[Finished]]] = []
     for place, label, box in image.cells:
-        window = _window(box, mask.shape, look.margin)
+        window = _window(box, mask.shape)
         own = mask[window] == label
         if not own.any():
             problem = f"{Path(image.mask).name}: no cell {label} in its box; has the mask changed?"
@@ -287,19 +284,17 @@ def _pillow() -> Any:
     return require("PIL.Image", "report", "drawing cells")
 
 
-def _window(
-    box: tuple[int, int, int, int], shape: tuple[int, ...], margin: float
-) -> tuple[slice, slice]:
+def _window(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[slice, slice]:
     min_row, min_col, max_row, max_col = box
-    around = 1 + round(margin * max(max_row - min_row, max_col - min_col))
+    around = 1 + round(MARGIN * max(max_row - min_row, max_col - min_col))
     return (
         slice(max(0, min_row - around), min(shape[0], max_row + around)),
         slice(max(0, min_col - around), min(shape[1], max_col + around)),
     )
 
 
-def webp(colours: Colours, quality: int = 80) -> bytes:
+def webp(colours: Colours) -> bytes:
     """A picture as a WebP file."""
     file = BytesIO()
-    _pillow().fromarray(colours).save(file, "webp", quality=quality, method=4)
+    _pillow().fromarray(colours).save(file, "webp", quality=QUALITY, method=4)
     return file.getvalue()

@@ -1,6 +1,7 @@
 """The cells that a page shows: some below, within and above the limits of each section."""
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ def sized(look: Look, count: int) -> Look:
     """The more pictures, the smaller."""
     pixels = PICTURE_BYTES / max(1, count) / BYTES_A_PIXEL
     side = int(min(SIDES[1], max(SIDES[0], math.sqrt(pixels))))
-    return Look(look.channels, look.neighbours, look.outline, min(side, look.side), look.margin)
+    return replace(look, side=min(side, look.side))
 
 
 def tiles(
