@@ -90,7 +90,7 @@ def test_one_plate_of_the_decoded_wells_is_drawn(made, folder, monkeypatch, reco
     if not recorded:  # as tables were before they told it: the ids still do
         wells.drop(columns=place).to_csv("wells.csv", index=False)
     drawn = []
-    plot = cs.plots.plot_plate
+    plot = cs.plot_plate
     monkeypatch.setattr(
         "cellsieve.cli.report.plot_plate",
         lambda table, *rest, **options: (drawn.append(table), plot(table, *rest, **options))[1],
