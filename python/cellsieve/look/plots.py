@@ -18,6 +18,7 @@ from cellsieve.look.picking import Band, Order, class_rows, pick
 from cellsieve.look.views import Look, Neighbours, image_table, pictures
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.measures import SHARES
+from cellsieve.schema.plates import assignment_columns
 from cellsieve.schema.verdicts import column_values, limits, limits_note, remembered
 from cellsieve.schema.wellmap import plate_map, row_name
 
@@ -409,24 +410,6 @@ def plot_assignment(
                 rectangle((best - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=CUT, linewidth=1.5)
             )
     return ax
-
-
-def assignment_columns(table: pd.DataFrame, kind: str) -> list[str]:
-    """The columns `share_0`, `share_1`, ... of a table, in the order of their numbers.
-
-    Raises:
-        ValueError: there is none.
-    """
-    names = [
-        str(name)
-        for name in table.columns
-        if str(name).rpartition("_")[0] == kind and str(name).rpartition("_")[2].isdecimal()
-    ]
-    if not names:
-        raise ValueError(
-            f"table: has no column {kind}_0; expected a table as cellsieve plates infer writes it"
-        )
-    return sorted(names, key=lambda name: int(name.rpartition("_")[2]))
 
 
 def save(drawn: "Axes | Figure", output: FilePath) -> None:
