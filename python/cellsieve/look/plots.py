@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -209,6 +209,14 @@ def _as_it_is(colours: Colours) -> Colours:
     return colours
 
 
+@overload
+def plot_overlay(
+    image: ArrayLike | FilePath, mask: ArrayLike | FilePath, *, ids: bool = ..., ax: None = ...
+) -> "Figure": ...
+@overload
+def plot_overlay(
+    image: ArrayLike | FilePath, mask: ArrayLike | FilePath, *, ids: bool = ..., ax: "Axes"
+) -> "Axes": ...
 def plot_overlay(
     image: ArrayLike | FilePath,
     mask: ArrayLike | FilePath,
