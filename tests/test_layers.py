@@ -31,9 +31,15 @@ def modules():
 MODULES = dict(modules())
 
 
-def imports(path):
-    """The modules of the package that a file imports from, wherever it does so, and the names."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(path, *, inside=False):
+    """The modules of the package that a file imports from, and the names; those inside code only.
+
+    Else wherever the file does so.
+    """
+    tree = ast.parse(path.read_text())
+    if inside:
+        tree.body = [node for node in tree.body if not isinstance(node, ast.ImportFrom)]
+    for node in ast.walk(tree):
         if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("cellsieve"):
             continue
         module = node.module.removeprefix("cellsieve").removeprefix(".")
@@ -60,6 +66,17 @@ def test_no_circles():
         if name
     }
     list(TopologicalSorter(graph).static_order())  # an error if there is a circle
+
+
+def test_imports_stand_at_the_top():
+    """Commands and the package itself put some off, so that they start at once."""
+    wrong = [
+        f"{name} imports from {imported} inside a function or a condition"
+        for name, path in MODULES.items()
+        if name.split(".")[0] in BELOW
+        for imported, _ in imports(path, inside=True)
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_no_private_name_is_imported():

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cellsieve as cs
+import naive
 from cellsieve.plates import log_sums, marginals, masked_argmax
-from cellsieve.trial import reference
 
 VALUES = [0.0, -0.0, 1.0, -1.0, 0.5, -np.inf, np.inf]
 
@@ -52,7 +52,7 @@ def test_masked_argmax_equals_the_reference(seed, shape, kind, layout, k, thread
     # NaN stands only where it is not allowed.
     scores[~allowed[group.astype(int)] & (rng.random(shape) < 0.3)] = np.nan
     classes, values = masked_argmax(LAYOUTS[layout](scores), group, allowed, k, threads=threads)
-    expected = reference.masked_argmax(scores, group, allowed, k)
+    expected = naive.masked_argmax(scores, group, allowed, k)
     assert (classes.dtype, values.dtype) == (np.int64, np.float64)
     np.testing.assert_array_equal(classes, expected)
     there = expected >= 0
@@ -144,7 +144,7 @@ def test_log_sums_equal_the_reference(layout, sharpness, rng):
     scores = rng.random((12, 40)).astype(np.float32)
     group = rng.integers(-1, 3, 40)
     sums, best = log_sums(LAYOUTS[layout](scores), group, sharpness=sharpness, threads=2)
-    np.testing.assert_allclose(sums, reference.log_sums(scores, group, 3, sharpness), atol=2e-5)
+    np.testing.assert_allclose(sums, naive.log_sums(scores, group, 3, sharpness), atol=2e-5)
     known = np.where(group >= 0, scores, -np.inf)
     np.testing.assert_array_equal(best, known.argmax(axis=1))
 
@@ -152,7 +152,7 @@ def test_log_sums_equal_the_reference(layout, sharpness, rng):
 def test_marginals_are_near_the_exact_ones(rng):
     logs = rng.normal(size=(5, 6))
     logs[np.arange(5), np.arange(5)] += 4
-    total, exact = reference.matchings(logs)
+    total, exact = naive.matchings(logs)
     found = marginals(logs, tolerance=1e-9)
     assert found.converged
     assert found.residual <= 1e-9

@@ -11,9 +11,9 @@ import pandas as pd
 
 from cellsieve.cli.arguments import add_image_table, add_run, positive, table_path
 from cellsieve.export.annotations import annotate
-from cellsieve.export.composites import COLOURS
 from cellsieve.export.crops import SHARD_CELLS, crops
 from cellsieve.export.masks import masks
+from cellsieve.schema.colours import COLOURS
 from cellsieve.schema.words import count
 
 EPILOG = (

@@ -38,6 +38,7 @@ from cellsieve.io.tables import FORMATS, atomic, read_batches, read_table, refus
 from cellsieve.run.folders import check_originals
 from cellsieve.run.journal import Journal, sweep
 from cellsieve.schema.cells import BOX
+from cellsieve.schema.colours import SHOWN
 from cellsieve.schema.labels import SEPARATOR, class_text
 
 Format = Literal["coco", "mmdet"]
@@ -162,7 +163,7 @@ def annotate(
     cleaned = read_cleaned(table, images, root, all_cells=all_cells)
     known = _categories(cleaned, categories, multi, os.fspath(table))
     if colours is None:
-        colours = {name: name for name in ("red", "green", "blue") if name in channels_of(cleaned)}
+        colours = {name: name for name in SHOWN if name in channels_of(cleaned)}
     if composites is not None and not colours:
         raise ValueError(
             "colours: none of the channels "

@@ -10,17 +10,8 @@ from numpy.typing import NDArray
 
 from cellsieve import _core
 from cellsieve.io.extras import require
-
-#: How much of red, green and blue a colour holds.
-COLOURS = {
-    "red": (1, 0, 0),
-    "green": (0, 1, 0),
-    "blue": (0, 0, 1),
-    "yellow": (1, 1, 0),
-    "cyan": (0, 1, 1),
-    "magenta": (1, 0, 1),
-    "white": (1, 1, 1),
-}
+from cellsieve.io.tables import atomic
+from cellsieve.schema.colours import COLOURS
 
 
 def check_colours(colours: Mapping[str, str]) -> None:
@@ -76,8 +67,6 @@ def encode_picture(picture: NDArray[np.uint8], kind: str) -> bytes:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all."""
-    from cellsieve.io.tables import atomic
-
     with atomic(path) as temporary:
         temporary.write_bytes(content)
 

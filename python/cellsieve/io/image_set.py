@@ -10,7 +10,7 @@ import pandas as pd
 from cellsieve.io.image_table import absolute_paths, read_image_table
 from cellsieve.io.patterns import find_files
 from cellsieve.io.tables import read_table
-from cellsieve.schema.images import MASK, PATH, path_columns
+from cellsieve.schema.images import MASK, PATH, channel_names, path_columns
 from cellsieve.schema.labels import class_text
 
 LABEL_COLUMNS = [("image_id", "class_label"), ("ID", "Label")]
@@ -184,8 +184,7 @@ class ImageSet:
     @property
     def channels(self) -> list[str]:
         """The names of the channels; ["image"] where a file holds all of them."""
-        paths = path_columns(self.table.columns)
-        return [name.removeprefix(PATH) for name in paths if name != MASK]
+        return channel_names(self.table.columns)
 
     def measured_channel(self, channel: str | None = None) -> str:
         """The name of the channel that is measured, and that its image table records.

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,12 @@ from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.readers import FilePath, read_image, read_mask
 from cellsieve.io.tables import atomic
+from cellsieve.look.colours import Colours, compose, contrast
 from cellsieve.look.picking import Band, Order, class_rows, pick
-from cellsieve.look.views import Colours, Look, Neighbours, compose, contrast, image_table, pictures
+from cellsieve.look.views import Look, Neighbours, image_table, pictures
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.measures import SHARES
+from cellsieve.schema.plates import assignment_columns
 from cellsieve.schema.verdicts import column_values, limits, limits_note, remembered
 from cellsieve.schema.wellmap import plate_map, row_name
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 KEPT, CUT, INK = "#2f7d6b", "#c0532f", "#1d2226"
 DRAWN = 1024  # pixels along a side that an image is drawn with at most
+DPI = 150  # of saved pictures
 WRITTEN = 24  # experiments up to which every field of a heat map has its number
 
 
@@ -206,6 +209,14 @@ def _as_it_is(colours: Colours) -> Colours:
     return colours
 
 
+@overload
+def plot_overlay(
+    image: ArrayLike | FilePath, mask: ArrayLike | FilePath, *, ids: bool = ..., ax: None = ...
+) -> "Figure": ...
+@overload
+def plot_overlay(
+    image: ArrayLike | FilePath, mask: ArrayLike | FilePath, *, ids: bool = ..., ax: "Axes"
+) -> "Axes": ...
 def plot_overlay(
     image: ArrayLike | FilePath,
     mask: ArrayLike | FilePath,
@@ -244,7 +255,7 @@ def plot_overlay(
     areas = _label_colours(labels)
     rim = _rims(labels)
     both = np.where(rim[:, :, None], areas, colours)
-    names = _id_places(labels) if ids else []
+    names = cell_centres(labels) if ids else []
     if ax is None:
         plt = require("matplotlib.pyplot", "plot", "drawing plots")
         figure: Figure = plt.figure(figsize=(12, 4.3), layout="constrained")
@@ -292,13 +303,14 @@ def _rims(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return rim
 
 
-def _id_places(labels: NDArray[Any]) -> list[tuple[int, float, float]]:
-    """Each id and the middle of its cell."""
+def cell_centres(labels: NDArray[Any]) -> list[tuple[int, float, float]]:
+    """Each id of a label image, and the row and column of the middle of its cell."""
+    # scipy.ndimage.center_of_mass fails on an image without pixels, and takes 0.2 s to import.
     rows, columns = np.nonzero(labels)
-    distinct, place = np.unique(labels[rows, columns], return_inverse=True)
-    many = np.bincount(place)
-    middle = [np.bincount(place, weights=axis) / many for axis in (rows, columns)]
-    return [(int(d), float(r), float(c)) for d, r, c in zip(distinct, *middle, strict=True)]
+    ids, cell = np.unique(labels[rows, columns], return_inverse=True)
+    area = np.bincount(cell)
+    centres = [np.bincount(cell, weights=axis) / area for axis in (rows, columns)]
+    return [(int(i), float(row), float(col)) for i, row, col in zip(ids, *centres, strict=True)]
 
 
 def plot_plate(
@@ -408,25 +420,7 @@ def plot_assignment(
     return ax
 
 
-def assignment_columns(table: pd.DataFrame, kind: str) -> list[str]:
-    """The columns `share_0`, `share_1`, ... of a table, in the order of their numbers.
-
-    Raises:
-        ValueError: there is none.
-    """
-    names = [
-        str(name)
-        for name in table.columns
-        if str(name).rpartition("_")[0] == kind and str(name).rpartition("_")[2].isdecimal()
-    ]
-    if not names:
-        raise ValueError(
-            f"table: has no column {kind}_0; expected a table as cellsieve plates infer writes it"
-        )
-    return sorted(names, key=lambda name: int(name.rpartition("_")[2]))
-
-
-def save(drawn: "Axes | Figure", output: FilePath, *, dpi: int = 150) -> None:
+def save(drawn: "Axes | Figure", output: FilePath) -> None:
     """Writes a plot as .png or .svg, whole or not at all, and closes it.
 
     The same plot gives the same bytes.
@@ -443,7 +437,7 @@ def save(drawn: "Axes | Figure", output: FilePath, *, dpi: int = 150) -> None:
     metadata = {"Date": None} if kind == "svg" else None
     try:
         with atomic(output) as temporary, plt.rc_context({"svg.hashsalt": "cellsieve"}):
-            figure.savefig(temporary, format=kind, dpi=dpi, metadata=metadata, bbox_inches="tight")
+            figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata, bbox_inches="tight")
     finally:
         plt.close(figure)
 

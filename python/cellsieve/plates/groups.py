@@ -32,7 +32,7 @@ def majority(
     Two items are linked if they share a plate in more than half of the experiments that have
     both. Used to say which wells are to blame once `connected` has met a contradiction.
     """
-    from scipy.sparse.csgraph import connected_components
+    from scipy.sparse.csgraph import connected_components  # here: as said of `connected`
 
     bag = experiment * (plate.max() + 1) + plate
     on = np.zeros((items, bag.max() + 1), np.float32)

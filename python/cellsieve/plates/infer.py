@@ -42,6 +42,10 @@ DEPTH = 30.0
 """Scores further below a well's best, in nats, count as this far: zeros would drown the rest."""
 SINKHORN_ROUNDS = 100
 SINKHORN_TOLERANCE = 1e-3
+FITTING_ROUNDS = 20
+"""Of iterative proportional fitting, for the dispersion."""
+MIXTURE_ROUNDS = 50
+"""Of expectation and maximisation, for how common each sharpness is."""
 ROW = re.compile(r"\brow (\d+)")
 """Where a kernel's message names a row."""
 
@@ -315,7 +319,7 @@ def _vote_table(layout: Layout, wells: Wells, votes: NDArray[np.int64]) -> NDArr
     return count
 
 
-def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64], rounds: int = 20) -> Floats:
+def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64]) -> Floats:
     """How many times more votes vary between plates than if wells erred independently; at least 1.
 
     A model's errors differ between plates (stain, position in the batch), so that wells of a plate
@@ -341,7 +345,7 @@ def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64], rounds: 
     ]
     expected = np.ones_like(found)
     with np.errstate(divide="ignore", invalid="ignore"):
-        for _ in range(rounds):  # iterative proportional fitting
+        for _ in range(FITTING_ROUNDS):
             for margin in margins:
                 ratio = margin(found) / margin(expected)
                 expected = expected * np.where(np.isfinite(ratio), ratio, 0.0)
@@ -397,7 +401,7 @@ def log_sum(values: Floats, axis: int = 0) -> Floats:
     return total
 
 
-def _shared_weights(log_evidence: Floats, rounds: int = 50) -> Floats:
+def _shared_weights(log_evidence: Floats) -> Floats:
     """Logarithms of how common each sharpness is among the experiments of one model.
 
     `log_evidence` is `(experiments, sharpnesses)`. Maximum likelihood of the weights of a mixture
@@ -405,7 +409,7 @@ def _shared_weights(log_evidence: Floats, rounds: int = 50) -> Floats:
     """
     count = log_evidence.shape[1]
     log_weights: Floats = np.full(count, -np.log(count))
-    for _ in range(rounds):
+    for _ in range(MIXTURE_ROUNDS):
         joint = log_evidence + log_weights
         share = np.exp(joint - log_sum(joint, axis=1)[:, None])
         log_weights = np.log((share.sum(axis=0) + 1 / count) / (len(share) + 1))

@@ -7,7 +7,7 @@ from typing import Literal, Self
 import pandas as pd
 
 from cellsieve.io.tables import Table
-from cellsieve.plates import storage
+from cellsieve.plates import layout_file
 from cellsieve.plates.check import check, shared_layouts
 from cellsieve.plates.decode import Method, Posterior, decode
 from cellsieve.plates.fit import fit
@@ -264,7 +264,7 @@ class PlateLayout(Layout):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the layout as JSON, whole or not at all; a person can read and edit it."""
-        storage.save(self, path)
+        layout_file.save(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -274,4 +274,4 @@ class PlateLayout(Layout):
             OSError: the file can't be read.
             ValueError: it is not such a layout.
         """
-        return cls(**vars(storage.load(path)))
+        return cls(**vars(layout_file.load(path)))

@@ -90,13 +90,13 @@ def first(values: list[str], limit: int = 10) -> str:
     return ", ".join(values[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
-def read_wells(table: Table, columns: Columns, plates: pd.Index, argument: str = "test") -> Wells:
+def read_wells(table: Table, columns: Columns, plates: pd.Index) -> Wells:
     """The wells of a test file, on plates that the layout knows.
 
     Raises:
         ValueError: missing columns or fields, an unknown plate, a duplicate well or id.
     """
-    frame, name = load(table, argument)
+    frame, name = load(table, "test")
     need(frame, name, [columns.experiment, columns.plate, columns.well])
     if not len(frame):
         raise ValueError(f"{name}: no rows; expected one row per well")

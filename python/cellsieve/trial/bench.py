@@ -17,6 +17,7 @@ from cellsieve.trial import reference
 from cellsieve.trial.synthetic import label_image
 
 REPEATS = 5
+GIVEN = 5  # images of a given set that are timed
 
 
 def bench(
@@ -91,8 +92,8 @@ def _made(size: int) -> Iterator[Case]:
         yield f"{size} x {size}, {kinds}", mask, image
 
 
-def _given(images: ImageSet, channel: str | None, most: int = 5) -> Iterator[Case]:
+def _given(images: ImageSet, channel: str | None) -> Iterator[Case]:
     measured = images.measured_channel(channel)
     name = channel if images.channels == ["image"] else None
-    for task in tasks(images, measured)[:most]:
+    for task in tasks(images, measured)[:GIVEN]:
         yield task.image_id, read_mask(task.mask), read_image(task.image, name)

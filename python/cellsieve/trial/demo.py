@@ -15,7 +15,7 @@ from cellsieve.io.tables import write_table
 from cellsieve.look.report import report
 from cellsieve.schema.rules import Rule
 from cellsieve.schema.words import count
-from cellsieve.trial.plates import run_plates_demo
+from cellsieve.trial.demo_plates import run_plates_demo
 from cellsieve.trial.synthetic import field, photograph
 
 #: Class label and place of the protein, image by image; "0|16" is two classes at once.

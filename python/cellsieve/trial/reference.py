@@ -1,7 +1,6 @@
-"""The numpy reference: short, slow, obviously right; the oracle of the tests and of `bench`."""
+"""The numpy reference: short, slow, obviously right; the oracle of tests, `bench`, benchmarks."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -164,51 +163,3 @@ def vote_shares(
         on_plate = table[votes[here]] == test["plate"].to_numpy()[here, None]
         shares.append(on_plate.mean(axis=0))
     return np.array(shares)
-
-
-def masked_argmax(
-    scores: NDArray[Any], row_group: NDArray[np.int64], allowed: NDArray[np.bool_], k: int = 1
-) -> NDArray[np.int64]:
-    """The best `k` allowed classes of each row, equal scores by class; -1 where there are fewer."""
-    best = np.full((len(row_group), k), -1)
-    for row, group in enumerate(row_group):
-        classes = np.flatnonzero(allowed[group])
-        order = np.argsort(-scores[row, classes].astype(np.float64), kind="stable")[:k]
-        best[row, : len(order)] = classes[order]
-    return best
-
-
-def log_sums(
-    scores: NDArray[Any], column_group: NDArray[np.int64], groups: int, sharpness: float | None
-) -> NDArray[np.float64]:
-    """The logarithm of each row's sum over each group of columns, of scores or exponentials."""
-    wide = scores.astype(np.float64)
-    weights = wide if sharpness is None else np.exp(sharpness * wide)
-    sums = np.stack([weights[:, column_group == group].sum(axis=1) for group in range(groups)], 1)
-    with np.errstate(divide="ignore"):
-        logs: NDArray[np.float64] = np.log(sums)
-    return logs
-
-
-def matchings(log_scores: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    """The log of the sum over all one-to-one matchings, and each cell's share; slow."""
-    rows, columns = log_scores.shape
-    total, shares = 0.0, np.zeros((rows, columns))
-    for chosen in permutations(range(columns), rows):
-        weight = float(np.exp(log_scores[np.arange(rows), chosen].sum()))
-        total += weight
-        shares[np.arange(rows), chosen] += weight
-    return float(np.log(total)), shares / total
-
-
-def belief_propagation(log_scores: NDArray[np.float64], rounds: int = 200) -> NDArray[np.float64]:
-    """Bethe marginals of a plate with as many wells as classes, message by message."""
-    weights = np.exp(log_scores - log_scores.max(axis=1, keepdims=True))
-    to_row = np.ones_like(weights)
-    for _ in range(rounds):
-        heard = weights * to_row
-        to_column = weights / (heard.sum(axis=1, keepdims=True) - heard)
-        to_row = 1 / (to_column.sum(axis=0, keepdims=True) - to_column)
-    heard = weights * to_row
-    marginals: NDArray[np.float64] = heard / heard.sum(axis=1, keepdims=True)
-    return marginals

@@ -5,19 +5,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+FOREGROUND = 0.55  # share of the pixels that lie in cells
+
 Floats = NDArray[np.floating[Any]]
 
 
-def label_image(
-    size: int, cells: int, *, seed: int = 0, foreground: float = 0.55
-) -> NDArray[np.int32]:
+def label_image(size: int, cells: int, *, seed: int = 0) -> NDArray[np.int32]:
     """A label image of about `cells` round cells side by side on a jittered grid.
 
     Args:
         size: rows and columns.
         cells: how many; ids are 1 to the next square number.
         seed: of the generator.
-        foreground: share of the pixels that lie in cells, at most about 0.7.
 
     Returns:
         int32, shape (size, size), 0 outside.
@@ -26,7 +25,7 @@ def label_image(
     side = int(np.ceil(np.sqrt(cells)))
     step = size / side
     jitter = rng.uniform(-0.1, 0.1, (2, side, side)) * step
-    radius = np.sqrt(foreground / np.pi) * step
+    radius = np.sqrt(FOREGROUND / np.pi) * step
     place = np.arange(size)
     box = np.minimum((place / step).astype(np.int64), side - 1)
     row, column = np.meshgrid(box, box, indexing="ij", copy=False)

@@ -9,9 +9,10 @@ from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.tables import read_table, refuse_existing
 from cellsieve.look.report.cells import cells_report
-from cellsieve.look.report.plates import is_assignment, is_wells, plates_report
+from cellsieve.look.report.plates import plates_report
 from cellsieve.look.views import Look, Neighbours, image_table
 from cellsieve.schema.keys import check_cells
+from cellsieve.schema.plates import is_assignment, is_wells
 
 NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.look.colours import default_channels
 from cellsieve.look.report.bins import (
     Axis,
     axis_of,
@@ -19,7 +20,7 @@ from cellsieve.look.report.bins import (
 from cellsieve.look.report.galleries import MOST_PICTURES, field_text, galleries, sized, tiles
 from cellsieve.look.report.page import write_page
 from cellsieve.look.report.sections import sections_of, totals
-from cellsieve.look.views import Look, default_channels
+from cellsieve.look.views import Look
 from cellsieve.schema.images import MEASURED
 from cellsieve.schema.rules import Rule
 from cellsieve.schema.verdicts import (

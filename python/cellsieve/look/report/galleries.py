@@ -1,16 +1,18 @@
 """The cells that a page shows: some below, within and above the limits of each section."""
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.look.picking import BANDS, choose
+from cellsieve.look.colours import Colours
+from cellsieve.look.picking import BANDS, Order, choose
 from cellsieve.look.report.page import data_uri
 from cellsieve.look.report.sections import said
-from cellsieve.look.views import Colours, Look, Picture, pictures, webp
+from cellsieve.look.views import Look, Picture, pictures, webp
 from cellsieve.schema.verdicts import Verdicts
 
 #: A page holds about so many bytes of pictures, however many cells it shows.
@@ -51,7 +53,7 @@ def galleries(rows: Verdicts, places: NDArray[np.int64], n: int, seed: int) -> l
             rest = free & (rows.band == "middle")
             # In a small class, each gallery gets its third.
             room = min(n - beyond, math.ceil(np.count_nonzero(rest) / 3))
-            near = _choose(rows, rest, room, f"{which}est", seed)
+            near = _choose(rows, rest, room, "lowest" if which == "low" else "highest", seed)
             free[near] = False
             chosen = np.concatenate([chosen, near] if which == "low" else [near, chosen])
         many = int(np.count_nonzero(rows.band == which))
@@ -60,7 +62,7 @@ def galleries(rows: Verdicts, places: NDArray[np.int64], n: int, seed: int) -> l
 
 
 def _choose(
-    rows: Verdicts, among: NDArray[np.bool_], n: int, order: Any, seed: int
+    rows: Verdicts, among: NDArray[np.bool_], n: int, order: Order, seed: int
 ) -> NDArray[np.int64]:
     candidates = np.flatnonzero(among)
     return candidates[choose(rows.value[candidates], n, order, seed)] if n else candidates[:0]
@@ -70,7 +72,7 @@ def sized(look: Look, count: int) -> Look:
     """The more pictures, the smaller."""
     pixels = PICTURE_BYTES / max(1, count) / BYTES_A_PIXEL
     side = int(min(SIDES[1], max(SIDES[0], math.sqrt(pixels))))
-    return Look(look.channels, look.neighbours, look.outline, min(side, look.side), look.margin)
+    return replace(look, side=min(side, look.side))
 
 
 def tiles(

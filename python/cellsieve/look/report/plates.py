@@ -7,25 +7,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.look.plots import assignment_columns
 from cellsieve.look.report.bins import bars_path, number
 from cellsieve.look.report.page import write_page
 from cellsieve.schema.labels import class_text
+from cellsieve.schema.plates import assignment_columns
 from cellsieve.schema.wellmap import PLACE, plate_map, row_name, with_places
 
 PLATES = 400  # maps at most; the least confident come first where there are more
 LEVELS = 12  # shades of a map
 RELIABILITY_BINS = 10
-
-
-def is_assignment(table: pd.DataFrame) -> bool:
-    """Whether a table is a result of `PlateLayout.infer`."""
-    return {"best", "posterior"} <= set(table.columns)
-
-
-def is_wells(table: pd.DataFrame) -> bool:
-    """Whether a table is a result of `PlateLayout.decode`."""
-    return {"confidence", "runner_up"} <= set(table.columns)
 
 
 def plates_report(

@@ -7,8 +7,8 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.cli import main
+from cellsieve.trial.demo_plates import run_plates_demo
 from cellsieve.trial.planted import plant, probabilities
-from cellsieve.trial.plates import run_plates_demo
 
 mpl.use("agg")
 
@@ -90,7 +90,7 @@ def test_one_plate_of_the_decoded_wells_is_drawn(made, folder, monkeypatch, reco
     if not recorded:  # as tables were before they told it: the ids still do
         wells.drop(columns=place).to_csv("wells.csv", index=False)
     drawn = []
-    plot = cs.look.plots.plot_plate
+    plot = cs.plot_plate
     monkeypatch.setattr(
         "cellsieve.cli.look.plot_plate",
         lambda table, *rest, **options: (drawn.append(table), plot(table, *rest, **options))[1],

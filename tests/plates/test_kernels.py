@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import naive
 from cellsieve import _core
-from cellsieve.trial import reference
 
 DTYPES = [np.float16, np.float32, np.float64]
 LEVELS = _core.instruction_sets()
@@ -49,7 +49,7 @@ def lay_out(scores, layout):
 )
 def test_masked_argmax(made, k, layout, threads):
     scores, group, allowed = made
-    expected = reference.masked_argmax(scores, group, allowed, k)
+    expected = naive.masked_argmax(scores, group, allowed, k)
     for level in LEVELS:
         found, value = _core.masked_argmax(
             lay_out(scores, layout), group, allowed, k=k, threads=threads, level=level
@@ -68,7 +68,7 @@ def test_rows_in_another_order(rng, dtype):
     group = rng.integers(0, 2, 25)
     allowed = rng.random((2, 40)) < 0.5
     found, _ = _core.masked_argmax(scores, group, allowed, rows=order)
-    np.testing.assert_array_equal(found, reference.masked_argmax(scores[order], group, allowed))
+    np.testing.assert_array_equal(found, naive.masked_argmax(scores[order], group, allowed))
 
 
 def test_disallowed_classes_never_win_and_ties_go_to_the_lowest():
@@ -132,7 +132,7 @@ def test_log_sums(made, sharpness, threads):
     rng = np.random.default_rng(len(scores))
     group = rng.integers(-1, 3, scores.shape[1])
     group[rng.integers(0, len(group))] = 0
-    expected = reference.log_sums(scores, group, 3, sharpness)
+    expected = naive.log_sums(scores, group, 3, sharpness)
     first = None
     for level in LEVELS:
         sums, votes = _core.log_sums(
@@ -141,7 +141,7 @@ def test_log_sums(made, sharpness, threads):
         # Single precision, relative to the highest of the row.
         np.testing.assert_allclose(sums, expected, atol=2e-5)
         known = np.broadcast_to(group >= 0, (1, len(group)))
-        top = reference.masked_argmax(scores, np.zeros(len(scores), int), known)
+        top = naive.masked_argmax(scores, np.zeros(len(scores), int), known)
         np.testing.assert_array_equal(votes, top[:, 0])
         first = sums if first is None else first
         np.testing.assert_array_equal(sums, first)
@@ -178,7 +178,7 @@ def test_marginals_are_near_the_exact_ones(rng, shape, level):
     for _ in range(5):
         logs = rng.normal(size=shape)
         logs[np.arange(shape[0]), np.arange(shape[0])] += 5
-        total, exact = reference.matchings(logs)
+        total, exact = naive.matchings(logs)
         found, log_permanent, _, residual, converged = _core.marginals(
             logs, 1000, 1e-10, level=level
         )
@@ -196,7 +196,7 @@ def test_marginals_are_the_fixed_point_of_the_plain_messages(rng):
     logs = rng.normal(size=(60, 60))
     logs[np.arange(60), rng.permutation(60)] += 3
     found = _core.marginals(logs, 500, 1e-12)[0]
-    np.testing.assert_allclose(found, reference.belief_propagation(logs), atol=1e-8)
+    np.testing.assert_allclose(found, naive.belief_propagation(logs), atol=1e-8)
 
 
 def test_spare_classes_are_dummy_wells_in_the_limit(rng):
@@ -205,7 +205,7 @@ def test_spare_classes_are_dummy_wells_in_the_limit(rng):
     logs[np.arange(18), np.arange(18)] += 3
     full = np.vstack([logs, np.zeros((2, 20))])
     found = _core.marginals(logs, 500, 1e-12)[0]
-    np.testing.assert_allclose(found, reference.belief_propagation(full, 3000)[:18], atol=0.02)
+    np.testing.assert_allclose(found, naive.belief_propagation(full, 3000)[:18], atol=0.02)
 
 
 def test_free_energy_does_not_care_which_classes_are_favoured(rng):

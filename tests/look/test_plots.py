@@ -9,11 +9,13 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import cellsieve as cs
 from cellsieve.cli import main
 from cellsieve.look.picking import pick
-from cellsieve.look.plots import save
+from cellsieve.look.plots import cell_centres, save
 from cellsieve.schema.wellmap import SHAPES, plate_map, plate_shape, row_name, well_places
 
 mpl.use("agg")
@@ -84,8 +86,15 @@ def test_distribution_says_when_there_is_nothing() -> None:
 
 
 def test_text_is_not_taken_for_formulas(tmp_path: Path) -> None:
-    cells = table([0.1, 0.2]).assign(class_label="$\\frac{$")
-    save(cs.plot_distribution(cells, class_label="$\\frac{$"), tmp_path / "plot.png")
+    """Dollar signs stand as they are, in names that would be a formula and in those that can't."""
+    for name in ("$x$", "$\\frac{$"):
+        cells = table([0.1, 0.2]).assign(class_label=name)
+        ax = cs.plot_distribution(cells.rename(columns={"fraction": name}), name, name)
+        with mpl.rc_context({"svg.fonttype": "none"}):  # text stays text, formulas do not
+            save(ax, tmp_path / "plot.svg")
+        drawn = (tmp_path / "plot.svg").read_text()
+        assert f">class {name} (2 cells)</text>" in drawn
+        assert f">{name}   (the table does not say" in drawn
 
 
 def test_pick_takes_cells_from_their_band() -> None:
@@ -156,6 +165,18 @@ def test_overlay_shows_three_panels_with_ids() -> None:
     _, mine = plt.subplots()
     assert cs.plot_overlay(image, mask, ids=False, ax=mine) is mine
     assert not mine.texts
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["u1", "u2", "i4", "i8", "u8"]))
+def test_the_centre_of_a_cell_is_the_mean_of_its_pixels(seed: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, np.iinfo(kind).max, 6, kind, endpoint=True)
+    labels = rng.choice(ids, rng.integers(0, 30, 2)) * (rng.random() < 0.9)
+    expected = []
+    for label in np.unique(labels[labels != 0]):
+        rows, columns = np.nonzero(labels == label)
+        expected.append((int(label), rows.sum() / len(rows), columns.sum() / len(rows)))
+    assert cell_centres(labels.astype(kind)) == expected
 
 
 def test_overlay_refuses_shapes_that_differ() -> None:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from scipy import ndimage
 
 import cellsieve as cs
 from cellsieve.cli import main
@@ -475,6 +476,13 @@ def test_a_cell_is_drawn_in_colour_with_neighbours_dimmed() -> None:
     assert outlined[10, 14].tolist() == [0, 200, 0]
     gray = draw_cell(np.full((20, 20, 3), 255, np.uint8), own, others, Look(side=20))
     assert gray[5, 2].tolist() != [255, 255, 255]  # a line can be told from a gray picture
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_edge_is_what_erosion_takes_away(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    inside = rng.random(rng.integers(1, 30, 2)) < rng.random()
+    assert (edge(inside) == inside & ~ndimage.binary_erosion(inside)).all()
 
 
 @pytest.mark.parametrize(("size", "side", "drawn"), [(20, 64, 60), (50, 64, 50), (200, 64, 64)])

@@ -7,7 +7,7 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.cli import main, parser
-from cellsieve.trial.plates import run_plates_demo
+from cellsieve.trial.demo_plates import run_plates_demo
 
 
 def commands(command, names=()):

@@ -18,7 +18,7 @@ from cellsieve.schema.measures import BY_NAME, DEFAULT, MEASURES, kernels, markd
 from cellsieve.trial import reference
 from conftest import blobs
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def test_the_default_columns_stay():

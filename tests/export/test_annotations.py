@@ -15,6 +15,8 @@ from pycocotools.coco import COCO
 
 import cellsieve as cs
 from cellsieve.cli import main
+from cellsieve.export import annotations
+from cellsieve.export.composites import composite
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -239,7 +241,7 @@ def test_composites_show_channels_in_their_colours(small_set, clean_table, kind)
 
 def test_16_bits_are_shown_in_8(tmp_path):
     values = np.array([[0, 128, 129, 257, 65535]], np.uint16)
-    picture = cs.export.composites.composite([values, values], ["white", "red"])
+    picture = composite([values, values], ["white", "red"])
     assert picture[0, :, 1].tolist() == [0, 0, 1, 1, 255]
     assert picture[0, :, 0].tolist() == [0, 0, 2, 2, 255]
 
@@ -282,7 +284,7 @@ def test_a_run_goes_on_where_it_stopped(small_set, clean_table, monkeypatch):
     cs.annotate(clean_table, small_set / "whole.json", progress=False)
     output = small_set / "a.json"
     read, armed = [], [True]
-    outline = cs.export.annotations.outline
+    outline = annotations.outline
 
     def some(task, **options):
         if armed and len(read) == 3:
@@ -291,7 +293,7 @@ def test_a_run_goes_on_where_it_stopped(small_set, clean_table, monkeypatch):
         read.append(task.image_id)
         return outline(task, **options)
 
-    monkeypatch.setattr(cs.export.annotations, "outline", some)
+    monkeypatch.setattr(annotations, "outline", some)
     with pytest.raises(KeyboardInterrupt):
         cs.annotate(clean_table, output, jobs=1, progress=False)
     assert not output.exists()

@@ -18,6 +18,7 @@ from PIL import Image
 
 import cellsieve as cs
 from cellsieve.cli import main
+from cellsieve.export.crops import Cropper
 from cellsieve.export.source import safe_names
 
 
@@ -295,7 +296,7 @@ def test_a_run_goes_on_where_it_stopped(small_set, clean_table, monkeypatch, kin
     }  # fmt: skip
     cs.crops(clean_table, small_set / "crops", **options)
     whole = files_of(small_set / "crops")
-    cut, read = cs.export.crops.Cropper.cut, []
+    cut, read = Cropper.cut, []
 
     def some(cropper, task):
         if len(read) == 3:
@@ -304,7 +305,7 @@ def test_a_run_goes_on_where_it_stopped(small_set, clean_table, monkeypatch, kin
         read.append(task.image_id)
         return cut(cropper, task)
 
-    monkeypatch.setattr(cs.export.crops.Cropper, "cut", some)
+    monkeypatch.setattr(Cropper, "cut", some)
     with pytest.raises(KeyboardInterrupt):
         cs.crops(clean_table, small_set / "crops", overwrite=True, **options)
     assert "index.csv" not in files_of(small_set / "crops")

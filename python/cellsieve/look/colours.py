@@ -1,0 +1,57 @@
+"""Channels in colours: which are shown, in which colour, and how bright."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve.schema.colours import COLOURS, SHOWN
+from cellsieve.schema.images import channel_names
+
+Colours = NDArray[np.uint8]
+"""A picture of shape (rows, columns, 3)."""
+
+GRAY = COLOURS["white"]  # what a channel looks like that is not named after a colour
+BLACK, WHITE = 0.01, 0.998  # the quantiles of a channel that become black and full colour
+
+
+def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
+    """What is shown of an image table's channels, unless some are chosen.
+
+    Red, green and blue, as far as there are; where the measured one is none of them, that alone.
+    """
+    names = channel_names(images.columns)
+    measured = set(images["channel"].dropna().astype(str)) if "channel" in images else set()
+    colours = tuple(name for name in SHOWN if name in names)
+    others = tuple(sorted(measured & set(names) - set(colours)))
+    return others or colours or tuple(names[:1])
+
+
+def contrast(plane: NDArray[Any]) -> tuple[float, float]:
+    """The values of a channel that become black and full colour; the same for a whole image.
+
+    So cells of one image can be compared with each other, and a dark one looks dark.
+    """
+    sample = plane[:: max(1, plane.shape[0] // 512), :: max(1, plane.shape[1] // 512)]
+    sample = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample
+    if not sample.size:
+        return 0.0, 1.0
+    low, high = np.quantile(sample, [BLACK, WHITE])
+    return float(low), float(high if high > low else low + 1)
+
+
+def compose(
+    planes: Sequence[tuple[str, NDArray[Any], tuple[float, float]]],
+) -> Colours:
+    """Channels in their colours, added up; uint8, shape (rows, columns, 3)."""
+    total = np.zeros((*planes[0][1].shape[:2], 3), np.float32)
+    for name, plane, (low, high) in planes:
+        scaled = np.clip((plane.astype(np.float32) - low) / (high - low), 0, 1)
+        if scaled.ndim == 3:
+            total += scaled
+        else:
+            total += scaled[:, :, None] * np.asarray(COLOURS.get(name, GRAY), np.float32)
+    colours: Colours = (np.clip(np.nan_to_num(total), 0, 1) * 255).astype(np.uint8)
+    return colours
