@@ -4,7 +4,7 @@
 
 Medians of interleaved runs in milliseconds, page cache warm, values checked equal. With `--data`, a
 folder with the Human Protein Atlas' `train/*_green.png` and `hpa_cell_mask/*.npz`, real files are
-read besides those made up.
+read as well as made-up ones.
 """
 
 import tempfile
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def kornia_reader(path):
-    """Its readers of gray PNG are one for each depth, by a name that has changed over time."""
+    """It has one reader of gray PNG for each depth, whose name has changed over time."""
     bits = 16 if Image.open(path).mode.startswith("I") else 8
     io = getattr(kornia_rs, "io", kornia_rs)
     for name in (f"read_image_png_u{bits}", f"read_image_png_{bits}"):

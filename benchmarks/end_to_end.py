@@ -5,8 +5,8 @@
 The images are hard links of the real ones under new ids (or made-up ones without --data). By hand
 is cv2 + np.load + skimage's table + np.quantile in a pool of two processes. `decode only` is what
 cellsieve's own readers take for the same files on two threads: the floor of any run. Each runs in a
-process of its own, in turns; wall seconds and the largest memory of one process (of the pool: their
-sum) in MiB.
+process of its own, in turns; wall seconds, and the peak memory of the process (of the pool: the sum
+over its processes) in MiB.
 """
 
 import argparse
@@ -119,7 +119,7 @@ def main() -> None:
 
 
 def make(folder, base, images, size):
-    """The data set: hard links, or copies where the disk knows none."""
+    """The data set: hard links, or copies where the disk does not support them."""
     (folder / "images").mkdir()
     (folder / "masks").mkdir()
     if base is None:

@@ -2,10 +2,10 @@
 
     pip install '.[bench]' && python benchmarks/leave.py [--data FOLDER]
 
-Each row is one image (four 8-bit channels and a mask; real ones with --data); each entry the
-fastest of interleaved runs in milliseconds, on one thread. `read 2` reads mask and one channel,
-`read 5` mask and four channels, with cellsieve's own readers: the floor of any run. `table + RLE`
-is measuring and encoding from files. `+ cut` also cuts every cell out of the four channels in
+Each row is one image (four 8-bit channels and a mask; real ones with --data); each entry is the
+fastest of interleaved runs in milliseconds, on one thread. `read 2` reads the mask and one channel,
+`read 5` the mask and four channels, with cellsieve's own readers: the floor of any run. `table +
+RLE` is measuring and encoding from files. `+ cut` also cuts every cell out of the four channels in
 memory; `+ PNG`, `+ npz`, `+ npy` and `+ tar` write the crops too (to a RAM disk where there is
 one). Values are compared with the numpy reference and with what is written.
 """

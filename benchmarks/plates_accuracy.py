@@ -5,9 +5,9 @@
     python benchmarks/plates_accuracy.py --quick
 
 Planted screens have RxRx1's shape: four groups of 277, 0.2 % of the wells missing, and a rotation
-in the test set that training never saw. HUVEC-18 re-uses the layout of RPE-03 one plate on, so its
-1,107 wells have known classes; predictions of it are two public submissions (one class a well) and
-one plate's five nearest neighbours a site.
+in the test set that training never saw. HUVEC-18 reuses the layout of RPE-03 one plate on, so its
+1,107 wells have known classes; its predictions are two public submissions (one class per well) and,
+for one plate, the five nearest neighbours of each site.
 """
 
 from itertools import pairwise
@@ -218,7 +218,7 @@ def onehot(votes: pd.DataFrame, test: pd.DataFrame, share: float = 0.9) -> np.nd
 
 
 def nearest(folder: Path, test: pd.DataFrame, sharpness: float = 10.0) -> np.ndarray:
-    """The neighbours' classes weighted by the exponential of their cosines, a row a well."""
+    """The neighbours' classes weighted by the exponential of their cosines, one row per well."""
     names = pd.Series((folder / "names_test_pg0.txt").read_text().split())
     classes = np.load(folder / "preds_test_pg0_full.npy")
     cosine = np.load(folder / "dist_test_pg0_full.npy")

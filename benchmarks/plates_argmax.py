@@ -4,8 +4,8 @@
     python benchmarks/plates_argmax.py --quick     # small: do the values agree?
 
 Every way gets the same matrix, groups and masks, and must give the same classes. Memory is the
-highest resident size during a run less that before it (Linux). "one read" is numpy's maximum or
-sum of the matrix, the faster of the two: not much can be faster. numba is left out where it is not
+highest resident size during a run minus that before it (Linux). "one read" is numpy's maximum or
+sum of the matrix, the faster of the two: not much can be faster. numba is skipped where it is not
 installed.
 """
 
@@ -24,7 +24,7 @@ Way = Callable[[], NDArray[np.int64] | None]
 
 
 def main() -> None:
-    """Prints a table a dtype."""
+    """Prints one table per dtype."""
     options = arguments("Times the masked argmax.")
     rows, per_group = (600, 20) if options.quick else (19_897, 277)
     heading("numba")
@@ -133,7 +133,7 @@ def compare(ways: dict[str, Way], repeats: int) -> None:
 
 
 def extra_memory(way: Way) -> float:
-    """The highest resident size during a run less that before it, in MiB; NaN if not Linux."""
+    """The highest resident size during a run minus that before it, in MiB; NaN if not Linux."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
         before = resident("VmRSS")

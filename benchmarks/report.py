@@ -2,11 +2,11 @@
 
     pip install '.[test]' && python benchmarks/report.py --data FOLDER [--images 2000]
 
-The images are hard links of the real ones under new ids (or made-up ones without --data), each of
-one of --classes classes, or as --labels has it (a table ID,Label: then there are as many images as
-rows). The three images are measured once and their rows stand for all; each fraction is moved a
-little at random, so that there are limits to draw. The report is made in a process of its own, by
-two threads; every picture is cut from its own files.
+The images are hard links of the real ones under new ids (or made-up ones without --data), each in
+one of --classes classes, or with the labels of --labels (a table ID,Label: then there are as many
+images as rows). The three images are measured once and their rows stand for all; each fraction is
+shifted a little at random, so that there are limits to draw. The report is made in a process of its
+own, by two threads; every picture is cut from its own files.
 """
 
 import argparse

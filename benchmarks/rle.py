@@ -2,10 +2,10 @@
 
     pip install '.[bench]' pycocotools faster-coco-eval rlemasklib && python benchmarks/rle.py
 
-Each row is one mask; each entry the median of interleaved runs in milliseconds (`fastest`: of as
-many others the fastest of cellsieve). `read` is one streaming read of the mask (the floor). Every
-string is first compared with those of the others, pycocotools among them, up to 250 cells.
-rlemasklib takes masks of 8 bits; fastlabelrle needs Python 3.12.
+Each row is one mask; each entry is the median of interleaved runs in milliseconds (`fastest`: the
+fastest of as many further runs of cellsieve). `read` is one streaming read of the mask (the floor).
+Every string is first compared with those of the others, pycocotools among them, up to 250 cells.
+rlemasklib only takes 8-bit masks; fastlabelrle needs Python 3.12.
 """
 
 import numpy as np

@@ -1,11 +1,11 @@
-"""Box, area, count above threshold and background quantile of one image: who takes how long.
+"""Bounding box, area, count above threshold and background quantile of one image, timed.
 
     pip install '.[bench]' && python benchmarks/scan.py
 
-Each row is one image; each entry the median of interleaved runs in milliseconds. `read` is one
-streaming read of mask and image (the floor). All that give boxes and counts are checked against the
-numpy reference. cc3d and fastlabelops give no counts above a threshold and no quantile; the time of
-numpy's quantile is not added to theirs.
+Each row is one image; each entry is the median of interleaved runs in milliseconds. `read` is one
+streaming read of mask and image (the floor). All that give bounding boxes and counts are checked
+against the numpy reference. cc3d and fastlabelops give no counts above a threshold and no quantile;
+the time of numpy's quantile is not added to theirs.
 """
 
 import warnings

@@ -5,14 +5,14 @@
     cellsieve plates decode layout.json test.csv scores.npz --kind logit -o submission.csv
 
 The model is an ONNX file (needs onnxruntime: pip install 'cellsieve[onnx]') or a Python function
-`module:function`, found on the Python path or in the current folder. Either gets a batch of sites,
-float32 of shape (sites, channels, rows, columns) with values 0 to 1, and gives scores (sites,
-classes). Images are looked for as RxRx1 has them:
+`module:function`, found on the Python path or in the current folder. Either takes a batch of
+sites, float32 of shape (sites, channels, rows, columns) with values from 0 to 1, and returns scores
+of shape (sites, classes). Images are expected where RxRx1 has them:
 IMAGES/<experiment>/Plate<plate>/<well>_s<site>_w<channel>.png.
 
 Scores of the sites of a well are averaged, as they are (`--average log`, for logits) or after a
-softmax (`--average probability`). If wells have no images, their number is told, the exit code is
-1 and nothing is written, unless `--skip-missing` is given.
+softmax (`--average probability`). If some wells have no images, it says how many, writes nothing
+and ends with exit code 1, unless `--skip-missing` is given.
 """
 
 import argparse
@@ -34,18 +34,18 @@ Model = Callable[[NDArray[np.float32]], Scores]
 def main() -> int:
     """The command line; mistakes are one line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("images", type=Path, help="folder with a folder an experiment")
-    parser.add_argument("wells", help="table with a row a well: id_code, experiment, plate, well")
+    parser.add_argument("images", type=Path, help="folder with one folder per experiment")
+    parser.add_argument(
+        "wells", help="table with one row per well: id_code, experiment, plate, well"
+    )
     parser.add_argument("model", help="an ONNX file, or module:function")
-    parser.add_argument("--classes", type=Path, required=True, help="class names, one a line")
+    parser.add_argument("--classes", type=Path, required=True, help="class names, one per line")
     parser.add_argument("-o", "--output", type=Path, required=True, help="scores as .npz")
     parser.add_argument("--sites", type=int, nargs="+", default=[1, 2], help="default: 1 2")
     parser.add_argument("--channels", type=int, default=6, help="default: 6")
     parser.add_argument("--batch", type=int, default=16, help="sites at once (default: 16)")
     parser.add_argument("--average", choices=("log", "probability"), default="log")
-    parser.add_argument(
-        "--skip-missing", action="store_true", help="leave out wells without images"
-    )
+    parser.add_argument("--skip-missing", action="store_true", help="skip wells without images")
     options = parser.parse_args()
     try:
         return run(options)
@@ -119,7 +119,7 @@ def site_files(images: Path, well: object, site: int, channels: int) -> list[Pat
 def batches(
     sites: dict[tuple[str, int], list[Path]], size: int
 ) -> Iterator[tuple[list[tuple[str, int]], NDArray[np.float32]]]:
-    """Sites read and stacked, so many at a time."""
+    """Reads and stacks the sites, `size` at a time."""
     keys = list(sites)
     for start in range(0, len(keys), size):
         part = keys[start : start + size]

@@ -1,6 +1,6 @@
-"""Makes docs/leave.png from the made-up demo set: annotations redrawn, and crops.
+"""Makes docs/export.png from the made-up demo set: annotations redrawn, and crops.
 
-pip install '.[test]' && python docs/make_leave_picture.py
+pip install '.[test]' && python docs/make_export_picture.py
 """
 
 import os
@@ -43,7 +43,7 @@ def column(keep, image_id):
 
 
 def main() -> None:
-    target = Path(__file__).resolve().with_name("leave.png")
+    target = Path(__file__).resolve().with_name("export.png")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         cs.measure_to(cs.make_demo_set("demo"), "cells.csv", progress=False)
