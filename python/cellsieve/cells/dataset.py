@@ -12,9 +12,8 @@ import pandas as pd
 
 from cellsieve import _core
 from cellsieve.cells.image import Convention, Settings, cell_table, measured_file
-from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
-from cellsieve.io.readers import MAX_PIXELS, is_tiff
+from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
 from cellsieve.run.journal import Journal
 from cellsieve.run.parallel import chunks, default_jobs, run
@@ -196,8 +195,7 @@ def _checked_channel(images: ImageSet, asked: str | None) -> str:
         raise TypeError(f"images: found {type(images).__name__}; expected an ImageSet")
     channel = images.measured_channel(asked)
     for column in (MASK, images.path_column(channel)):
-        if any(is_tiff(path) for path in images.table[column].dropna()):
-            require("tifffile", "tiff", "reading .tif")
+        check_libraries(images.table[column].dropna())
     return channel
 
 

@@ -14,15 +14,14 @@ from cellsieve import _core
 from cellsieve.io.arrays import native
 from cellsieve.io.readers import (
     MAX_PIXELS,
-    FilePath,
-    check_format,
-    is_tiff,
+    kernels_read,
     mask_and_capacity,
     pixel_limit,
     read_channel,
 )
 from cellsieve.schema.cells import CELL_COLUMNS, RLE_COLUMN
 from cellsieve.schema.measures import DEFAULT, Measure, kernels
+from cellsieve.schema.types import FilePath
 from cellsieve.schema.vocabulary import Vocabulary, rename_columns
 
 Convention = Literal["cellsieve", "notebook"]
@@ -224,9 +223,7 @@ def measured(
 
 def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.Cells:
     """One call into the kernels, unless a file has to be read through Python."""
-    for path in (mask, image):
-        check_format(path)
-    if not (is_tiff(mask) or is_tiff(image)):
+    if kernels_read(mask, image):
         return _core.measure_file(
             os.fspath(mask),
             os.fspath(image),

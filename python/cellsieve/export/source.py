@@ -23,7 +23,7 @@ from cellsieve import _core
 from cellsieve.io.arrays import native
 from cellsieve.io.image_table import image_table_path, read_image_table
 from cellsieve.io.parts import Parts
-from cellsieve.io.readers import MAX_PIXELS, is_tiff, pixel_limit, read_image, read_mask
+from cellsieve.io.readers import MAX_PIXELS, kernels_read, pixel_limit, read_image, read_mask
 from cellsieve.io.tables import concat
 from cellsieve.run.journal import Journal
 from cellsieve.run.parallel import chunks, default_jobs
@@ -217,16 +217,16 @@ def outline(
     Raises:
         OSError, ValueError, ImportError: as `read_mask` and `read_image`.
     """
-    if is_tiff(task.mask) or (image is not None and is_tiff(image)):
-        pixels = read_image(image, channel, max_pixels=max_pixels) if image is not None else None
-        mask = read_mask(task.mask, max_pixels=max_pixels)
-        try:
-            return _core.measure(mask, pixels, measures, rle=rle)
-        except ValueError as error:
-            raise ValueError(f"{task.mask}: {error}") from error
-    return _core.measure_file(
-        task.mask, image, channel, measures, max_pixels=pixel_limit(max_pixels), rle=rle
-    )
+    if kernels_read(task.mask, *([] if image is None else [image])):
+        return _core.measure_file(
+            task.mask, image, channel, measures, max_pixels=pixel_limit(max_pixels), rle=rle
+        )
+    pixels = read_image(image, channel, max_pixels=max_pixels) if image is not None else None
+    mask = read_mask(task.mask, max_pixels=max_pixels)
+    try:
+        return _core.measure(mask, pixels, measures, rle=rle)
+    except ValueError as error:
+        raise ValueError(f"{task.mask}: {error}") from error
 
 
 def places(task: Task, found: _core.Cells) -> NDArray[np.intp]:

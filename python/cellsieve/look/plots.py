@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
-from cellsieve.io.readers import FilePath, read_image, read_mask
+from cellsieve.io.readers import read_image, read_mask
 from cellsieve.io.tables import atomic
 from cellsieve.look.picking import Band, Order, class_rows, pick
 from cellsieve.look.views import Colours, Look, Neighbours, compose, contrast, image_table, pictures
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.measures import SHARES
+from cellsieve.schema.types import FilePath
 from cellsieve.schema.verdicts import column_values, limits, limits_note, remembered
 from cellsieve.schema.wellmap import plate_map, row_name
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import read_image_table
-from cellsieve.io.readers import FilePath, read_image, read_mask
+from cellsieve.io.readers import read_image, read_mask
 from cellsieve.run.parallel import default_jobs, run
 from cellsieve.schema.images import MASK, PATH
 from cellsieve.schema.keys import check_images
+from cellsieve.schema.types import FilePath
 
 Neighbours = Literal["dim", "blank", "show"]
 Colours = NDArray[np.uint8]
