@@ -1,6 +1,5 @@
 """Cells of a data set: every image measured, in parallel, in memory or to disk."""
 
-import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -18,6 +17,7 @@ from cellsieve.io.tables import check_table, concat, typed
 from cellsieve.run.journal import Journal
 from cellsieve.run.parallel import chunks, default_jobs, run
 from cellsieve.schema.images import MASK, MEASURED
+from cellsieve.schema.types import FilePath
 from cellsieve.schema.vocabulary import Vocabulary, rename_columns
 from cellsieve.schema.words import count, sentence
 
@@ -115,7 +115,7 @@ def measure_images(
 
 def measure_to(
     images: ImageSet,
-    output: str | os.PathLike[str],
+    output: FilePath,
     channel: str | None = None,
     *,
     quantile: float = 0.99,

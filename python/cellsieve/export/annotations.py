@@ -18,7 +18,6 @@ from cellsieve.export.composites import check_colours, composite, encode_picture
 from cellsieve.export.source import (
     OUTCOME_COLUMNS,
     Cleaned,
-    Path_,
     Task,
     channels_of,
     check_apart,
@@ -39,6 +38,7 @@ from cellsieve.run.folders import check_originals
 from cellsieve.run.journal import Journal, sweep
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.labels import SEPARATOR, class_text
+from cellsieve.schema.types import FilePath, is_path
 
 Format = Literal["coco", "mmdet"]
 Multi = Literal["each", "one"]
@@ -72,20 +72,20 @@ class Settings:
 
 
 def annotate(
-    table: Path_,
-    output: Path_,
+    table: FilePath,
+    output: FilePath,
     *,
     format: Format | None = None,  # noqa: A002 what it is called on the command line
     multi: Multi = "each",
-    categories: Mapping[str, str] | Sequence[str] | Path_ | None = None,
+    categories: Mapping[str, str] | Sequence[str] | FilePath | None = None,
     min_intensity: float | None = None,
     channel: str | None = None,
     except_class: Sequence[str] = (),
-    composites: Path_ | None = None,
+    composites: FilePath | None = None,
     picture: Literal["png", "jpg"] = "png",
     colours: Mapping[str, str] | None = None,
-    images: Path_ | None = None,
-    root: Path_ | None = None,
+    images: FilePath | None = None,
+    root: FilePath | None = None,
     all_cells: bool = False,
     jobs: int | None = None,
     executor: Executor | None = None,
@@ -337,7 +337,7 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{left}={right}" for left, right in pairs]
 
 
-def _seen_from(output: Path, folder: Path_) -> str:
+def _seen_from(output: Path, folder: FilePath) -> str:
     """A folder as it is found from an output, so that both can be moved together."""
     try:
         return Path(os.path.relpath(folder, output.parent)).as_posix()
@@ -366,7 +366,7 @@ def _file_name(task: Task, settings: Settings) -> str:
     return Path(measured or next(iter(task.channels.values()), task.mask)).name
 
 
-def _rows_of_table(table: Path_, all_cells: bool) -> Iterator[pd.DataFrame]:
+def _rows_of_table(table: FilePath, all_cells: bool) -> Iterator[pd.DataFrame]:
     """The clean cells as they stand in a table that has their encodings."""
     for piece in read_batches(table):
         kept = piece if all_cells else piece[piece["clean"]]
@@ -411,7 +411,7 @@ def _categories(cleaned: Cleaned, given: Any, multi: str, table: str) -> Categor
 
 def _given_categories(given: Any) -> dict[str, str]:
     """Class label to name, from whatever holds that."""
-    if isinstance(given, (str, os.PathLike)):
+    if is_path(given):
         name = os.fspath(given)
         if name.lower().endswith(FORMATS):
             rows = read_table(given, text=("class_label", "name"))

@@ -20,7 +20,6 @@ from cellsieve import _core
 from cellsieve.export.source import (
     OUTCOME_COLUMNS,
     Cleaned,
-    Path_,
     Task,
     channels_of,
     check_apart,
@@ -41,6 +40,7 @@ from cellsieve.io.readers import MAX_PIXELS, read_image, read_mask
 from cellsieve.io.tables import atomic, read_csv
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
 from cellsieve.schema.cells import BOX
+from cellsieve.schema.types import FilePath
 
 Keep = Literal["cell", "cell_and_outside", "all"]
 Fit = Literal["cut", "shrink", "stretch"]
@@ -106,8 +106,8 @@ class Settings:
 
 
 def crops(
-    table: Path_,
-    output: Path_,
+    table: FilePath,
+    output: FilePath,
     *,
     channels: Sequence[str] | None = None,
     size: int | tuple[int, int] | None = None,
@@ -119,8 +119,8 @@ def crops(
     balance: bool = False,
     seed: int = 0,
     shard_cells: int = SHARD_CELLS,
-    images: Path_ | None = None,
-    root: Path_ | None = None,
+    images: FilePath | None = None,
+    root: FilePath | None = None,
     all_cells: bool = False,
     jobs: int | None = None,
     executor: Executor | None = None,
@@ -431,7 +431,7 @@ class CellCrops:
     """
 
     def __init__(
-        self, folder: Path_, transform: Callable[[NDArray[Any]], Any] | None = None
+        self, folder: FilePath, transform: Callable[[NDArray[Any]], Any] | None = None
     ) -> None:
         self.folder = Path(folder)
         self.transform = transform

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from cellsieve import _core
 from cellsieve.export.source import (
     OUTCOME_COLUMNS,
-    Path_,
     Task,
     check_apart,
     do_chunk,
@@ -29,6 +28,7 @@ from cellsieve.export.source import (
 from cellsieve.io.mask_files import FORMATS, stored_dtype, write_mask
 from cellsieve.io.readers import MAX_PIXELS, read_mask
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
+from cellsieve.schema.types import FilePath
 
 #: What a mask is called.
 WRITTEN = re.compile(f".+({'|'.join(map(re.escape, FORMATS))})", re.DOTALL | re.IGNORECASE)
@@ -38,11 +38,11 @@ INDEX_COLUMNS = {"path": "str", "image_id": "str", "kept": "int64", "removed": "
 
 
 def masks(
-    table: Path_,
-    output: Path_,
+    table: FilePath,
+    output: FilePath,
     *,
-    images: Path_ | None = None,
-    root: Path_ | None = None,
+    images: FilePath | None = None,
+    root: FilePath | None = None,
     all_cells: bool = False,
     jobs: int | None = None,
     executor: Executor | None = None,

@@ -31,9 +31,8 @@ from cellsieve.schema.cells import BOX
 from cellsieve.schema.images import MASK, MEASURED, PATH
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.labels import class_text
+from cellsieve.schema.types import FilePath
 from cellsieve.schema.words import count, sentence
-
-Path_ = str | os.PathLike[str]
 
 #: What became of an image.
 OUTCOME_COLUMNS = {
@@ -71,9 +70,9 @@ class Cleaned(NamedTuple):
 
 
 def read_cleaned(
-    table: Path_,
-    images: Path_ | None = None,
-    root: Path_ | None = None,
+    table: FilePath,
+    images: FilePath | None = None,
+    root: FilePath | None = None,
     *,
     all_cells: bool = False,
 ) -> Cleaned:
@@ -170,7 +169,7 @@ def _tasks(cells: pd.DataFrame, images: pd.DataFrame) -> Iterator[Task]:
         )
 
 
-def beside(table: Path_) -> Path:
+def beside(table: FilePath) -> Path:
     """The image table that stands beside a cell table.
 
     Raises:
@@ -185,7 +184,7 @@ def beside(table: Path_) -> Path:
     return path
 
 
-def measured_images(path: Path_, root: Path_ | None = None) -> pd.DataFrame:
+def measured_images(path: FilePath, root: FilePath | None = None) -> pd.DataFrame:
     """The measured images of an image table.
 
     Raises:
@@ -379,7 +378,7 @@ def do_chunk(
     return concat(rows, columns), concat([pd.DataFrame(outcomes)], OUTCOME_COLUMNS)
 
 
-def check_apart(output: Path_, table: Path_, images: Path_ | None) -> None:
+def check_apart(output: FilePath, table: FilePath, images: FilePath | None) -> None:
     """Refuses an output whose image table would replace the one that is read.
 
     Raises:

@@ -17,7 +17,7 @@ from cellsieve.look.picking import Band, Order, class_rows, pick
 from cellsieve.look.views import Colours, Look, Neighbours, compose, contrast, image_table, pictures
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.measures import SHARES
-from cellsieve.schema.types import FilePath
+from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.verdicts import column_values, limits, limits_note, remembered
 from cellsieve.schema.wellmap import plate_map, row_name
 
@@ -111,7 +111,7 @@ def _room(ax: "Axes", limit: float, end: int) -> bool:
 
 def plot_gallery(
     table: pd.DataFrame,
-    images: ImageSet | pd.DataFrame | FilePath,
+    images: ImageSet | Table,
     which: Band = "middle",
     n: int = 12,
     *,
@@ -230,8 +230,8 @@ def plot_overlay(
         ValueError, OSError: as `read_image` and `read_mask`; shapes that differ.
         ImportError: the extra `plot` is not installed.
     """
-    pixels = read_image(image) if isinstance(image, str | os.PathLike) else np.asarray(image)
-    labels = read_mask(mask) if isinstance(mask, str | os.PathLike) else np.asarray(mask)
+    pixels = read_image(image) if is_path(image) else np.asarray(image)
+    labels = read_mask(mask) if is_path(mask) else np.asarray(mask)
     if labels.ndim != 2 or pixels.shape[:2] != labels.shape or pixels.ndim not in (2, 3):
         raise ValueError(
             f"image: found the shape {pixels.shape} and a mask of {labels.shape}; expected the "

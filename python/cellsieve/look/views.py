@@ -19,7 +19,7 @@ from cellsieve.io.readers import read_image, read_mask
 from cellsieve.run.parallel import default_jobs, run
 from cellsieve.schema.images import MASK, PATH
 from cellsieve.schema.keys import check_images
-from cellsieve.schema.types import FilePath
+from cellsieve.schema.types import FilePath, Table
 
 Neighbours = Literal["dim", "blank", "show"]
 Colours = NDArray[np.uint8]
@@ -149,9 +149,7 @@ def pictures(
     return made
 
 
-def image_table(
-    images: "ImageSet | pd.DataFrame | FilePath", root: FilePath | None = None
-) -> pd.DataFrame:
+def image_table(images: "ImageSet | Table", root: FilePath | None = None) -> pd.DataFrame:
     """The table of a data set's files, however it is given; of an `ImageSet`, what can be used.
 
     Raises:

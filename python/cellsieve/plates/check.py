@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.io.tables import Table
 from cellsieve.plates.infer import log_scores
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Names, Source, WellScores, join
 from cellsieve.plates.wells import Wells, first, read_wells
+from cellsieve.schema.types import Table
 from cellsieve.schema.wellmap import plate_shape, well_places
 
 UNSEEN = -1

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
-from cellsieve.io.tables import Table
 from cellsieve.plates.layout import Candidates, Layout
 from cellsieve.plates.predictions import BLOCK, Average, Kind, Names, Source, WellScores, join
 from cellsieve.plates.wells import Wells, read_wells
 from cellsieve.run.parallel import workers_of
+from cellsieve.schema.types import Table
 
 Floats = NDArray[np.float64]
 Kernel = Callable[

@@ -1,12 +1,10 @@
 """`PlateLayout`: a layout, and the steps that learn it and put it to use."""
 
-import os
 from collections.abc import Sequence
 from typing import Literal, Self
 
 import pandas as pd
 
-from cellsieve.io.tables import Table
 from cellsieve.plates import storage
 from cellsieve.plates.check import check, shared_layouts
 from cellsieve.plates.decode import Method, Posterior, decode
@@ -15,6 +13,7 @@ from cellsieve.plates.infer import infer
 from cellsieve.plates.layout import Candidates, Layout
 from cellsieve.plates.predictions import Average, Kind, Names, Source
 from cellsieve.plates.wells import Columns, load
+from cellsieve.schema.types import FilePath, Table
 
 
 class PlateLayout(Layout):
@@ -262,12 +261,12 @@ class PlateLayout(Layout):
         """
         return shared_layouts(self, at_least)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: FilePath) -> None:
         """Writes the layout as JSON, whole or not at all; a person can read and edit it."""
         storage.save(self, path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: FilePath) -> Self:
         """A layout as `save` wrote it.
 
         Raises:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cellsieve.io.tables import read_table
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Wells, first, load
+from cellsieve.schema.types import FilePath, is_path
 
 Kind = Literal["probability", "log_probability", "logit", "similarity", "hard"]
 """What scores are: see `PlateLayout.infer`."""
@@ -59,9 +60,9 @@ class Predictions:
             )
 
 
-Source = Predictions | pd.DataFrame | NDArray[Any] | str | os.PathLike[str]
+Source = Predictions | pd.DataFrame | NDArray[Any] | FilePath
 """Where predictions come from: see `read_predictions`."""
-Names = Iterable[Hashable] | str | os.PathLike[str]
+Names = Iterable[Hashable] | FilePath
 """Names of rows or columns, or a file of them."""
 
 
@@ -90,14 +91,14 @@ def read_predictions(
         ValueError: a file of another form; numbers of names and rows or columns that differ.
         TypeError: none of these.
     """
-    name = os.fspath(source) if isinstance(source, str | os.PathLike) else "predictions"
+    name = os.fspath(source) if is_path(source) else "predictions"
     if isinstance(source, Predictions):
         found = source
     elif isinstance(source, np.ndarray):
         found = Predictions(source)
     elif isinstance(source, pd.DataFrame):
         found = _from_table(source, name, id_column, class_column)
-    elif not isinstance(source, str | os.PathLike):
+    elif not is_path(source):
         raise TypeError(
             f"predictions: found {type(source).__name__}; expected a path, an array, a DataFrame "
             "or Predictions"
@@ -115,7 +116,7 @@ def read_predictions(
 
 def _names(names: Names, argument: str) -> Sequence[Any]:
     """Names from a sequence or a file."""
-    if not isinstance(names, str | os.PathLike):
+    if not is_path(names):
         if not isinstance(names, Iterable):
             raise TypeError(f"{argument}: found {type(names).__name__}; expected names or a file")
         return list(names)

@@ -24,6 +24,8 @@ from typing import IO, Any
 
 import pandas as pd
 
+from cellsieve.schema.types import FilePath
+
 try:
     import fcntl
 except ImportError:  # not on Windows
@@ -65,7 +67,7 @@ class Journal:
 
     def __init__(
         self,
-        output: str | os.PathLike[str],
+        output: FilePath,
         cell_columns: Mapping[str, str],
         image_columns: Mapping[str, str],
         settings: Mapping[str, Any],

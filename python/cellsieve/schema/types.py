@@ -17,3 +17,10 @@ Table = Union["pd.DataFrame", FilePath]
 def is_path(value: object) -> "TypeIs[FilePath]":
     """Whether an argument is a path, and not the data themselves."""
     return isinstance(value, str | os.PathLike)
+
+
+def is_table(value: object) -> "TypeIs[Table]":
+    """Whether an argument is a table, in memory or as a file."""
+    import pandas as pd  # here, since paths are checked by commands that never load it
+
+    return is_path(value) or isinstance(value, pd.DataFrame)
