@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,60 @@ OUTCOME_COLUMNS = {
 IMAGE_COLUMNS = {"quantile": "float64", **OUTCOME_COLUMNS}
 
 
+@overload
+def measure_images(
+    images: ImageSet,
+    channel: str | None = None,
+    *,
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: Convention = "cellsieve",
+    columns: Vocabulary = "cellsieve",
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+    max_pixels: int = MAX_PIXELS,
+    rle: bool = False,
+    return_images: Literal[False] = False,
+) -> pd.DataFrame: ...
+
+
+@overload
+def measure_images(
+    images: ImageSet,
+    channel: str | None = None,
+    *,
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: Convention = "cellsieve",
+    columns: Vocabulary = "cellsieve",
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+    max_pixels: int = MAX_PIXELS,
+    rle: bool = False,
+    return_images: Literal[True],
+) -> tuple[pd.DataFrame, pd.DataFrame]: ...
+
+
+@overload
+def measure_images(
+    images: ImageSet,
+    channel: str | None = None,
+    *,
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: Convention = "cellsieve",
+    columns: Vocabulary = "cellsieve",
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+    max_pixels: int = MAX_PIXELS,
+    rle: bool = False,
+    return_images: bool,
+) -> pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame]: ...
+
+
 def measure_images(
     images: ImageSet,
     channel: str | None = None,
@@ -51,7 +105,7 @@ def measure_images(
     max_pixels: int = MAX_PIXELS,
     rle: bool = False,
     return_images: bool = False,
-) -> Any:
+) -> pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame]:
     """Measures every cell of a data set, in memory; `measure_to` writes to disk as it goes.
 
     Args:
