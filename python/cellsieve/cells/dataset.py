@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 
 from cellsieve import _core
-from cellsieve.cells.image import Convention, Settings, cell_table, measured_file
+from cellsieve.cells.image import Settings, cell_table, measured_file
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
 from cellsieve.run.journal import Journal
 from cellsieve.run.parallel import chunks, default_jobs, run
+from cellsieve.schema.choices import Convention, Vocabulary
 from cellsieve.schema.images import MASK, MEASURED
 from cellsieve.schema.types import FilePath
-from cellsieve.schema.vocabulary import Vocabulary, rename_columns
+from cellsieve.schema.vocabulary import rename_columns
 from cellsieve.schema.words import count, sentence
 
 #: What became of an image; its image table has the columns of its `ImageSet` and the settings too.

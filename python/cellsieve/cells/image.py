@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,10 @@ from cellsieve.io.readers import (
     read_channel,
 )
 from cellsieve.schema.cells import CELL_COLUMNS, RLE_COLUMN
+from cellsieve.schema.choices import Convention, Vocabulary, check_choice
 from cellsieve.schema.measures import DEFAULT, Measure, kernels
 from cellsieve.schema.types import FilePath
-from cellsieve.schema.vocabulary import Vocabulary, rename_columns
-
-Convention = Literal["cellsieve", "notebook"]
+from cellsieve.schema.vocabulary import rename_columns
 
 _KERNELS = kernels(DEFAULT)
 
@@ -47,10 +46,7 @@ class Settings:
             raise ValueError(f"quantile: found {self.quantile}; expected a number from 0 to 1")
         if self.threshold is not None and self.threshold != self.threshold:
             raise ValueError("threshold: found NaN; expected a number")
-        if self.convention not in ("cellsieve", "notebook"):
-            raise ValueError(
-                f"convention: found {self.convention!r}; expected 'cellsieve' or 'notebook'"
-            )
+        check_choice("convention", self.convention, Convention)
         pixel_limit(self.max_pixels)
 
     @property

@@ -12,18 +12,19 @@ from cellsieve.io.image_table import absolute_paths, image_table_path, write_ima
 from cellsieve.io.parts import Parts, prefixed, prefixes
 from cellsieve.io.records import beside
 from cellsieve.io.tables import table_writer
+from cellsieve.schema.choices import SeveralClasses, Vocabulary
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.record import record_of, with_record
-from cellsieve.schema.rules import MIN_GROUP, Multi, Rule, exploded_column, resolved
+from cellsieve.schema.rules import MIN_GROUP, Rule, exploded_column, resolved
 from cellsieve.schema.types import FilePath, Table, is_path
-from cellsieve.schema.vocabulary import Vocabulary, rename_columns
+from cellsieve.schema.vocabulary import rename_columns
 
 
 def clean_to(
     inputs: Sequence[FilePath],
     output: FilePath,
     rules: Sequence[Rule],
-    multi: Multi = "skip",
+    multi: SeveralClasses = "skip",
     *,
     min_group: int = MIN_GROUP,
     overrides: Table | None = None,

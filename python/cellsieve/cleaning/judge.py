@@ -12,10 +12,11 @@ from cellsieve.cleaning.idle import Tally, percentile_notes, tally, value_notes
 from cellsieve.cleaning.quantiles import Part, group_quantiles
 from cellsieve.io.parts import Parts
 from cellsieve.io.tables import TEXT, read_table
+from cellsieve.schema.choices import SeveralClasses
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.labels import EXPLODED, SEPARATOR, class_text, classes_of
 from cellsieve.schema.record import record_of, with_record
-from cellsieve.schema.rules import MIN_GROUP, Multi, Rule, exploded_column, resolved
+from cellsieve.schema.rules import MIN_GROUP, Rule, exploded_column, resolved
 from cellsieve.schema.types import Table, is_table
 from cellsieve.schema.verdicts import (
     BETWEEN,
@@ -41,7 +42,7 @@ def percentile_limits(
     column: str = "fraction",
     lower: float | None = 0.001,
     upper: float | None = 0.999,
-    multi: Multi = "skip",
+    multi: SeveralClasses = "skip",
     *,
     prefix_ids: bool = False,
 ) -> pd.DataFrame:
@@ -79,7 +80,7 @@ def clean(
     column: str = "fraction",
     lower: float | None = 0.001,
     upper: float | None = 0.999,
-    multi: Multi = "skip",
+    multi: SeveralClasses = "skip",
     *,
     min_group: int = MIN_GROUP,
     rules: Sequence[Rule] | None = None,
@@ -302,7 +303,7 @@ def _part(table: pd.DataFrame, rule: Rule) -> Part:
 
 
 def group_keys(
-    table: pd.DataFrame, columns: Sequence[str], multi: Multi | None = None
+    table: pd.DataFrame, columns: Sequence[str], multi: SeveralClasses | None = None
 ) -> "pd.Series[Any]":
     """The group of each row as one text, missing where there is none."""
     keys = pd.Series("", index=table.index, dtype="str")

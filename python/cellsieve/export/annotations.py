@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -37,11 +37,9 @@ from cellsieve.io.tables import FORMATS, atomic, read_batches, read_table, refus
 from cellsieve.run.folders import check_originals
 from cellsieve.run.journal import Journal, sweep
 from cellsieve.schema.cells import BOX
+from cellsieve.schema.choices import AnnotatedClasses, AnnotationFormat, PictureFormat, check_choice
 from cellsieve.schema.labels import SEPARATOR, class_text
 from cellsieve.schema.types import FilePath, is_path
-
-Format = Literal["coco", "mmdet"]
-Multi = Literal["each", "one"]
 
 #: What is kept of every cell until the annotations are written.
 COLUMNS = {
@@ -53,7 +51,6 @@ COLUMNS = {
     "rle": "str",
 }
 
-PICTURES = ("png", "jpg")
 
 ONE_CLASS = "cell"
 
@@ -75,14 +72,14 @@ def annotate(
     table: FilePath,
     output: FilePath,
     *,
-    format: Format | None = None,  # noqa: A002 what it is called on the command line
-    multi: Multi = "each",
+    format: AnnotationFormat | None = None,  # noqa: A002 what it is called on the command line
+    multi: AnnotatedClasses = "each",
     categories: Mapping[str, str] | Sequence[str] | FilePath | None = None,
     min_intensity: float | None = None,
     channel: str | None = None,
     except_class: Sequence[str] = (),
     composites: FilePath | None = None,
-    picture: Literal["png", "jpg"] = "png",
+    picture: PictureFormat = "png",
     colours: Mapping[str, str] | None = None,
     images: FilePath | None = None,
     root: FilePath | None = None,
@@ -151,10 +148,8 @@ def annotate(
     """
     output = Path(output)
     kind = _format(output, format)
-    if multi not in ("each", "one"):
-        raise ValueError(f"multi: found {multi!r}; expected 'each' or 'one'")
-    if picture not in PICTURES:
-        raise ValueError(f"picture: found {picture!r}; expected 'png' or 'jpg'")
+    check_choice("multi", multi, AnnotatedClasses)
+    check_choice("picture", picture, PictureFormat)
     if min_intensity is not None and not min_intensity >= 0:
         raise ValueError(f"min_intensity: found {min_intensity}; expected a number from 0")
     if colours is not None:
@@ -218,7 +213,9 @@ def annotate(
         if composites is not None:
             Path(composites).mkdir(parents=True, exist_ok=True)
             if journal.again:
-                names = {f"{task.name}.{ending}" for task in tasks for ending in PICTURES}
+                names = {
+                    f"{task.name}.{ending}" for task in tasks for ending in get_args(PictureFormat)
+                }
                 sweep(Path(composites), names.__contains__, shared=True)
         before = journal.published
         if before is not None and _nothing_left(before, tasks):
@@ -320,8 +317,7 @@ def _format(output: Path, given: str | None) -> str:
     if extension not in (".json", ".pkl"):
         raise ValueError(f"{output}: expected a .json file, or .pkl for the format mmdet")
     found = given or ("mmdet" if extension == ".pkl" else "coco")
-    if found not in ("coco", "mmdet"):
-        raise ValueError(f"format: found {found!r}; expected 'coco' or 'mmdet'")
+    check_choice("format", found, AnnotationFormat)
     if found == "coco" and extension == ".pkl":
         raise ValueError(f"{output}: COCO annotations are JSON; expected a .json file")
     return found

@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,11 +40,8 @@ from cellsieve.io.readers import MAX_PIXELS, read_image, read_mask
 from cellsieve.io.tables import atomic, read_csv
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
 from cellsieve.schema.cells import BOX
+from cellsieve.schema.choices import CropKind, Fit, Keep, check_choice
 from cellsieve.schema.types import FilePath
-
-Keep = Literal["cell", "cell_and_outside", "all"]
-Fit = Literal["cut", "shrink", "stretch"]
-Kind = Literal["png", "npz", "npy", "tar"]
 
 SHARD_CELLS = 1000
 
@@ -77,21 +74,15 @@ class Settings:
     size: tuple[int, int] | None
     fit: Fit
     keep: Keep
-    kind: Kind
+    kind: CropKind
     folders: bool
     max_pixels: int
 
     def __post_init__(self) -> None:
         """Refuses choices that are none."""
-        for name, known in (
-            ("fit", ("cut", "shrink", "stretch")),
-            ("keep", ("cell", "cell_and_outside", "all")),
-            ("kind", ("png", "npz", "npy", "tar")),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}: found {getattr(self, name)!r}; expected {', '.join(map(repr, known))}"
-                )
+        check_choice("fit", self.fit, Fit)
+        check_choice("keep", self.keep, Keep)
+        check_choice("kind", self.kind, CropKind)
         if self.size is not None and not all(0 < side <= 2**15 for side in self.size):
             raise ValueError(f"size: found {self.size}; expected 1 to 32,768 pixels a side")
         if self.size is None and self.fit != "cut":
@@ -113,7 +104,7 @@ def crops(
     size: int | tuple[int, int] | None = None,
     fit: Fit = "cut",
     keep: Keep = "cell",
-    kind: Kind = "png",
+    kind: CropKind = "png",
     folders: bool = False,
     per_class: int | None = None,
     balance: bool = False,
@@ -557,7 +548,7 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes | memoryview) -> None:
     tar.addfile(member, io.BytesIO(content))
 
 
-def _extension(kind: Kind, pngs: bool) -> str:
+def _extension(kind: CropKind, pngs: bool) -> str:
     """Shards hold .npy where a PNG can't hold the crops."""
     return kind if kind != "tar" else "png" if pngs else "npy"
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,9 @@ from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.readers import read_image, read_mask
 from cellsieve.io.tables import atomic
-from cellsieve.look.picking import Band, Order, class_rows, pick
-from cellsieve.look.views import Colours, Look, Neighbours, compose, contrast, image_table, pictures
+from cellsieve.look.picking import class_rows, pick
+from cellsieve.look.views import Colours, Look, compose, contrast, image_table, pictures
+from cellsieve.schema.choices import Band, Evidence, Neighbours, Order
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.measures import SHARES
 from cellsieve.schema.types import FilePath, Table, is_path
@@ -356,7 +357,7 @@ def plot_plate(
 
 def plot_assignment(
     table: pd.DataFrame,
-    kind: Literal["share", "posterior"] = "share",
+    kind: Evidence = "share",
     *,
     experiment: str | None = None,
     ax: "Axes | None" = None,

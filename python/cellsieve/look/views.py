@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,11 @@ from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import read_image_table
 from cellsieve.io.readers import read_image, read_mask
 from cellsieve.run.parallel import default_jobs, run
+from cellsieve.schema.choices import Neighbours, check_choice
 from cellsieve.schema.images import MASK, PATH
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.types import FilePath, Table
 
-Neighbours = Literal["dim", "blank", "show"]
 Colours = NDArray[np.uint8]
 Finished = TypeVar("Finished")
 
@@ -63,10 +63,7 @@ class Look:
 
     def __post_init__(self) -> None:
         """Refuses what nothing can be drawn with."""
-        if self.neighbours not in ("dim", "blank", "show"):
-            raise ValueError(
-                f"neighbours: found {self.neighbours!r}; expected 'dim', 'blank' or 'show'"
-            )
+        check_choice("neighbours", self.neighbours, Neighbours)
         if self.side < 8:
             raise ValueError(f"side: found {self.side}; expected at least 8 pixels")
 

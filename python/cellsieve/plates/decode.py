@@ -15,12 +15,12 @@ from cellsieve import _core
 from cellsieve.plates.infer import in_group, in_place, log_scores, log_sum, unbiased
 from cellsieve.plates.infer import posterior as infer_posterior
 from cellsieve.plates.layout import Layout
-from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Names, Source, WellScores, join
+from cellsieve.plates.predictions import HARD_MISS, Names, Source, WellScores, join
 from cellsieve.plates.wells import Wells, first, load, need, read_wells
 from cellsieve.run.parallel import workers_of
+from cellsieve.schema.choices import Average, Method, ScoreKind, check_choice
 from cellsieve.schema.types import Table, is_path
 
-Method = Literal["argmax", "assignment", "marginal"]
 """How a class is chosen for each well: see `PlateLayout.decode`."""
 
 Posterior = Table | pd.Series
@@ -44,7 +44,7 @@ def decode(
     predictions: Source | Sequence[Source],
     posterior: Posterior | None = None,
     method: Method = "argmax",
-    kind: Kind | None = None,
+    kind: ScoreKind | None = None,
     *,
     ids: Names | None = None,
     classes: Names | None = None,
@@ -54,8 +54,7 @@ def decode(
     jobs: int | None = None,
 ) -> pd.DataFrame:
     """The class of every well of a test file."""
-    if method not in ("argmax", "assignment", "marginal"):
-        raise ValueError(f"method: found {method!r}; expected 'argmax', 'assignment' or 'marginal'")
+    check_choice("method", method, Method)
     if temperature != "fit" and not (
         isinstance(temperature, int | float) and 0 < temperature < np.inf
     ):

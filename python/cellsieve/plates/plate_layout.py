@@ -7,12 +7,13 @@ import pandas as pd
 
 from cellsieve.plates import storage
 from cellsieve.plates.check import check, shared_layouts
-from cellsieve.plates.decode import Method, Posterior, decode
+from cellsieve.plates.decode import Posterior, decode
 from cellsieve.plates.fit import fit
 from cellsieve.plates.infer import infer
-from cellsieve.plates.layout import Candidates, Layout
-from cellsieve.plates.predictions import Average, Kind, Names, Source
+from cellsieve.plates.layout import Layout
+from cellsieve.plates.predictions import Names, Source
 from cellsieve.plates.wells import Columns, load
+from cellsieve.schema.choices import Average, Candidates, Method, ScoreKind
 from cellsieve.schema.types import FilePath, Table
 
 
@@ -59,7 +60,7 @@ class PlateLayout(Layout):
         self,
         test: Table,
         predictions: Source | Sequence[Source],
-        kind: Kind | None = None,
+        kind: ScoreKind | None = None,
         *,
         candidates: Candidates = "closed",
         ids: Names | None = None,
@@ -131,7 +132,7 @@ class PlateLayout(Layout):
         predictions: Source | Sequence[Source],
         posterior: Posterior | None = None,
         method: Method = "argmax",
-        kind: Kind | None = None,
+        kind: ScoreKind | None = None,
         *,
         ids: Names | None = None,
         classes: Names | None = None,
@@ -199,7 +200,7 @@ class PlateLayout(Layout):
         self,
         test: Table,
         predictions: Source | Sequence[Source],
-        kind: Kind | None = None,
+        kind: ScoreKind | None = None,
         *,
         ids: Names | None = None,
         classes: Names | None = None,

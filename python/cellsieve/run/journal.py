@@ -41,7 +41,8 @@ from cellsieve.io.tables import (
     write_table,
 )
 from cellsieve.run.parallel import run
-from cellsieve.schema.vocabulary import Vocabulary, rename_columns
+from cellsieve.schema.choices import Vocabulary
+from cellsieve.schema.vocabulary import rename_columns
 
 #: The column of an image table that says, as JSON, with which settings an image was done.
 SETTINGS = "settings"

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellsieve.plates.decode import Method
 from cellsieve.plates.plate_layout import PlateLayout
+from cellsieve.schema.choices import Method
 from cellsieve.schema.types import FilePath
 from cellsieve.trial.planted import plant, probabilities
 

@@ -10,7 +10,8 @@ from cellsieve.io.image_table import image_table_path
 from cellsieve.io.tables import read_table, refuse_existing
 from cellsieve.look.report.cells import cells_report
 from cellsieve.look.report.plates import is_assignment, is_wells, plates_report
-from cellsieve.look.views import Look, Neighbours, image_table
+from cellsieve.look.views import Look, image_table
+from cellsieve.schema.choices import Neighbours
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.types import FilePath, Table, is_table
 
