@@ -6,6 +6,7 @@ import resource
 import struct
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from PIL import Image
 
 import cellsieve as cs
 from cellsieve import _core
-from cellsieve.io import readers, tables
+from cellsieve.io import mask_files, planes, readers, tables
 
 
 def chunk(kind, data):
@@ -54,6 +55,8 @@ def png_bytes(image, bits, color, *, interlaced=False):
 
 
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
+
+EVERY_FORMAT = r"\.png, \.npy, \.npz; \.tif, \.tiff \(needs pip install 'cellsieve\[tiff\]'\)"
 
 
 @pytest.mark.parametrize("interlaced", [False, True])
@@ -323,6 +326,68 @@ class TestBytes:
             _core.decode_mask(data, suffix, 599)
 
 
+@pytest.mark.parametrize("suffix", readers.FORMATS)
+def test_what_has_no_path_is_read_by_its_suffix(suffix, tmp_path, rng):
+    """Bytes, or an open file, as of an archive or a bucket, give what the file gives."""
+    labels = rng.integers(0, 9, (20, 30)).astype(np.uint8)
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".png":
+        cs.write_png(path, labels)
+    elif suffix.startswith(".np"):
+        with path.open("wb") as file:
+            (np.save if suffix == ".npy" else np.savez)(file, labels)
+    else:
+        pytest.importorskip("tifffile").imwrite(path, labels)
+    data = path.read_bytes()
+    for read in (cs.read_image, cs.read_mask):
+        for given in (suffix, suffix.upper()):
+            np.testing.assert_array_equal(read(data, suffix=given), labels)
+            np.testing.assert_array_equal(read(io.BytesIO(data), suffix=given), labels)
+        with path.open("rb") as file:
+            np.testing.assert_array_equal(read(file, suffix=suffix), labels)
+        with pytest.raises(ValueError, match="at most 99 pixels are read"):
+            read(data, suffix=suffix, max_pixels=99)
+        with pytest.raises(ValueError, match=r"\w"):
+            read(data[:50], suffix=suffix)
+
+
+@pytest.mark.parametrize("read", [cs.read_image, cs.read_mask])
+def test_what_has_no_path_needs_a_suffix(read, tmp_path):
+    with pytest.raises(ValueError, match=f"suffix: found None; expected .*{EVERY_FORMAT}"):
+        read(b"GIF89a")
+    with pytest.raises(ValueError, match=f"suffix: found '.gif'; expected .*{EVERY_FORMAT}"):
+        read(io.BytesIO(b"GIF89a"), suffix=".gif")
+    with pytest.raises(ValueError, match=r"suffix: found '\.png' for .*a\.npy, whose name says"):
+        read(tmp_path / "a.npy", suffix=".png")
+    with pytest.raises(TypeError, match="path: found ndarray; expected a path, bytes or an open"):
+        read(np.zeros((2, 2)), suffix=".npy")
+
+
+def test_a_reader_is_one_function_and_one_line(tmp_path, monkeypatch):
+    """Of whatever format: it then is measured, and its missing library is named."""
+
+    def read(file, max_pixels):
+        text = file.read() if hasattr(file, "read") else Path(file).read_bytes()
+        rows = [[int(number) for number in line.split()] for line in text.decode().splitlines()]
+        return planes.Planes(np.array(rows, np.uint16), "YX", [])
+
+    monkeypatch.setitem(readers.FORMATS, ".txt", readers.Format(read))
+    (tmp_path / "a.txt").write_text("0 0 3\n0 3 3\n")
+    cs.write_png(tmp_path / "a.png", np.array([[1, 1, 5], [1, 0, 7]], np.uint8))
+    np.testing.assert_array_equal(cs.read_mask(b"0 4", suffix=".txt"), [[0, 4]])
+    cells = cs.measure_file(tmp_path / "a.txt", tmp_path / "a.png")
+    assert cells[["label", "area", "area_above"]].to_numpy().tolist() == [[3, 3, 2]]
+    with pytest.raises(ValueError, match=r"a\.jpg: expected .*; \.txt$"):
+        cs.read_image(tmp_path / "a.jpg")
+    monkeypatch.setitem(readers.FORMATS, ".txt", readers.Format(read, "no_such_module", "tiff"))
+    with pytest.raises(ImportError, match=r"reading \.txt needs no_such_module"):
+        cs.measure_file(tmp_path / "a.txt", tmp_path / "a.png")
+
+
+def test_every_mask_that_is_read_can_be_written_again():
+    assert mask_files.FORMATS.keys() == readers.FORMATS.keys()
+
+
 @pytest.mark.parametrize("suffix", [".gif", "", "tiff", "..png", "x.png"])
 def test_a_suffix_without_a_decoder_is_named(suffix):
     said = re.escape(f'suffix: found "{suffix}"; expected .png, .npy or .npz')
@@ -369,9 +434,6 @@ def test_missing_files_and_folders(read, extension, tmp_path):
     (tmp_path / f"folder.{extension}").mkdir()
     with pytest.raises(IsADirectoryError):
         read(tmp_path / f"folder.{extension}")
-
-
-EVERY_FORMAT = r"\.png, \.npy, \.npz; \.tif, \.tiff \(needs pip install 'cellsieve\[tiff\]'\)"
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "a.zarr", "a.ome.zarr", "a", "a.csv"])

@@ -1,6 +1,9 @@
 """Numbers agree with their nouns."""
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import cellsieve as cs
@@ -12,6 +15,38 @@ def test_count():
     assert [count(number, "cell") for number in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]
     assert count(1, "mark names", "marks name") == "1 mark names"
     assert count(np.int64(3), "mark names", "marks name") == "3 marks name"
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            lambda: cs.rename_columns(pd.DataFrame(), "mine"),
+            "columns: found 'mine'; expected 'cellsieve', 'skimage', 'cellprofiler' or 'notebook'",
+        ),
+        (
+            lambda: cs.measure(np.eye(2, dtype=int), np.eye(2), convention=None),
+            "convention: found None; expected 'cellsieve' or 'notebook'",
+        ),
+        (lambda: cs.Rule(kind="v"), "kind: found 'v'; expected 'percentile' or 'value'"),
+        (lambda: cs.Rule(multi=0), "multi: found 0; expected 'skip', 'explode' or 'own'"),
+        (
+            lambda: cs.encode_rle([[1]], form="COCO"),
+            "form: found 'COCO'; expected 'compressed', 'uncompressed' or 'hpa'",
+        ),
+        (
+            lambda: cs.annotate("a.csv", "a.json", multi="all"),
+            "multi: found 'all'; expected 'each' or 'one'",
+        ),
+        (
+            lambda: cs.annotate("a.csv", "a.json", picture=["png"]),
+            "picture: found ['png']; expected 'png' or 'jpg'",
+        ),
+    ],
+)
+def test_a_word_that_is_no_choice_is_told_all_of_them(call, said):
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        call()
 
 
 @pytest.fixture

@@ -1,25 +1,25 @@
 """Cells of a data set: every image measured, in parallel, in memory or to disk."""
 
-import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
 
 from cellsieve import _core
-from cellsieve.cells.image import Convention, Settings, cell_table, measured_file
-from cellsieve.io.extras import require
+from cellsieve.cells.image import Settings, cell_table, measured_file
 from cellsieve.io.image_set import ImageSet
-from cellsieve.io.readers import MAX_PIXELS, is_tiff
+from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
 from cellsieve.run.journal import Journal
 from cellsieve.run.parallel import chunks, default_jobs, run
+from cellsieve.schema.choices import Convention, Vocabulary
 from cellsieve.schema.images import MASK, MEASURED
-from cellsieve.schema.vocabulary import Vocabulary, rename_columns
+from cellsieve.schema.types import FilePath
+from cellsieve.schema.vocabulary import rename_columns
 from cellsieve.schema.words import count, sentence
 
 #: What became of an image; its image table has the columns of its `ImageSet` and the settings too.
@@ -38,6 +38,60 @@ OUTCOME_COLUMNS = {
 IMAGE_COLUMNS = {"quantile": "float64", **OUTCOME_COLUMNS}
 
 
+@overload
+def measure_images(
+    images: ImageSet,
+    channel: str | None = None,
+    *,
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: Convention = "cellsieve",
+    columns: Vocabulary = "cellsieve",
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+    max_pixels: int = MAX_PIXELS,
+    rle: bool = False,
+    return_images: Literal[False] = False,
+) -> pd.DataFrame: ...
+
+
+@overload
+def measure_images(
+    images: ImageSet,
+    channel: str | None = None,
+    *,
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: Convention = "cellsieve",
+    columns: Vocabulary = "cellsieve",
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+    max_pixels: int = MAX_PIXELS,
+    rle: bool = False,
+    return_images: Literal[True],
+) -> tuple[pd.DataFrame, pd.DataFrame]: ...
+
+
+@overload
+def measure_images(
+    images: ImageSet,
+    channel: str | None = None,
+    *,
+    quantile: float = 0.99,
+    threshold: float | None = None,
+    convention: Convention = "cellsieve",
+    columns: Vocabulary = "cellsieve",
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+    max_pixels: int = MAX_PIXELS,
+    rle: bool = False,
+    return_images: bool,
+) -> pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame]: ...
+
+
 def measure_images(
     images: ImageSet,
     channel: str | None = None,
@@ -52,7 +106,7 @@ def measure_images(
     max_pixels: int = MAX_PIXELS,
     rle: bool = False,
     return_images: bool = False,
-) -> Any:
+) -> pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame]:
     """Measures every cell of a data set, in memory; `measure_to` writes to disk as it goes.
 
     Args:
@@ -116,7 +170,7 @@ def measure_images(
 
 def measure_to(
     images: ImageSet,
-    output: str | os.PathLike[str],
+    output: FilePath,
     channel: str | None = None,
     *,
     quantile: float = 0.99,
@@ -196,8 +250,7 @@ def _checked_channel(images: ImageSet, asked: str | None) -> str:
         raise TypeError(f"images: found {type(images).__name__}; expected an ImageSet")
     channel = images.measured_channel(asked)
     for column in (MASK, images.path_column(channel)):
-        if any(is_tiff(path) for path in images.table[column].dropna()):
-            require("tifffile", "tiff", "reading .tif")
+        check_libraries(images.table[column].dropna())
     return channel
 
 

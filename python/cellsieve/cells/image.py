@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,18 +14,16 @@ from cellsieve import _core
 from cellsieve.io.arrays import native
 from cellsieve.io.readers import (
     MAX_PIXELS,
-    FilePath,
-    check_format,
-    is_tiff,
+    kernels_read,
     mask_and_capacity,
     pixel_limit,
     read_channel,
 )
 from cellsieve.schema.cells import CELL_COLUMNS, RLE_COLUMN
+from cellsieve.schema.choices import Convention, Vocabulary, check_choice
 from cellsieve.schema.measures import DEFAULT, Measure, kernels
-from cellsieve.schema.vocabulary import Vocabulary, rename_columns
-
-Convention = Literal["cellsieve", "notebook"]
+from cellsieve.schema.types import FilePath
+from cellsieve.schema.vocabulary import rename_columns
 
 _KERNELS = kernels(DEFAULT)
 
@@ -48,10 +46,7 @@ class Settings:
             raise ValueError(f"quantile: found {self.quantile}; expected a number from 0 to 1")
         if self.threshold is not None and self.threshold != self.threshold:
             raise ValueError("threshold: found NaN; expected a number")
-        if self.convention not in ("cellsieve", "notebook"):
-            raise ValueError(
-                f"convention: found {self.convention!r}; expected 'cellsieve' or 'notebook'"
-            )
+        check_choice("convention", self.convention, Convention)
         pixel_limit(self.max_pixels)
 
     @property
@@ -224,9 +219,7 @@ def measured(
 
 def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.Cells:
     """One call into the kernels, unless a file has to be read through Python."""
-    for path in (mask, image):
-        check_format(path)
-    if not (is_tiff(mask) or is_tiff(image)):
+    if kernels_read(mask, image):
         return _core.measure_file(
             os.fspath(mask),
             os.fspath(image),

@@ -6,7 +6,7 @@ import reprlib
 import zlib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,11 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from cellsieve import _core
 from cellsieve.io.arrays import native
 from cellsieve.io.readers import MAX_PIXELS
+from cellsieve.schema.choices import RleForm, check_choice
 
-Form = Literal["compressed", "uncompressed", "hpa"]
 
-
-def encode_rle(mask: ArrayLike, *, form: Form = "compressed") -> list[dict[str, Any]]:
+def encode_rle(mask: ArrayLike, *, form: RleForm = "compressed") -> list[dict[str, Any]]:
     """The COCO run-length encoding of every cell, in one scan of the mask.
 
     COCO counts pixels down the columns, from the first column to the last: so many outside the
@@ -54,7 +53,7 @@ def encode_rle(mask: ArrayLike, *, form: Form = "compressed") -> list[dict[str, 
         array([[0, 7],
                [0, 7]], dtype=uint8)
     """
-    _check_form(form)
+    check_choice("form", form, RleForm)
     found = _core.measure(native(mask), rle=True)
     counts: list[Any] = found.rle or []
     if form == "uncompressed":
@@ -83,16 +82,16 @@ def encode_rle(mask: ArrayLike, *, form: Form = "compressed") -> list[dict[str, 
 
 @overload
 def decode_rle(
-    rle: Mapping[str, Any], *, form: Form | None = None, max_pixels: int = MAX_PIXELS
+    rle: Mapping[str, Any], *, form: RleForm | None = None, max_pixels: int = MAX_PIXELS
 ) -> NDArray[np.bool_]: ...
 @overload
 def decode_rle(
-    rle: Sequence[Mapping[str, Any]], *, form: Form | None = None, max_pixels: int = MAX_PIXELS
+    rle: Sequence[Mapping[str, Any]], *, form: RleForm | None = None, max_pixels: int = MAX_PIXELS
 ) -> NDArray[Any]: ...
 def decode_rle(
     rle: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     *,
-    form: Form | None = None,
+    form: RleForm | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> NDArray[Any]:
     """The pixels of an encoding.
@@ -116,7 +115,7 @@ def decode_rle(
             form.
     """
     if form is not None:
-        _check_form(form)
+        check_choice("form", form, RleForm)
     if isinstance(rle, Mapping):
         return _paint([_text(rle, form)], [1], _size(rle, max_pixels)).view(np.bool_)
     if isinstance(rle, str | bytes) or not isinstance(rle, Iterable):
@@ -182,11 +181,6 @@ def from_hpa(text: str) -> str:
         ) from error
 
 
-def _check_form(form: str) -> None:
-    if form not in ("compressed", "uncompressed", "hpa"):
-        raise ValueError(f"form: found {form!r}; expected 'compressed', 'uncompressed' or 'hpa'")
-
-
 def _paint(texts: list[str], labels: list[int], size: tuple[int, int]) -> NDArray[Any]:
     return _core.paint(texts, labels, *size)
 
@@ -219,7 +213,7 @@ def _size(segmentation: Any, max_pixels: int) -> tuple[int, int]:
     return rows, columns
 
 
-def _text(segmentation: Any, form: Form | None) -> str:
+def _text(segmentation: Any, form: RleForm | None) -> str:
     """The counts as COCO's string."""
     counts = _entry(segmentation, "counts")
     if isinstance(counts, bytes):

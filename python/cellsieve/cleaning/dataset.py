@@ -1,6 +1,5 @@
 """Cleaning on disk: tables in parts, with the image table that belongs to them."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,25 +7,27 @@ import pandas as pd
 
 from cellsieve.cleaning.idle import Tally
 from cellsieve.cleaning.judge import group_keys, judge, limits_of, notes_of, text_columns
-from cellsieve.cleaning.overrides import Marks, apply_overrides, read_marks, unknown_marks
+from cellsieve.cleaning.overrides import apply_overrides, read_marks, unknown_marks
 from cellsieve.io.image_table import absolute_paths, image_table_path, write_image_table
 from cellsieve.io.parts import Parts, prefixed, prefixes
 from cellsieve.io.records import beside
 from cellsieve.io.tables import table_writer
+from cellsieve.schema.choices import SeveralClasses, Vocabulary
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.record import record_of, with_record
-from cellsieve.schema.rules import MIN_GROUP, Multi, Rule, exploded_column, resolved
-from cellsieve.schema.vocabulary import Vocabulary, rename_columns
+from cellsieve.schema.rules import MIN_GROUP, Rule, exploded_column, resolved
+from cellsieve.schema.types import FilePath, Table, is_path
+from cellsieve.schema.vocabulary import rename_columns
 
 
 def clean_to(
-    inputs: Sequence[str | os.PathLike[str]],
-    output: str | os.PathLike[str],
+    inputs: Sequence[FilePath],
+    output: FilePath,
     rules: Sequence[Rule],
-    multi: Multi = "skip",
+    multi: SeveralClasses = "skip",
     *,
     min_group: int = MIN_GROUP,
-    overrides: Marks | None = None,
+    overrides: Table | None = None,
     columns: Vocabulary = "cellsieve",
     prefix_ids: bool = False,
     overwrite: bool = False,
@@ -58,9 +59,7 @@ def clean_to(
         TypeError, ValueError, OSError, ImportError: as `clean` and `read_table`; the output is an
             input; two inputs hold the same cell, or image; a mark names no cell of the inputs.
     """
-    if isinstance(inputs, str | os.PathLike) or not all(
-        isinstance(path, str | os.PathLike) for path in inputs
-    ):
+    if is_path(inputs) or not all(is_path(path) for path in inputs):
         raise TypeError(f"inputs: found {inputs!r}; expected a list of the files of cell tables")
     if not inputs:
         raise ValueError("inputs: found none; expected at least one cell table")
@@ -170,7 +169,7 @@ def _alike(parts: Parts) -> Iterator[pd.DataFrame]:
 
 
 def _image_tables(
-    inputs: Sequence[str | os.PathLike[str]], output: Path, *, prefix_ids: bool
+    inputs: Sequence[FilePath], output: Path, *, prefix_ids: bool
 ) -> tuple[pd.DataFrame | None, str]:
     """The image table that goes along, every field as it stands, and why there is none.
 

@@ -10,12 +10,14 @@ import pandas as pd
 
 from cellsieve.cleaning.idle import Tally, percentile_notes, tally, value_notes
 from cellsieve.cleaning.quantiles import Part, group_quantiles
-from cellsieve.io.parts import Parts, Table
+from cellsieve.io.parts import Parts
 from cellsieve.io.tables import TEXT, read_table
+from cellsieve.schema.choices import SeveralClasses
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.labels import EXPLODED, SEPARATOR, class_text, classes_of
 from cellsieve.schema.record import record_of, with_record
-from cellsieve.schema.rules import MIN_GROUP, Multi, Rule, exploded_column, resolved
+from cellsieve.schema.rules import MIN_GROUP, Rule, exploded_column, resolved
+from cellsieve.schema.types import Table, is_table
 from cellsieve.schema.verdicts import (
     BETWEEN,
     HIGH,
@@ -40,7 +42,7 @@ def percentile_limits(
     column: str = "fraction",
     lower: float | None = 0.001,
     upper: float | None = 0.999,
-    multi: Multi = "skip",
+    multi: SeveralClasses = "skip",
     *,
     prefix_ids: bool = False,
 ) -> pd.DataFrame:
@@ -65,10 +67,8 @@ def percentile_limits(
         OSError: a file can't be read.
     """
     [rule] = resolved([Rule(column, lower, upper, by)], multi, 1)
-    tables = [table] if isinstance(table, pd.DataFrame | str | os.PathLike) else table
-    if not isinstance(tables, Sequence) or not all(
-        isinstance(one, pd.DataFrame | str | os.PathLike) for one in tables
-    ):
+    tables = [table] if is_table(table) else table
+    if not isinstance(tables, Sequence) or not all(is_table(one) for one in tables):
         raise TypeError(f"table: found {table!r}; expected a cell table, its file, or a list")
     parts = Parts(tables, text_columns([rule]), (column,), prefix_ids=prefix_ids)
     return limits_of(parts, rule, exploded_column([rule]))
@@ -80,7 +80,7 @@ def clean(
     column: str = "fraction",
     lower: float | None = 0.001,
     upper: float | None = 0.999,
-    multi: Multi = "skip",
+    multi: SeveralClasses = "skip",
     *,
     min_group: int = MIN_GROUP,
     rules: Sequence[Rule] | None = None,
@@ -142,7 +142,7 @@ def clean(
         3       0.6   True
         4       0.9  False   high
     """
-    if not isinstance(table, pd.DataFrame | str | os.PathLike):
+    if not is_table(table):
         raise TypeError(f"table: found {type(table).__name__}; expected a cell table or its file")
     rules = resolved([Rule(column, lower, upper, by)] if rules is None else rules, multi, min_group)
     given: Sequence[pd.DataFrame | None] = [None] * len(rules) if limits is None else limits
@@ -165,7 +165,7 @@ def clean(
     return result.table
 
 
-def rules_of(table: pd.DataFrame | str | os.PathLike[str]) -> list[Rule]:
+def rules_of(table: Table) -> list[Rule]:
     """The rules that a cleaned table was judged by, as `clean` and `write_rules` take them.
 
     Args:
@@ -303,7 +303,7 @@ def _part(table: pd.DataFrame, rule: Rule) -> Part:
 
 
 def group_keys(
-    table: pd.DataFrame, columns: Sequence[str], multi: Multi | None = None
+    table: pd.DataFrame, columns: Sequence[str], multi: SeveralClasses | None = None
 ) -> "pd.Series[Any]":
     """The group of each row as one text, missing where there is none."""
     keys = pd.Series("", index=table.index, dtype="str")

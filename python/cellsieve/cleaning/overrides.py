@@ -6,14 +6,13 @@ import pandas as pd
 
 from cellsieve.io.tables import read_table
 from cellsieve.schema.keys import check_cells
+from cellsieve.schema.types import Table, is_table
 from cellsieve.schema.verdicts import BY_HAND, count_by_hand
 
 COLUMNS = ("image_id", "label", "mark")
 
-Marks = pd.DataFrame | str | os.PathLike[str]
 
-
-def read_marks(marks: Marks) -> pd.DataFrame:
+def read_marks(marks: Table) -> pd.DataFrame:
     """Marks as the report's page lets one download them.
 
     Args:
@@ -29,7 +28,7 @@ def read_marks(marks: Marks) -> pd.DataFrame:
         ValueError: a column is missing, a mark is neither, a label is not a whole number, or one
             cell is marked both ways. The message names the row.
     """
-    if not isinstance(marks, pd.DataFrame | str | os.PathLike):
+    if not is_table(marks):
         raise TypeError(f"marks: found {type(marks).__name__}; expected a table or its file")
     table = marks if isinstance(marks, pd.DataFrame) else read_table(marks)
     name = "marks" if isinstance(marks, pd.DataFrame) else os.fspath(marks)
@@ -64,7 +63,7 @@ def read_marks(marks: Marks) -> pd.DataFrame:
     return rows
 
 
-def apply_overrides(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
+def apply_overrides(table: pd.DataFrame, marks: Table) -> pd.DataFrame:
     """Gives the cells that were marked by hand that verdict, whatever the limits said.
 
     Args:
@@ -96,7 +95,7 @@ def apply_overrides(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
     return count_by_hand(result)
 
 
-def unknown_marks(table: pd.DataFrame, marks: Marks) -> pd.DataFrame:
+def unknown_marks(table: pd.DataFrame, marks: Table) -> pd.DataFrame:
     """The marks of cells that a table does not hold: of another data set, or misspelt."""
     rows = read_marks(marks)
     known = pd.MultiIndex.from_frame(_keys(table))

@@ -10,9 +10,10 @@ from typing import Any
 
 from cellsieve.io.tables import atomic
 from cellsieve.schema.rules import Rule
+from cellsieve.schema.types import FilePath
 
 
-def read_rules(path: str | os.PathLike[str]) -> list[Rule]:
+def read_rules(path: FilePath) -> list[Rule]:
     """Rules from a TOML file: one table `[[rule]]` each, with the names of `Rule`'s attributes.
 
     Several columns of groups are a list (`by = ["plate", "class_label"]`); an empty list takes all
@@ -40,7 +41,7 @@ def read_rules(path: str | os.PathLike[str]) -> list[Rule]:
         raise ValueError(f"{os.fspath(path)}: {error}") from error
 
 
-def write_rules(rules: Sequence[Rule], path: str | os.PathLike[str]) -> None:
+def write_rules(rules: Sequence[Rule], path: FilePath) -> None:
     """Writes rules as a TOML file, which `read_rules` and `clean --rules` read.
 
     Raises:

@@ -2,9 +2,11 @@
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from cellsieve.io.readers import MAX_PIXELS
 from cellsieve.io.tables import table_format
+from cellsieve.schema.choices import Vocabulary
 
 
 def table_path(text: str) -> Path:
@@ -55,7 +57,7 @@ def add_columns(command: argparse.ArgumentParser, readers: str = "other commands
     """The vocabulary of the output; `readers` says who needs cellsieve's own."""
     command.add_argument(
         "--columns",
-        choices=("cellsieve", "skimage", "cellprofiler", "notebook"),
+        choices=get_args(Vocabulary),
         default="cellsieve",
         help=f"names of the output's columns; {readers} read 'cellsieve' (the default)",
     )

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -21,6 +21,7 @@ from cellsieve.cli.summary import LARGEST, summary
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.tables import FORMATS
+from cellsieve.schema.choices import Convention, SeveralClasses
 from cellsieve.schema.images import MEASURED
 from cellsieve.schema.rules import MIN_GROUP, Rule
 from cellsieve.schema.words import count
@@ -103,7 +104,7 @@ def add_measure(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--convention",
-        choices=("cellsieve", "notebook"),
+        choices=get_args(Convention),
         default="cellsieve",
         help="'notebook' gives the numbers of the notebook that this tool grew from",
     )
@@ -256,7 +257,7 @@ def add_clean(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--multi",
-        choices=("skip", "explode", "own"),
+        choices=get_args(SeveralClasses),
         default="skip",
         help="cells with several classes, as '0|16': marked, one row for each class, or the "
         "combination as a group of its own (default: %(default)s)",

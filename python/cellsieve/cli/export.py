@@ -5,7 +5,7 @@ import errno
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -13,6 +13,14 @@ from cellsieve.cli.arguments import add_image_table, add_run, positive, table_pa
 from cellsieve.export.annotations import annotate
 from cellsieve.export.crops import SHARD_CELLS, crops
 from cellsieve.export.masks import masks
+from cellsieve.schema.choices import (
+    AnnotatedClasses,
+    AnnotationFormat,
+    CropKind,
+    Fit,
+    Keep,
+    PictureFormat,
+)
 from cellsieve.schema.colours import COLOURS
 from cellsieve.schema.words import count
 
@@ -84,12 +92,12 @@ def add_annotate(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--format",
-        choices=("coco", "mmdet"),
+        choices=get_args(AnnotationFormat),
         help="default: mmdet for .pkl, else coco",
     )
     command.add_argument(
         "--multi",
-        choices=("each", "one"),
+        choices=get_args(AnnotatedClasses),
         default="each",
         help="images of several classes, as '0|16': an annotation for each class, or one category "
         "'cell' for all cells whatever their class (default: %(default)s)",
@@ -125,7 +133,7 @@ def add_annotate(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--picture",
-        choices=("png", "jpg"),
+        choices=get_args(PictureFormat),
         default="png",
         help="kind of these pictures (default: %(default)s)",
     )
@@ -210,21 +218,21 @@ def add_crops(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--fit",
-        choices=("cut", "shrink", "stretch"),
+        choices=get_args(Fit),
         default="cut",
         help="cells larger than --size lose their margins, or are scaled down; 'stretch' makes "
         "every cell fill the crop (default: %(default)s)",
     )
     command.add_argument(
         "--keep",
-        choices=("cell", "cell_and_outside", "all"),
+        choices=get_args(Keep),
         default="cell",
         help="which pixels stay: the cell's own, also those outside every cell (neighbours are "
         "blanked), or all (default: %(default)s)",
     )
     command.add_argument(
         "--kind",
-        choices=("png", "npz", "npy", "tar"),
+        choices=get_args(CropKind),
         default="png",
         help="a PNG (1, 3 or 4 channels), .npz or .npy (any) each, or WebDataset shards (default: "
         "%(default)s)",

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from cellsieve.cli.arguments import add_image_table, add_jobs, add_overwrite, table_path
 from cellsieve.io.image_table import image_table_path
@@ -17,6 +17,7 @@ from cellsieve.look.plots import (
     save,
 )
 from cellsieve.look.report import report
+from cellsieve.schema.choices import Band, Evidence, Neighbours, Order
 from cellsieve.schema.wellmap import PLACE, with_places
 
 
@@ -71,13 +72,13 @@ def add_gallery(commands: Any, summary: str) -> None:
     add_image_table(command, "TABLE")
     command.add_argument(
         "--which",
-        choices=("low", "middle", "high", "all"),
+        choices=get_args(Band),
         default="middle",
         help="cells below, within or above the limits, or all (default: %(default)s)",
     )
     command.add_argument(
         "--order",
-        choices=("random", "lowest", "highest"),
+        choices=get_args(Order),
         default="random",
         help="which of them (default: %(default)s)",
     )
@@ -151,7 +152,7 @@ def add_plot(commands: Any, summary: str) -> None:
     )
     kind.add_argument("table", metavar="TABLE", type=table_path, help="one row per experiment")
     kind.add_argument(
-        "--kind", choices=("share", "posterior"), default="share", help="(default: %(default)s)"
+        "--kind", choices=get_args(Evidence), default="share", help="(default: %(default)s)"
     )
     kind.set_defaults(run=_plot, draw=_assignment)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
@@ -176,7 +177,7 @@ def _add_look(command: Any) -> None:
     )
     command.add_argument(
         "--neighbours",
-        choices=("dim", "blank", "show"),
+        choices=get_args(Neighbours),
         default="dim",
         help="what becomes of other cells' pixels (default: %(default)s)",
     )

@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from cellsieve.io.tables import atomic, check_table, refuse_existing, write_tabl
 from cellsieve.plates import ConvergenceWarning, PlateLayout
 from cellsieve.plates.infer import CERTAIN
 from cellsieve.plates.wells import first
+from cellsieve.schema.choices import Average, Candidates, Method, ScoreKind
 
 KIND_HELP = (
     "what the scores are: probability (default for scores), log_probability, logit, similarity "
@@ -77,7 +78,7 @@ def _add_source(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--kind",
-        choices=("probability", "log_probability", "logit", "similarity", "hard"),
+        choices=get_args(ScoreKind),
         help=KIND_HELP,
     )
     command.add_argument("--ids", metavar="FILE", help="ids of the rows, one per line, for .npy")
@@ -86,7 +87,7 @@ def _add_source(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--average",
-        choices=("probability", "log"),
+        choices=get_args(Average),
         help="how sites and files are averaged (default: as they are; see the docs)",
     )
 
@@ -108,7 +109,7 @@ def _add_infer(steps: Any) -> None:
     )
     infer.add_argument(
         "--candidates",
-        choices=("closed", "all"),
+        choices=get_args(Candidates),
         default="closed",
         help="closed: assignments seen and those that follow (default); all: every order",
     )
@@ -144,7 +145,7 @@ def _add_decode(steps: Any) -> None:
     )
     decode.add_argument(
         "--method",
-        choices=("argmax", "assignment", "marginal"),
+        choices=get_args(Method),
         default="argmax",
         help="argmax: best allowed class (default); assignment: each class once per plate; "
         "marginal: most probable class given that each is used once, with calibrated confidence",

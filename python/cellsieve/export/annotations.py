@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,6 @@ from cellsieve.export.composites import check_colours, composite, encode_picture
 from cellsieve.export.source import (
     OUTCOME_COLUMNS,
     Cleaned,
-    Path_,
     Task,
     channels_of,
     check_apart,
@@ -38,11 +37,10 @@ from cellsieve.io.tables import FORMATS, atomic, read_batches, read_table, refus
 from cellsieve.run.folders import check_originals
 from cellsieve.run.journal import Journal, sweep
 from cellsieve.schema.cells import BOX
+from cellsieve.schema.choices import AnnotatedClasses, AnnotationFormat, PictureFormat, check_choice
 from cellsieve.schema.colours import SHOWN
 from cellsieve.schema.labels import SEPARATOR, class_text
-
-Format = Literal["coco", "mmdet"]
-Multi = Literal["each", "one"]
+from cellsieve.schema.types import FilePath, is_path
 
 #: What is kept of every cell until the annotations are written.
 COLUMNS = {
@@ -54,7 +52,6 @@ COLUMNS = {
     "rle": "str",
 }
 
-PICTURES = ("png", "jpg")
 
 ONE_CLASS = "cell"
 
@@ -73,20 +70,20 @@ class Settings:
 
 
 def annotate(
-    table: Path_,
-    output: Path_,
+    table: FilePath,
+    output: FilePath,
     *,
-    format: Format | None = None,  # noqa: A002 what it is called on the command line
-    multi: Multi = "each",
-    categories: Mapping[str, str] | Sequence[str] | Path_ | None = None,
+    format: AnnotationFormat | None = None,  # noqa: A002 what it is called on the command line
+    multi: AnnotatedClasses = "each",
+    categories: Mapping[str, str] | Sequence[str] | FilePath | None = None,
     min_intensity: float | None = None,
     channel: str | None = None,
     except_class: Sequence[str] = (),
-    composites: Path_ | None = None,
-    picture: Literal["png", "jpg"] = "png",
+    composites: FilePath | None = None,
+    picture: PictureFormat = "png",
     colours: Mapping[str, str] | None = None,
-    images: Path_ | None = None,
-    root: Path_ | None = None,
+    images: FilePath | None = None,
+    root: FilePath | None = None,
     all_cells: bool = False,
     jobs: int | None = None,
     executor: Executor | None = None,
@@ -152,10 +149,8 @@ def annotate(
     """
     output = Path(output)
     kind = _format(output, format)
-    if multi not in ("each", "one"):
-        raise ValueError(f"multi: found {multi!r}; expected 'each' or 'one'")
-    if picture not in PICTURES:
-        raise ValueError(f"picture: found {picture!r}; expected 'png' or 'jpg'")
+    check_choice("multi", multi, AnnotatedClasses)
+    check_choice("picture", picture, PictureFormat)
     if min_intensity is not None and not min_intensity >= 0:
         raise ValueError(f"min_intensity: found {min_intensity}; expected a number from 0")
     if colours is not None:
@@ -219,7 +214,9 @@ def annotate(
         if composites is not None:
             Path(composites).mkdir(parents=True, exist_ok=True)
             if journal.again:
-                names = {f"{task.name}.{ending}" for task in tasks for ending in PICTURES}
+                names = {
+                    f"{task.name}.{ending}" for task in tasks for ending in get_args(PictureFormat)
+                }
                 sweep(Path(composites), names.__contains__, shared=True)
         before = journal.published
         if before is not None and _nothing_left(before, tasks):
@@ -321,8 +318,7 @@ def _format(output: Path, given: str | None) -> str:
     if extension not in (".json", ".pkl"):
         raise ValueError(f"{output}: expected a .json file, or .pkl for the format mmdet")
     found = given or ("mmdet" if extension == ".pkl" else "coco")
-    if found not in ("coco", "mmdet"):
-        raise ValueError(f"format: found {found!r}; expected 'coco' or 'mmdet'")
+    check_choice("format", found, AnnotationFormat)
     if found == "coco" and extension == ".pkl":
         raise ValueError(f"{output}: COCO annotations are JSON; expected a .json file")
     return found
@@ -338,7 +334,7 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{left}={right}" for left, right in pairs]
 
 
-def _seen_from(output: Path, folder: Path_) -> str:
+def _seen_from(output: Path, folder: FilePath) -> str:
     """A folder as it is found from an output, so that both can be moved together."""
     try:
         return Path(os.path.relpath(folder, output.parent)).as_posix()
@@ -367,7 +363,7 @@ def _file_name(task: Task, settings: Settings) -> str:
     return Path(measured or next(iter(task.channels.values()), task.mask)).name
 
 
-def _rows_of_table(table: Path_, all_cells: bool) -> Iterator[pd.DataFrame]:
+def _rows_of_table(table: FilePath, all_cells: bool) -> Iterator[pd.DataFrame]:
     """The clean cells as they stand in a table that has their encodings."""
     for piece in read_batches(table):
         kept = piece if all_cells else piece[piece["clean"]]
@@ -412,7 +408,7 @@ def _categories(cleaned: Cleaned, given: Any, multi: str, table: str) -> Categor
 
 def _given_categories(given: Any) -> dict[str, str]:
     """Class label to name, from whatever holds that."""
-    if isinstance(given, (str, os.PathLike)):
+    if is_path(given):
         name = os.fspath(given)
         if name.lower().endswith(FORMATS):
             rows = read_table(given, text=("class_label", "name"))

@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,6 @@ from cellsieve import _core
 from cellsieve.export.source import (
     OUTCOME_COLUMNS,
     Cleaned,
-    Path_,
     Task,
     channels_of,
     check_apart,
@@ -41,10 +40,8 @@ from cellsieve.io.readers import MAX_PIXELS, read_image, read_mask
 from cellsieve.io.tables import atomic, read_csv
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
 from cellsieve.schema.cells import BOX
-
-Keep = Literal["cell", "cell_and_outside", "all"]
-Fit = Literal["cut", "shrink", "stretch"]
-Kind = Literal["png", "npz", "npy", "tar"]
+from cellsieve.schema.choices import CropKind, Fit, Keep, check_choice
+from cellsieve.schema.types import FilePath
 
 SHARD_CELLS = 1000
 
@@ -77,21 +74,15 @@ class Settings:
     size: tuple[int, int] | None
     fit: Fit
     keep: Keep
-    kind: Kind
+    kind: CropKind
     folders: bool
     max_pixels: int
 
     def __post_init__(self) -> None:
         """Refuses choices that are none."""
-        for name, known in (
-            ("fit", ("cut", "shrink", "stretch")),
-            ("keep", ("cell", "cell_and_outside", "all")),
-            ("kind", ("png", "npz", "npy", "tar")),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}: found {getattr(self, name)!r}; expected {', '.join(map(repr, known))}"
-                )
+        check_choice("fit", self.fit, Fit)
+        check_choice("keep", self.keep, Keep)
+        check_choice("kind", self.kind, CropKind)
         if self.size is not None and not all(0 < side <= 2**15 for side in self.size):
             raise ValueError(f"size: found {self.size}; expected 1 to 32,768 pixels a side")
         if self.size is None and self.fit != "cut":
@@ -106,21 +97,21 @@ class Settings:
 
 
 def crops(
-    table: Path_,
-    output: Path_,
+    table: FilePath,
+    output: FilePath,
     *,
     channels: Sequence[str] | None = None,
     size: int | tuple[int, int] | None = None,
     fit: Fit = "cut",
     keep: Keep = "cell",
-    kind: Kind = "png",
+    kind: CropKind = "png",
     folders: bool = False,
     per_class: int | None = None,
     balance: bool = False,
     seed: int = 0,
     shard_cells: int = SHARD_CELLS,
-    images: Path_ | None = None,
-    root: Path_ | None = None,
+    images: FilePath | None = None,
+    root: FilePath | None = None,
     all_cells: bool = False,
     jobs: int | None = None,
     executor: Executor | None = None,
@@ -431,7 +422,7 @@ class CellCrops:
     """
 
     def __init__(
-        self, folder: Path_, transform: Callable[[NDArray[Any]], Any] | None = None
+        self, folder: FilePath, transform: Callable[[NDArray[Any]], Any] | None = None
     ) -> None:
         self.folder = Path(folder)
         self.transform = transform
@@ -557,7 +548,7 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes | memoryview) -> None:
     tar.addfile(member, io.BytesIO(content))
 
 
-def _extension(kind: Kind, pngs: bool) -> str:
+def _extension(kind: CropKind, pngs: bool) -> str:
     """Shards hold .npy where a PNG can't hold the crops."""
     return kind if kind != "tar" else "png" if pngs else "npy"
 

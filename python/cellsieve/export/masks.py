@@ -2,7 +2,6 @@
 
 import os
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from cellsieve import _core
 from cellsieve.export.source import (
     OUTCOME_COLUMNS,
-    Path_,
     Task,
     check_apart,
     do_chunk,
@@ -27,24 +25,24 @@ from cellsieve.export.source import (
     requested,
     run_tasks,
 )
-from cellsieve.io.extras import require
-from cellsieve.io.readers import MAX_PIXELS, is_tiff, read_mask
-from cellsieve.io.tables import atomic
+from cellsieve.io.mask_files import FORMATS, stored_dtype, write_mask
+from cellsieve.io.readers import MAX_PIXELS, read_mask
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
+from cellsieve.schema.types import FilePath
 
 #: What a mask is called.
-WRITTEN = re.compile(r".+\.(npz|npy|png|tiff?)", re.DOTALL | re.IGNORECASE)
+WRITTEN = re.compile(f".+({'|'.join(map(re.escape, FORMATS))})", re.DOTALL | re.IGNORECASE)
 
 #: The index: where each mask is and what was done to it.
 INDEX_COLUMNS = {"path": "str", "image_id": "str", "kept": "int64", "removed": "int64"}
 
 
 def masks(
-    table: Path_,
-    output: Path_,
+    table: FilePath,
+    output: FilePath,
     *,
-    images: Path_ | None = None,
-    root: Path_ | None = None,
+    images: FilePath | None = None,
+    root: FilePath | None = None,
     all_cells: bool = False,
     jobs: int | None = None,
     executor: Executor | None = None,
@@ -127,7 +125,7 @@ class Masker:
         found = _core.measure(mask)
         places(task, found)
         kept = np.unique(task.labels)
-        cleaned = only(mask, kept).astype(_stored_dtype(original, mask), copy=False)
+        cleaned = only(mask, kept).astype(stored_dtype(original, mask), copy=False)
         name = self.file(task)
         row = pd.DataFrame(
             {
@@ -137,7 +135,7 @@ class Masker:
                 "removed": len(found) - len(kept),
             }
         )
-        return row, partial(_write, Path(self.output) / name, cleaned)
+        return row, partial(write_mask, Path(self.output) / name, cleaned)
 
 
 def only(mask: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:
@@ -147,48 +145,3 @@ def only(mask: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:
         table[labels] = labels
         return table.take(mask)
     return np.where(np.isin(mask, labels.astype(mask.dtype)), mask, mask.dtype.type(0))
-
-
-def _stored_dtype(path: Path, mask: NDArray[Any]) -> np.dtype[Any]:
-    """The dtype that a file's ids have; they are read into the narrowest."""
-    suffix = path.suffix.lower()
-    if suffix == ".npy":
-        with path.open("rb") as file:
-            return _header_dtype(file)
-    if suffix == ".npz":
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            name = "arr_0.npy" if "arr_0.npy" in names else names[0]
-            with archive.open(name) as file:
-                return _header_dtype(file)
-    if is_tiff(path):
-        with require("tifffile", "tiff", "reading .tif").TiffFile(path) as tiff:
-            stored: np.dtype[Any] = np.dtype(tiff.series[0].dtype)
-            return stored
-    return mask.dtype
-
-
-def _header_dtype(file: Any) -> np.dtype[Any]:
-    version = np.lib.format.read_magic(file)
-    read = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else (np.lib.format.read_array_header_2_0)
-    )
-    return np.dtype(read(file)[2])
-
-
-def _write(path: Path, mask: NDArray[Any]) -> None:
-    suffix = path.suffix.lower()
-    with atomic(path) as temporary:
-        if suffix == ".png":
-            _core.write_png(os.fspath(temporary), mask)
-        elif is_tiff(path):
-            tifffile = require("tifffile", "tiff", "writing .tif")
-            tifffile.imwrite(temporary, mask, compression="zlib", photometric="minisblack")
-        else:
-            with temporary.open("wb") as file:
-                if suffix == ".npz":
-                    np.savez_compressed(file, mask)
-                else:
-                    np.save(file, mask)

@@ -23,7 +23,7 @@ from cellsieve import _core
 from cellsieve.io.arrays import native
 from cellsieve.io.image_table import image_table_path, read_image_table
 from cellsieve.io.parts import Parts
-from cellsieve.io.readers import MAX_PIXELS, is_tiff, pixel_limit, read_image, read_mask
+from cellsieve.io.readers import MAX_PIXELS, kernels_read, pixel_limit, read_image, read_mask
 from cellsieve.io.tables import concat
 from cellsieve.run.journal import Journal
 from cellsieve.run.parallel import chunks, default_jobs
@@ -31,9 +31,8 @@ from cellsieve.schema.cells import BOX
 from cellsieve.schema.images import MASK, MEASURED, PATH
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.labels import class_text
+from cellsieve.schema.types import FilePath
 from cellsieve.schema.words import count, sentence
-
-Path_ = str | os.PathLike[str]
 
 #: What became of an image.
 OUTCOME_COLUMNS = {
@@ -71,9 +70,9 @@ class Cleaned(NamedTuple):
 
 
 def read_cleaned(
-    table: Path_,
-    images: Path_ | None = None,
-    root: Path_ | None = None,
+    table: FilePath,
+    images: FilePath | None = None,
+    root: FilePath | None = None,
     *,
     all_cells: bool = False,
 ) -> Cleaned:
@@ -170,7 +169,7 @@ def _tasks(cells: pd.DataFrame, images: pd.DataFrame) -> Iterator[Task]:
         )
 
 
-def beside(table: Path_) -> Path:
+def beside(table: FilePath) -> Path:
     """The image table that stands beside a cell table.
 
     Raises:
@@ -185,7 +184,7 @@ def beside(table: Path_) -> Path:
     return path
 
 
-def measured_images(path: Path_, root: Path_ | None = None) -> pd.DataFrame:
+def measured_images(path: FilePath, root: FilePath | None = None) -> pd.DataFrame:
     """The measured images of an image table.
 
     Raises:
@@ -217,16 +216,16 @@ def outline(
     Raises:
         OSError, ValueError, ImportError: as `read_mask` and `read_image`.
     """
-    if is_tiff(task.mask) or (image is not None and is_tiff(image)):
-        pixels = read_image(image, channel, max_pixels=max_pixels) if image is not None else None
-        mask = read_mask(task.mask, max_pixels=max_pixels)
-        try:
-            return _core.measure(mask, pixels, measures, rle=rle)
-        except ValueError as error:
-            raise ValueError(f"{task.mask}: {error}") from error
-    return _core.measure_file(
-        task.mask, image, channel, measures, max_pixels=pixel_limit(max_pixels), rle=rle
-    )
+    if kernels_read(task.mask, *([] if image is None else [image])):
+        return _core.measure_file(
+            task.mask, image, channel, measures, max_pixels=pixel_limit(max_pixels), rle=rle
+        )
+    pixels = read_image(image, channel, max_pixels=max_pixels) if image is not None else None
+    mask = read_mask(task.mask, max_pixels=max_pixels)
+    try:
+        return _core.measure(mask, pixels, measures, rle=rle)
+    except ValueError as error:
+        raise ValueError(f"{task.mask}: {error}") from error
 
 
 def places(task: Task, found: _core.Cells) -> NDArray[np.intp]:
@@ -379,7 +378,7 @@ def do_chunk(
     return concat(rows, columns), concat([pd.DataFrame(outcomes)], OUTCOME_COLUMNS)
 
 
-def check_apart(output: Path_, table: Path_, images: Path_ | None) -> None:
+def check_apart(output: FilePath, table: FilePath, images: FilePath | None) -> None:
     """Refuses an output whose image table would replace the one that is read.
 
     Raises:

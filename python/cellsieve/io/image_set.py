@@ -12,6 +12,7 @@ from cellsieve.io.patterns import find_files
 from cellsieve.io.tables import read_table
 from cellsieve.schema.images import MASK, PATH, channel_names, path_columns
 from cellsieve.schema.labels import class_text
+from cellsieve.schema.types import FilePath, Table, is_path
 
 LABEL_COLUMNS = [("image_id", "class_label"), ("ID", "Label")]
 
@@ -37,9 +38,9 @@ class ImageSet:
     @classmethod
     def hpa(
         cls,
-        root: str | os.PathLike[str],
-        masks: str | os.PathLike[str],
-        labels: str | os.PathLike[str] | pd.DataFrame | None = None,
+        root: FilePath,
+        masks: FilePath,
+        labels: Table | None = None,
     ) -> "ImageSet":
         """The layout of the Human Protein Atlas.
 
@@ -60,7 +61,7 @@ class ImageSet:
         cls,
         images: str,
         masks: str,
-        labels: str | os.PathLike[str] | pd.DataFrame | None = None,
+        labels: Table | None = None,
     ) -> "ImageSet":
         """Finds files by their names.
 
@@ -110,9 +111,9 @@ class ImageSet:
     @classmethod
     def from_table(
         cls,
-        frame: pd.DataFrame | str | os.PathLike[str],
+        frame: Table,
         *,
-        root: str | os.PathLike[str] | None = None,
+        root: FilePath | None = None,
     ) -> "ImageSet":
         """A table made by hand or by another program, or the image table of an earlier run.
 
@@ -150,14 +151,14 @@ class ImageSet:
         table.loc[counts > 1, "problem"] = counts.map("{} rows have this id".format)
         return cls(table.sort_values("image_id", kind="stable", ignore_index=True))
 
-    def _with_labels(self, labels: str | os.PathLike[str] | pd.DataFrame | None) -> "ImageSet":
+    def _with_labels(self, labels: Table | None) -> "ImageSet":
         """The same with class labels, joined by id."""
         if labels is None:
             return self
         table = self.table.copy()
         if isinstance(labels, pd.DataFrame):
             name, given = "labels", labels
-        elif not isinstance(labels, str | os.PathLike):
+        elif not is_path(labels):
             raise TypeError(
                 f"labels: found {type(labels).__name__}; expected a table with an id and a label "
                 "in each row, or its file"
@@ -241,9 +242,7 @@ class ImageSet:
 
 def _is_file(path: str, other: object) -> bool:
     """Whether both are names of one file."""
-    return isinstance(other, str | os.PathLike) and os.path.realpath(path) == os.path.realpath(
-        other
-    )
+    return is_path(other) and os.path.realpath(path) == os.path.realpath(other)
 
 
 def _problem(found: list[list[str]]) -> str | None:

@@ -12,12 +12,13 @@ import pandas as pd
 
 from cellsieve.io.tables import FORMATS, TEXT, column_names, read_table, write_table
 from cellsieve.schema.images import path_columns
+from cellsieve.schema.types import FilePath
 
 #: Columns that are text even where they look like numbers: an id 007, a channel 1.
 TEXT_COLUMNS = (*TEXT, "channel", "convention", "status", "error", "warning")
 
 
-def image_table_path(output: str | os.PathLike[str]) -> Path:
+def image_table_path(output: FilePath) -> Path:
     """Where the image table of an output stands.
 
     `cells.images.csv` beside `cells.parquet`; beside an output that is no table, its whole name
@@ -28,9 +29,7 @@ def image_table_path(output: str | os.PathLike[str]) -> Path:
     return path.with_name(path.name[: len(path.name) - len(extension)] + ".images.csv")
 
 
-def read_image_table(
-    path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
-) -> pd.DataFrame:
+def read_image_table(path: FilePath, root: FilePath | None = None) -> pd.DataFrame:
     """An image table with absolute paths.
 
     Args:
@@ -46,7 +45,7 @@ def read_image_table(
     return absolute_paths(table, Path(path).parent if root is None else Path(root))
 
 
-def write_image_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def write_image_table(table: pd.DataFrame, path: FilePath) -> None:
     """Writes an image table; see `write_table`."""
     write_table(relative_paths(table, Path(path).parent), path)
 

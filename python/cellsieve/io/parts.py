@@ -10,8 +10,7 @@ import pandas as pd
 from cellsieve.io.tables import ROWS, TEXT, read_batches, table_format
 from cellsieve.schema.cells import CELL_COLUMNS
 from cellsieve.schema.keys import SHOWN, has_keys, key_rows, refuse_repeated
-
-Table = pd.DataFrame | str | os.PathLike[str]
+from cellsieve.schema.types import Table
 
 PREFIX_SEPARATOR = "+"  # stays as it is in file names: see `safe_names`
 

@@ -14,11 +14,12 @@ from pathlib import Path
 import pandas as pd
 
 from cellsieve.schema.record import KEY, Record, record_of
+from cellsieve.schema.types import FilePath
 
 BESIDE = ".rules.json"
 
 
-def beside(path: str | os.PathLike[str]) -> Path | None:
+def beside(path: FilePath) -> Path | None:
     """Where the record of a CSV table stands: `clean.rules.json` beside `clean.csv`.
 
     None for other files.
@@ -30,7 +31,7 @@ def beside(path: str | os.PathLike[str]) -> Path | None:
     return Path(path).with_name(name[: len(name) - len(extension)] + BESIDE)
 
 
-def read_beside(path: str | os.PathLike[str]) -> Record | None:
+def read_beside(path: FilePath) -> Record | None:
     """The record that stands beside a CSV table; None where there is none, or something else.
 
     Raises:
@@ -50,7 +51,7 @@ def read_beside(path: str | os.PathLike[str]) -> Record | None:
 
 
 @contextmanager
-def kept_beside(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
+def kept_beside(path: FilePath) -> Iterator[Callable[[pd.DataFrame], None]]:
     """A function that notes the record of a CSV table's first rows; it is written at the end.
 
     Where there is none, that of a table which was there before goes.

@@ -12,10 +12,8 @@ import pandas as pd
 from cellsieve.io.extras import listed, require
 from cellsieve.io.records import from_metadata, in_metadata, kept_beside, read_beside
 from cellsieve.schema.record import Record, recorded, with_record
+from cellsieve.schema.types import FilePath
 from cellsieve.schema.words import sentence
-
-Table = pd.DataFrame | str | os.PathLike[str]
-"""A table, or its file."""
 
 _EXTRAS = {".csv": None, ".csv.gz": None, ".parquet": "parquet"}
 FORMATS = tuple(_EXTRAS)
@@ -25,7 +23,7 @@ TEXT = ("image_id", "class_label", "reason")  # read as they stand, unless a cal
 ROWS = 2**16  # rows that are in memory at a time where a table is read or written in pieces
 
 
-def table_format(path: str | os.PathLike[str]) -> str:
+def table_format(path: FilePath) -> str:
     """The extension that decides how a table is read and written.
 
     Raises:
@@ -37,7 +35,7 @@ def table_format(path: str | os.PathLike[str]) -> str:
     raise ValueError(f"{os.fspath(path)}: expected a table: {listed(_EXTRAS)}")
 
 
-def check_table(path: str | os.PathLike[str]) -> None:
+def check_table(path: FilePath) -> None:
     """Refuses a name that no table can have here.
 
     Raises:
@@ -48,7 +46,7 @@ def check_table(path: str | os.PathLike[str]) -> None:
         require("pyarrow.parquet", "parquet", "a .parquet table")
 
 
-def read_table(path: str | os.PathLike[str], *, text: tuple[str, ...] = TEXT) -> pd.DataFrame:
+def read_table(path: FilePath, *, text: tuple[str, ...] = TEXT) -> pd.DataFrame:
     """A table from disk.
 
     Columns named in `text` are read from CSV as they stand there: "007", "0|16" and "NA" stay
@@ -69,7 +67,7 @@ def read_table(path: str | os.PathLike[str], *, text: tuple[str, ...] = TEXT) ->
 
 
 @contextmanager
-def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
+def _reading(path: FilePath) -> Iterator[None]:
     """Says whatever is wrong with a file in a sentence that begins with its name."""
     name, kind = os.fspath(path), "Parquet" if table_format(path) == ".parquet" else "CSV"
     with Path(path).open("rb") as file:  # a missing file or a folder is an error of the system
@@ -85,7 +83,7 @@ def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
         raise ValueError(f"{name}: not a {kind} table: {sentence(error)}") from error
 
 
-def read_csv(path: str | os.PathLike[str], *, text: tuple[str, ...] = ()) -> pd.DataFrame:
+def read_csv(path: FilePath, *, text: tuple[str, ...] = ()) -> pd.DataFrame:
     """Pandas' reader with the settings that change no value.
 
     Raises:
@@ -96,7 +94,7 @@ def read_csv(path: str | os.PathLike[str], *, text: tuple[str, ...] = ()) -> pd.
     return table
 
 
-def column_names(path: str | os.PathLike[str]) -> list[str]:
+def column_names(path: FilePath) -> list[str]:
     """The columns of a table, without reading its rows.
 
     Raises:
@@ -110,7 +108,7 @@ def column_names(path: str | os.PathLike[str]) -> list[str]:
         return list(pd.read_csv(path, nrows=0).columns)
 
 
-def _csv_settings(path: str | os.PathLike[str], text: tuple[str, ...]) -> dict[str, Any]:
+def _csv_settings(path: FilePath, text: tuple[str, ...]) -> dict[str, Any]:
     header = pd.read_csv(path, nrows=0).columns
     # Of rows longer than the header pandas would take the first fields for an index. So read, they
     # are an error.
@@ -123,9 +121,7 @@ def _csv_settings(path: str | os.PathLike[str], text: tuple[str, ...]) -> dict[s
     }
 
 
-def read_batches(
-    path: str | os.PathLike[str], *, text: tuple[str, ...] = TEXT
-) -> Iterator[pd.DataFrame]:
+def read_batches(path: FilePath, *, text: tuple[str, ...] = TEXT) -> Iterator[pd.DataFrame]:
     """The same table as from `read_table`, some rows at a time; at least one piece, perhaps empty.
 
     All pieces have the same types: a CSV file is read twice, the first time to find them.
@@ -148,7 +144,7 @@ def read_batches(
             yield from recorded(reader, _record(path))
 
 
-def _parquet_batches(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
+def _parquet_batches(path: FilePath) -> Iterator[pd.DataFrame]:
     parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
     with parquet.ParquetFile(path) as file:
         if file.metadata.num_rows == 0:
@@ -157,7 +153,7 @@ def _parquet_batches(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
             yield batch.to_pandas()
 
 
-def _record(path: str | os.PathLike[str]) -> Record | None:
+def _record(path: FilePath) -> Record | None:
     """What a file, or the one beside it, says of how its table was made."""
     if table_format(path) != ".parquet":
         return read_beside(path)
@@ -181,7 +177,7 @@ def _common(kinds: set[str]) -> str:
     return "float64" if kinds <= {"int64", "float64", "missing"} else "str"
 
 
-def refuse_existing(*paths: str | os.PathLike[str], overwrite: bool) -> None:
+def refuse_existing(*paths: FilePath, overwrite: bool) -> None:
     """Refuses to replace files unasked; for a command to call before it does any work.
 
     Raises:
@@ -194,7 +190,7 @@ def refuse_existing(*paths: str | os.PathLike[str], overwrite: bool) -> None:
             )
 
 
-def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def write_table(table: pd.DataFrame, path: FilePath) -> None:
     """Writes a table whole or not at all; the same table gives the same bytes.
 
     Raises:
@@ -207,7 +203,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
+def table_writer(path: FilePath) -> Iterator[Callable[[pd.DataFrame], None]]:
     """A function that appends rows to a table that is there once the block ends.
 
     The first call decides the columns, their types, and the record that is kept with the table (see
@@ -278,7 +274,7 @@ def _parquet_writer(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
 
 
 @contextmanager
-def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic(path: FilePath) -> Iterator[Path]:
     """A temporary name beside `path` that becomes `path` at the end, or vanishes on an error."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

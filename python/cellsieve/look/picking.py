@@ -1,16 +1,12 @@
 """Which cells to look at: some of those below, within and above the limits."""
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.schema.choices import Band, Order, check_choice
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.verdicts import band, column_values
-
-Band = Literal["low", "middle", "high", "all"]
-Order = Literal["random", "lowest", "highest"]
 
 BANDS: tuple[Band, ...] = ("low", "middle", "high")
 
@@ -37,10 +33,8 @@ def pick(
     Raises:
         ValueError: no such column, or an argument that is none of the above.
     """
-    if which not in (*BANDS, "all"):
-        raise ValueError(f"which: found {which!r}; expected 'low', 'middle', 'high' or 'all'")
-    if order not in ("random", "lowest", "highest"):
-        raise ValueError(f"order: found {order!r}; expected 'random', 'lowest' or 'highest'")
+    check_choice("which", which, Band)
+    check_choice("order", order, Order)
     if n < 1:
         raise ValueError(f"n: found {n}; expected at least 1")
     rows = table if which == "all" else table[band(table, column) == which]

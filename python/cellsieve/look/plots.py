@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
-from cellsieve.io.readers import FilePath, read_image, read_mask
+from cellsieve.io.readers import read_image, read_mask
 from cellsieve.io.tables import atomic
 from cellsieve.look.colours import Colours, compose, contrast
-from cellsieve.look.picking import Band, Order, class_rows, pick
-from cellsieve.look.views import Look, Neighbours, image_table, pictures
+from cellsieve.look.picking import class_rows, pick
+from cellsieve.look.views import Look, image_table, pictures
+from cellsieve.schema.choices import Band, Evidence, Neighbours, Order
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.measures import SHARES
 from cellsieve.schema.plates import assignment_columns
+from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.verdicts import column_values, limits, limits_note, remembered
 from cellsieve.schema.wellmap import plate_map, row_name
 
@@ -113,7 +115,7 @@ def _room(ax: "Axes", limit: float, end: int) -> bool:
 
 def plot_gallery(
     table: pd.DataFrame,
-    images: ImageSet | pd.DataFrame | FilePath,
+    images: ImageSet | Table,
     which: Band = "middle",
     n: int = 12,
     *,
@@ -240,8 +242,8 @@ def plot_overlay(
         ValueError, OSError: as `read_image` and `read_mask`; shapes that differ.
         ImportError: the extra `plot` is not installed.
     """
-    pixels = read_image(image) if isinstance(image, str | os.PathLike) else np.asarray(image)
-    labels = read_mask(mask) if isinstance(mask, str | os.PathLike) else np.asarray(mask)
+    pixels = read_image(image) if is_path(image) else np.asarray(image)
+    labels = read_mask(mask) if is_path(mask) else np.asarray(mask)
     if labels.ndim != 2 or pixels.shape[:2] != labels.shape or pixels.ndim not in (2, 3):
         raise ValueError(
             f"image: found the shape {pixels.shape} and a mask of {labels.shape}; expected the "
@@ -367,7 +369,7 @@ def plot_plate(
 
 def plot_assignment(
     table: pd.DataFrame,
-    kind: Literal["share", "posterior"] = "share",
+    kind: Evidence = "share",
     *,
     experiment: str | None = None,
     ax: "Axes | None" = None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import read_image_table
-from cellsieve.io.readers import FilePath, read_image, read_mask
+from cellsieve.io.readers import read_image, read_mask
 from cellsieve.look.colours import Colours, compose, contrast, default_channels
 from cellsieve.run.parallel import default_jobs, run
+from cellsieve.schema.choices import Neighbours, check_choice
 from cellsieve.schema.images import MASK, PATH, channel_names
 from cellsieve.schema.keys import check_images
+from cellsieve.schema.types import FilePath, Table
 
-Neighbours = Literal["dim", "blank", "show"]
 Finished = TypeVar("Finished")
 
 OUTLINE, OUTLINE_ON_GRAY = (255, 255, 255), (255, 176, 0)  # what no pixel is likely to look like
@@ -48,10 +49,7 @@ class Look:
 
     def __post_init__(self) -> None:
         """Refuses what nothing can be drawn with."""
-        if self.neighbours not in ("dim", "blank", "show"):
-            raise ValueError(
-                f"neighbours: found {self.neighbours!r}; expected 'dim', 'blank' or 'show'"
-            )
+        check_choice("neighbours", self.neighbours, Neighbours)
         if self.side < 8:
             raise ValueError(f"side: found {self.side}; expected at least 8 pixels")
 
@@ -132,9 +130,7 @@ def pictures(
     return made
 
 
-def image_table(
-    images: "ImageSet | pd.DataFrame | FilePath", root: FilePath | None = None
-) -> pd.DataFrame:
+def image_table(images: "ImageSet | Table", root: FilePath | None = None) -> pd.DataFrame:
     """The table of a data set's files, however it is given; of an `ImageSet`, what can be used.
 
     Raises:

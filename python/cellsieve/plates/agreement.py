@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from cellsieve.io.tables import Table
 from cellsieve.plates.wells import first, load, need
+from cellsieve.schema.types import Table
 
 
 def agreement(

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.io.tables import Table
 from cellsieve.plates.infer import log_scores
 from cellsieve.plates.layout import Layout
-from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Names, Source, WellScores, join
+from cellsieve.plates.predictions import HARD_MISS, Names, Source, WellScores, join
 from cellsieve.plates.wells import Wells, first, read_wells
+from cellsieve.schema.choices import Average, ScoreKind
+from cellsieve.schema.types import Table
 from cellsieve.schema.wellmap import plate_shape, well_places
 
 UNSEEN = -1
@@ -61,7 +62,7 @@ def check(
     layout: Layout,
     test: Table,
     predictions: Source | Sequence[Source],
-    kind: Kind | None = None,
+    kind: ScoreKind | None = None,
     *,
     ids: Names | None = None,
     classes: Names | None = None,

@@ -3,7 +3,6 @@
 Functions that need scipy import it themselves: that takes longer than all of argmax decoding.
 """
 
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
@@ -13,15 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
-from cellsieve.io.tables import Table
 from cellsieve.plates.infer import in_group, in_place, log_scores, log_sum, unbiased
 from cellsieve.plates.infer import posterior as infer_posterior
 from cellsieve.plates.layout import Layout
-from cellsieve.plates.predictions import HARD_MISS, Average, Kind, Names, Source, WellScores, join
+from cellsieve.plates.predictions import HARD_MISS, Names, Source, WellScores, join
 from cellsieve.plates.wells import Wells, first, load, need, read_wells
 from cellsieve.run.parallel import workers_of
+from cellsieve.schema.choices import Average, Method, ScoreKind, check_choice
+from cellsieve.schema.types import Table, is_path
 
-Method = Literal["argmax", "assignment", "marginal"]
 """How a class is chosen for each well: see `PlateLayout.decode`."""
 
 Posterior = Table | pd.Series
@@ -45,7 +44,7 @@ def decode(
     predictions: Source | Sequence[Source],
     posterior: Posterior | None = None,
     method: Method = "argmax",
-    kind: Kind | None = None,
+    kind: ScoreKind | None = None,
     *,
     ids: Names | None = None,
     classes: Names | None = None,
@@ -55,8 +54,7 @@ def decode(
     jobs: int | None = None,
 ) -> pd.DataFrame:
     """The class of every well of a test file."""
-    if method not in ("argmax", "assignment", "marginal"):
-        raise ValueError(f"method: found {method!r}; expected 'argmax', 'assignment' or 'marginal'")
+    check_choice("method", method, Method)
     if temperature != "fit" and not (
         isinstance(temperature, int | float) and 0 < temperature < np.inf
     ):
@@ -98,7 +96,7 @@ def _beliefs(
         given = given.rename("best").rename_axis(layout.columns.experiment).reset_index()
     table, name = load(given, "posterior")
     key = layout.columns.experiment
-    if key not in table.columns and table.shape[1] == 2 and isinstance(given, str | os.PathLike):
+    if key not in table.columns and table.shape[1] == 2 and is_path(given):
         # The notebook's form: experiment and assignment, with no header or with a bare one.
         table = pd.read_csv(given, header=None, names=[key, "best"], dtype={key: str})
         table = table[table[key].notna()]

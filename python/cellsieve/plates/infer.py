@@ -10,11 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
-from cellsieve.io.tables import Table
-from cellsieve.plates.layout import Candidates, Layout
-from cellsieve.plates.predictions import BLOCK, Average, Kind, Names, Source, WellScores, join
+from cellsieve.plates.layout import Layout
+from cellsieve.plates.predictions import BLOCK, Names, Source, WellScores, join
 from cellsieve.plates.wells import Wells, read_wells
 from cellsieve.run.parallel import workers_of
+from cellsieve.schema.choices import Average, Candidates, ScoreKind
+from cellsieve.schema.types import Table
 
 Floats = NDArray[np.float64]
 Kernel = Callable[
@@ -54,7 +55,7 @@ def infer(
     layout: Layout,
     test: Table,
     predictions: Source | Sequence[Source],
-    kind: Kind | None = None,
+    kind: ScoreKind | None = None,
     *,
     candidates: Candidates = "closed",
     ids: Names | None = None,

@@ -1,7 +1,6 @@
 """What is known of a screen: which classes share a plate, and where each group can be."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -9,8 +8,8 @@ from numpy.typing import NDArray
 
 from cellsieve.plates import permutations
 from cellsieve.plates.wells import Columns
+from cellsieve.schema.choices import Candidates, check_choice
 
-Candidates = Literal["closed", "all"]
 """Which assignments are tried: those seen and those that follow from them, or every order."""
 
 
@@ -52,8 +51,7 @@ class Layout:
         Raises:
             ValueError: all orders of so many plates cannot be tried.
         """
-        if which not in ("closed", "all"):
-            raise ValueError(f"candidates: found {which!r}; expected 'closed' or 'all'")
+        check_choice("candidates", which, Candidates)
         return self.assignments if which == "closed" else permutations.every(self.assignments)
 
     def assignment_table(self) -> pd.DataFrame:

@@ -11,17 +11,18 @@ from cellsieve.io.tables import atomic
 from cellsieve.plates.fit import fit
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Columns
+from cellsieve.schema.types import FilePath
 
 FORMAT = "cellsieve plate layout"
 
 
-def save(layout: Layout, path: str | os.PathLike[str]) -> None:
+def save(layout: Layout, path: FilePath) -> None:
     """As `PlateLayout.save`."""
     with atomic(path) as temporary:
         temporary.write_text(_to_json(layout), encoding="utf-8")
 
 
-def load(path: str | os.PathLike[str]) -> Layout:
+def load(path: FilePath) -> Layout:
     """As `PlateLayout.load`."""
     try:
         text = Path(path).read_text(encoding="utf-8")

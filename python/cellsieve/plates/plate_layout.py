@@ -1,20 +1,20 @@
 """`PlateLayout`: a layout, and the steps that learn it and put it to use."""
 
-import os
 from collections.abc import Sequence
 from typing import Literal, Self
 
 import pandas as pd
 
-from cellsieve.io.tables import Table
 from cellsieve.plates import layout_file
 from cellsieve.plates.check import check, shared_layouts
-from cellsieve.plates.decode import Method, Posterior, decode
+from cellsieve.plates.decode import Posterior, decode
 from cellsieve.plates.fit import fit
 from cellsieve.plates.infer import infer
-from cellsieve.plates.layout import Candidates, Layout
-from cellsieve.plates.predictions import Average, Kind, Names, Source
+from cellsieve.plates.layout import Layout
+from cellsieve.plates.predictions import Names, Source
 from cellsieve.plates.wells import Columns, load
+from cellsieve.schema.choices import Average, Candidates, Method, ScoreKind
+from cellsieve.schema.types import FilePath, Table
 
 
 class PlateLayout(Layout):
@@ -60,7 +60,7 @@ class PlateLayout(Layout):
         self,
         test: Table,
         predictions: Source | Sequence[Source],
-        kind: Kind | None = None,
+        kind: ScoreKind | None = None,
         *,
         candidates: Candidates = "closed",
         ids: Names | None = None,
@@ -132,7 +132,7 @@ class PlateLayout(Layout):
         predictions: Source | Sequence[Source],
         posterior: Posterior | None = None,
         method: Method = "argmax",
-        kind: Kind | None = None,
+        kind: ScoreKind | None = None,
         *,
         ids: Names | None = None,
         classes: Names | None = None,
@@ -200,7 +200,7 @@ class PlateLayout(Layout):
         self,
         test: Table,
         predictions: Source | Sequence[Source],
-        kind: Kind | None = None,
+        kind: ScoreKind | None = None,
         *,
         ids: Names | None = None,
         classes: Names | None = None,
@@ -262,12 +262,12 @@ class PlateLayout(Layout):
         """
         return shared_layouts(self, at_least)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: FilePath) -> None:
         """Writes the layout as JSON, whole or not at all; a person can read and edit it."""
         layout_file.save(self, path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: FilePath) -> Self:
         """A layout as `save` wrote it.
 
         Raises:

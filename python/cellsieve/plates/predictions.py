@@ -5,7 +5,7 @@ import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,9 @@ from numpy.typing import NDArray
 from cellsieve.io.tables import read_table
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Wells, first, load
+from cellsieve.schema.choices import Average, ScoreKind, check_choice
+from cellsieve.schema.types import FilePath, is_path
 
-Kind = Literal["probability", "log_probability", "logit", "similarity", "hard"]
-"""What scores are: see `PlateLayout.infer`."""
-Average = Literal["probability", "log"]
-"""How several sites or files are averaged: their probabilities, or the logarithms of these."""
-
-KINDS: tuple[Kind, ...] = ("probability", "log_probability", "logit", "similarity", "hard")
 SITE = re.compile(r"_s\d+$")
 BLOCK = 1024
 """Rows that are converted at once where a matrix can't be read as it lies."""
@@ -59,9 +55,9 @@ class Predictions:
             )
 
 
-Source = Predictions | pd.DataFrame | NDArray[Any] | str | os.PathLike[str]
+Source = Predictions | pd.DataFrame | NDArray[Any] | FilePath
 """Where predictions come from: see `read_predictions`."""
-Names = Iterable[Hashable] | str | os.PathLike[str]
+Names = Iterable[Hashable] | FilePath
 """Names of rows or columns, or a file of them."""
 
 
@@ -90,14 +86,14 @@ def read_predictions(
         ValueError: a file of another form; numbers of names and rows or columns that differ.
         TypeError: none of these.
     """
-    name = os.fspath(source) if isinstance(source, str | os.PathLike) else "predictions"
+    name = os.fspath(source) if is_path(source) else "predictions"
     if isinstance(source, Predictions):
         found = source
     elif isinstance(source, np.ndarray):
         found = Predictions(source)
     elif isinstance(source, pd.DataFrame):
         found = _from_table(source, name, id_column, class_column)
-    elif not isinstance(source, str | os.PathLike):
+    elif not is_path(source):
         raise TypeError(
             f"predictions: found {type(source).__name__}; expected a path, an array, a DataFrame "
             "or Predictions"
@@ -115,7 +111,7 @@ def read_predictions(
 
 def _names(names: Names, argument: str) -> Sequence[Any]:
     """Names from a sequence or a file."""
-    if not isinstance(names, str | os.PathLike):
+    if not is_path(names):
         if not isinstance(names, Iterable):
             raise TypeError(f"{argument}: found {type(names).__name__}; expected names or a file")
         return list(names)
@@ -203,7 +199,7 @@ class WellScores:
     """The file or argument, for messages."""
     scores: NDArray[Any]
     rows: NDArray[np.int64] | None
-    kind: Kind
+    kind: ScoreKind
     columns: NDArray[np.int64]
     """The index of each column's class in the layout; -1 for classes that it does not have."""
     votes: NDArray[np.int64] | None = None
@@ -220,7 +216,7 @@ def join(
     layout: Layout,
     wells: Wells,
     sources: Source | Sequence[Source],
-    kind: Kind | None,
+    kind: ScoreKind | None,
     average: Average | None,
     ids: Names | None = None,
     classes: Names | None = None,
@@ -232,10 +228,10 @@ def join(
     Raises:
         ValueError: see `PlateLayout.infer`.
     """
-    if kind not in (None, *KINDS):
-        raise ValueError(f"kind: found {kind!r}; expected one of {', '.join(KINDS)}")
-    if average not in (None, "probability", "log"):
-        raise ValueError(f"average: found {average!r}; expected 'probability' or 'log'")
+    if kind is not None:
+        check_choice("kind", kind, ScoreKind)
+    if average is not None:
+        check_choice("average", average, Average)
     many: list[Any] = list(sources) if isinstance(sources, list | tuple) else [sources]
     if not many:
         raise ValueError("predictions: none; expected at least one")
@@ -405,9 +401,9 @@ def _averaged(
     matrices: list[NDArray[Any]],
     places: list[NDArray[np.int64]],
     wells: int,
-    kind: Kind,
+    kind: ScoreKind,
     average: Average | None,
-) -> tuple[NDArray[Any], Kind]:
+) -> tuple[NDArray[Any], ScoreKind]:
     """The mean over sites and sources, and what kind of scores that gives."""
     average = average or ("probability" if kind == "probability" else "log")
     dtype = np.result_type(np.float32, *matrices)
@@ -430,7 +426,7 @@ def _averaged(
     return total, "log_probability" if kind == "probability" else kind
 
 
-def _for_mean(block: NDArray[Any], kind: Kind, average: Average) -> NDArray[Any]:
+def _for_mean(block: NDArray[Any], kind: ScoreKind, average: Average) -> NDArray[Any]:
     if kind == "probability":
         return block if average == "probability" else np.log(np.maximum(block, FLOOR))
     if average == "log":

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.io.tables import Table, read_table
+from cellsieve.io.tables import read_table
+from cellsieve.schema.types import Table, is_path
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def load(table: Table, argument: str) -> tuple[pd.DataFrame, str]:
     """The table, and the name that stands for it in messages."""
     if isinstance(table, pd.DataFrame):
         return table, argument
-    if isinstance(table, str | os.PathLike):
+    if is_path(table):
         return read_table(table, text=()), os.fspath(table)
     raise TypeError(
         f"{argument}: found {type(table).__name__}; expected a DataFrame or the path of a table"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cellsieve.io.tables import read_csv, refuse_existing
 from cellsieve.run.journal import Journal, sweep
-from cellsieve.schema.vocabulary import Vocabulary
+from cellsieve.schema.choices import Vocabulary
 
 INDEX = "index.csv"
 

@@ -24,6 +24,8 @@ from typing import IO, Any
 
 import pandas as pd
 
+from cellsieve.schema.types import FilePath
+
 try:
     import fcntl
 except ImportError:  # not on Windows
@@ -39,7 +41,8 @@ from cellsieve.io.tables import (
     write_table,
 )
 from cellsieve.run.parallel import run
-from cellsieve.schema.vocabulary import Vocabulary, rename_columns
+from cellsieve.schema.choices import Vocabulary
+from cellsieve.schema.vocabulary import rename_columns
 
 #: The column of an image table that says, as JSON, with which settings an image was done.
 SETTINGS = "settings"
@@ -65,7 +68,7 @@ class Journal:
 
     def __init__(
         self,
-        output: str | os.PathLike[str],
+        output: FilePath,
         cell_columns: Mapping[str, str],
         image_columns: Mapping[str, str],
         settings: Mapping[str, Any],

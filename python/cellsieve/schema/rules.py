@@ -4,10 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal["percentile", "value"]
-Multi = Literal["skip", "explode", "own"]
+from cellsieve.schema.choices import RuleKind, SeveralClasses, check_choice
 
 MIN_GROUP = 10
 
@@ -34,16 +33,15 @@ class Rule:
     lower: float | None = None
     upper: float | None = None
     by: str | Sequence[str] | None = "class_label"
-    kind: Kind = "percentile"
-    multi: Multi | None = None
+    kind: RuleKind = "percentile"
+    multi: SeveralClasses | None = None
     min_group: int | None = None
 
     def __post_init__(self) -> None:
         """Refuses a band that no cell can be judged by."""
         if not isinstance(self.column, str):
             raise TypeError(f"column: found {self.column!r}; expected the name of a column")
-        if self.kind not in ("percentile", "value"):
-            raise ValueError(f"kind: found {self.kind!r}; expected 'percentile' or 'value'")
+        check_choice("kind", self.kind, RuleKind)
         check_multi(self.multi)
         check_min_group(self.min_group)
         for name, value in (
@@ -100,8 +98,8 @@ def check_multi(multi: Any) -> None:
     Raises:
         ValueError: it is none.
     """
-    if multi not in (None, "skip", "explode", "own"):
-        raise ValueError(f"multi: found {multi!r}; expected 'skip', 'explode' or 'own'")
+    if multi is not None:
+        check_choice("multi", multi, SeveralClasses)
 
 
 def check_min_group(min_group: Any) -> None:
@@ -116,7 +114,7 @@ def check_min_group(min_group: Any) -> None:
         raise ValueError(f"min_group: found {min_group!r}; expected at least 1")
 
 
-def resolved(rules: Any, multi: Multi, min_group: int) -> list[Rule]:
+def resolved(rules: Any, multi: SeveralClasses, min_group: int) -> list[Rule]:
     """The rules with nothing left to the call.
 
     Raises:

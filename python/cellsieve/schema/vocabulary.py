@@ -1,14 +1,13 @@
 """Other programs' names for the columns of a cell table: a rename on the way out."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cellsieve.schema.choices import Vocabulary, check_choice
 from cellsieve.schema.measures import BY_NAME
 from cellsieve.schema.verdicts import BETWEEN, HIGH, LOW, column_values, remembered
-
-Vocabulary = Literal["cellsieve", "skimage", "cellprofiler", "notebook"]
 
 _SKIMAGE = {
     "min_row": "bbox-0",
@@ -53,15 +52,11 @@ def rename_columns(
     Raises:
         ValueError: another name, or two columns would have the same.
     """
+    check_choice("columns", columns, Vocabulary)
     if columns == "notebook":
         return _notebook(table, keep)
     if columns in ("cellsieve", "skimage"):
         return table.rename(columns=_SKIMAGE if columns == "skimage" else {})
-    if columns != "cellprofiler":
-        raise ValueError(
-            f"columns: found {columns!r}; expected 'cellsieve', 'skimage', 'cellprofiler' or "
-            "'notebook'"
-        )
     renamed = table.rename(columns=_cellprofiler)
     if "clean" in table:
         flags = _outliers(table)

@@ -1,6 +1,5 @@
 """Small data sets made up on the spot, and the main job of both halves done on them."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cellsieve.io.readers import write_png
 from cellsieve.io.tables import write_table
 from cellsieve.look.report import report
 from cellsieve.schema.rules import Rule
+from cellsieve.schema.types import FilePath
 from cellsieve.schema.words import count
 from cellsieve.trial.demo_plates import run_plates_demo
 from cellsieve.trial.synthetic import field, photograph
@@ -41,7 +41,7 @@ MARK = ".cellsieve-demo"
 MASK_TYPES = [np.uint16, np.int32, np.int64]
 
 
-def make_demo_set(folder: str | os.PathLike[str], *, size: int = 512, seed: int = 7) -> ImageSet:
+def make_demo_set(folder: FilePath, *, size: int = 512, seed: int = 7) -> ImageSet:
     """Writes a dozen images in the layout of the Human Protein Atlas.
 
     8- and 16-bit images in four channels, masks of three types as `.npz`, `train.csv` with
@@ -77,7 +77,7 @@ def make_demo_set(folder: str | os.PathLike[str], *, size: int = 512, seed: int 
     return ImageSet.hpa(folder / "images", folder / "masks", folder / "train.csv")
 
 
-def demo(folder: str | os.PathLike[str] = "cellsieve-demo", *, overwrite: bool = False) -> None:
+def demo(folder: FilePath = "cellsieve-demo", *, overwrite: bool = False) -> None:
     """Makes the demo sets, does the main job of both halves, and ends with a report.
 
     Args:

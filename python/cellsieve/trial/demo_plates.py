@@ -1,17 +1,17 @@
 """The plates part of the demo: a made-up screen, and how much of it each step finds again."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cellsieve.plates.decode import Method
 from cellsieve.plates.plate_layout import PlateLayout
+from cellsieve.schema.choices import Method
+from cellsieve.schema.types import FilePath
 from cellsieve.trial.planted import plant, probabilities
 
 
-def run_plates_demo(folder: str | os.PathLike[str]) -> pd.DataFrame:
+def run_plates_demo(folder: FilePath) -> pd.DataFrame:
     """Makes a small screen like RxRx1 in `folder`, runs fit, infer and decode, prints the accuracy.
 
     Writes `train.csv`, `test.csv`, `predictions.npy` (probabilities of a made-up classifier),

@@ -10,21 +10,21 @@ from cellsieve.io.image_table import image_table_path
 from cellsieve.io.tables import read_table, refuse_existing
 from cellsieve.look.report.cells import cells_report
 from cellsieve.look.report.plates import plates_report
-from cellsieve.look.views import Look, Neighbours, image_table
+from cellsieve.look.views import Look, image_table
+from cellsieve.schema.choices import Neighbours
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.plates import is_assignment, is_wells
+from cellsieve.schema.types import FilePath, Table, is_table
 
 NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
-
-Table = pd.DataFrame | str | os.PathLike[str]
 
 
 def report(
     table: Table,
-    output: str | os.PathLike[str],
+    output: FilePath,
     *,
     images: ImageSet | Table | None = None,
-    root: str | os.PathLike[str] | None = None,
+    root: FilePath | None = None,
     wells: Table | None = None,
     truth: Table | None = None,
     column: str = "fraction",
@@ -120,6 +120,6 @@ def report(
 
 
 def _loaded(table: Table) -> pd.DataFrame:
-    if not isinstance(table, pd.DataFrame | str | os.PathLike):
+    if not is_table(table):
         raise TypeError(f"table: found {type(table).__name__}; expected a table or its file")
     return table if isinstance(table, pd.DataFrame) else read_table(table)

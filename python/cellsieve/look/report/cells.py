@@ -1,6 +1,5 @@
 """The report of a cleaned cell table: what was decided, and one section per class."""
 
-import os
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from cellsieve.look.report.sections import sections_of, totals
 from cellsieve.look.views import Look
 from cellsieve.schema.images import MEASURED
 from cellsieve.schema.rules import Rule
+from cellsieve.schema.types import FilePath
 from cellsieve.schema.verdicts import (
     Verdicts,
     in_words,
@@ -42,7 +42,7 @@ CELL_DATA = ("image_id", "label", "value", "clean", "judged", "said", "row")
 def cells_report(
     table: pd.DataFrame,
     images: pd.DataFrame | None,
-    output: str | os.PathLike[str],
+    output: FilePath,
     *,
     title: str,
     column: str,

@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.look.colours import Colours
-from cellsieve.look.picking import BANDS, Order, choose
+from cellsieve.look.picking import BANDS, choose
 from cellsieve.look.report.page import data_uri
 from cellsieve.look.report.sections import said
 from cellsieve.look.views import Look, Picture, pictures, webp
+from cellsieve.schema.choices import Order
 from cellsieve.schema.verdicts import Verdicts
 
 #: A page holds about so many bytes of pictures, however many cells it shows.

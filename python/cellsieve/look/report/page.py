@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import os
 from importlib.resources import files
 from typing import Any
 
@@ -11,9 +10,10 @@ from cellsieve._core import __version__
 from cellsieve.io.extras import require
 from cellsieve.io.tables import atomic
 from cellsieve.look.report.bins import number
+from cellsieve.schema.types import FilePath
 
 
-def write_page(output: str | os.PathLike[str], template: str, content: dict[str, Any]) -> None:
+def write_page(output: FilePath, template: str, content: dict[str, Any]) -> None:
     """Renders a template with what it shows; the file is there whole or not at all.
 
     Text is escaped wherever it stands. The page forbids itself every request, and every script but

@@ -1,6 +1,5 @@
 """What the report of a plates result shows: assignments, confidence, and maps of the plates."""
 
-import os
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from cellsieve.look.report.bins import bars_path, number
 from cellsieve.look.report.page import write_page
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.plates import assignment_columns
+from cellsieve.schema.types import FilePath
 from cellsieve.schema.wellmap import PLACE, plate_map, row_name, with_places
 
 PLATES = 400  # maps at most; the least confident come first where there are more
@@ -22,7 +22,7 @@ def plates_report(
     assignments: pd.DataFrame | None,
     wells: pd.DataFrame | None,
     truth: pd.DataFrame | None,
-    output: str | os.PathLike[str],
+    output: FilePath,
     *,
     title: str,
 ) -> None:

@@ -1,0 +1,93 @@
+"""What a file holds whose reader is written in Python, and what is made of it.
+
+Errors here name no file: who opened it puts its name in front.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellsieve.io.arrays import native
+
+
+class Planes(NamedTuple):
+    """One plane, or one for each channel; axes of length 1 are dropped."""
+
+    pixels: NDArray[Any]
+    axes: str  # one letter for each: Y and X; C or, of colours, S
+    names: list[str]  # of the channels, where the file names them
+
+    def channel(self, channel: str | int | None, *, exact: bool = False) -> NDArray[Any]:
+        """The plane of one channel: by its number, the name of its colour or that in the file.
+
+        A single plane is given under any name, unless `exact` asks for one that the file itself
+        knows.
+
+        Raises:
+            ValueError: there is no such plane, or it is not of uint8, uint16 or float32.
+        """
+        plane = self._plane(channel, exact)
+        if plane.dtype not in (np.uint8, np.uint16, np.float32):
+            raise ValueError(
+                f"dtype {plane.dtype} is not supported; expected uint8, uint16 or float32"
+            )
+        return native(plane)
+
+    def _plane(self, channel: str | int | None, exact: bool) -> NDArray[Any]:
+        pixels, axes, names = self
+        rest = axes.replace("Y", "").replace("X", "")
+        shape = f"has the axes {axes} and the shape {pixels.shape}"
+        if rest not in ("", "C", "S"):
+            raise ValueError(
+                f"{shape}; expected one plane (rows, columns), or one for each channel"
+            )
+        if not rest and (channel is None or not exact):
+            return pixels
+        count = pixels.shape[axes.index(rest)] if rest else 1
+        if rest == "S":
+            names = ["red", "green", "blue", "alpha"]
+        names = [*names, *[""] * count][:count]
+        listed = ", ".join(
+            f"{number} ({name})" if name else str(number) for number, name in enumerate(names)
+        )
+        if channel is None:
+            raise ValueError(
+                f"{shape}; expected one plane, or the number or name of a channel: {listed}"
+            )
+        fitting = [
+            number
+            for number, name in enumerate(names)
+            if channel in (name or number, number, str(number))
+        ]
+        if len(fitting) != 1:
+            what = "no" if not fitting else "more than one"
+            channels = "1 channel" if count == 1 else f"{count} channels"
+            raise ValueError(
+                f"has {channels}, {listed}; found {what} channel {channel!r} among them"
+            )
+        plane: NDArray[Any] = pixels.take(fitting[0], axis=axes.index(rest)) if rest else pixels
+        return plane
+
+    def labels(self) -> tuple[NDArray[Any], int]:
+        """The label image, in the narrowest type, and the largest id that its own type can hold.
+
+        Raises:
+            ValueError: several planes, a type that is not of integers, or a negative id.
+        """
+        pixels, axes, _ = self
+        if pixels.ndim != 2:
+            raise ValueError(
+                f"has the axes {axes} and the shape {pixels.shape}; expected a label image of one "
+                "plane (rows, columns)"
+            )
+        if pixels.dtype.kind not in "iu" or pixels.dtype == np.int8:
+            raise ValueError(
+                f"dtype {pixels.dtype} is not supported; expected an integer label image: uint8 "
+                "to uint64, int16 to int64"
+            )
+        lowest, highest = int(pixels.min(initial=0)), int(pixels.max(initial=0))
+        if lowest < 0:
+            raise ValueError(f"found the label {lowest}; labels are 0 (outside) or 1 to 2^63 - 1")
+        narrow = np.ascontiguousarray(pixels, dtype=np.min_scalar_type(highest))
+        return narrow, int(np.iinfo(pixels.dtype).max)
