@@ -4,6 +4,7 @@ import gzip
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -128,7 +129,8 @@ def read_batches(
 ) -> Iterator[pd.DataFrame]:
     """The same table as from `read_table`, some rows at a time; at least one piece, perhaps empty.
 
-    All pieces have the same types: a CSV file is read twice, the first time to find them.
+    All pieces have the same types: those of a CSV file are found by reading it once more before,
+    unless that has been done and the file is still the same.
     """
     check_table(path)
     with _reading(path):
@@ -136,16 +138,26 @@ def read_batches(
             yield from recorded(_parquet_batches(path), _record(path))
             return
         settings = _csv_settings(path, text)
-        seen: dict[str, set[str]] = {}
-        with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
-            for piece in reader:
-                for name in piece.columns:
-                    seen.setdefault(name, set()).add(_kind(piece[name]))
-        settings["dtype"] = {name: _common(kinds) for name, kinds in seen.items()} | dict.fromkeys(
-            settings["dtype"], "str"
-        )
+        state = Path(path).stat()
+        version = (state.st_ino, state.st_size, state.st_mtime_ns)
+        settings["dtype"] = _csv_types(Path(path).resolve(), text, version)
         with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
             yield from recorded(reader, _record(path))
+
+
+@lru_cache(maxsize=256)
+def _csv_types(
+    path: Path, text: tuple[str, ...], version: tuple[int, int, int]
+) -> Mapping[str, str]:
+    """The type of each column; `version` is another where the file has changed."""
+    settings = _csv_settings(path, text)
+    seen: dict[str, set[str]] = {}
+    with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
+        for piece in reader:
+            for name in piece.columns:
+                seen.setdefault(name, set()).add(_kind(piece[name]))
+    types = {name: _common(kinds) for name, kinds in seen.items()}
+    return types | dict.fromkeys(settings["dtype"], "str")
 
 
 def _parquet_batches(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
