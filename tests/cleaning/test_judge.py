@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import cellsieve as cs
 from cellsieve.cleaning.quantiles import group_quantiles
+from cellsieve.io.tables import read_batches
 
 # Cells with ties, as real ones have: limits often equal an end, which is a test of its own below.
 pytestmark = pytest.mark.filterwarnings("ignore:.* none can be cut:UserWarning")
@@ -352,6 +353,16 @@ def test_a_column_may_change_its_looks_far_down(extension, tmp_path, monkeypatch
     assert found["note"][150] == "dead"
     assert found["n"].isna().sum() == 1
     assert (found["n"].dropna() == 1).all()
+
+
+def test_a_file_that_has_changed_is_read_anew(tmp_path):
+    """Though it is as long as before: the types that were found for it are not those of today."""
+    path = tmp_path / "cells.csv"
+    for values in (["11", "22"], ["1.", ".2"], ["ab", "cd"]):
+        cs.write_table(pd.DataFrame({"n": pd.Series(values, dtype="str")}), path)
+        for _ in range(2):
+            pd.testing.assert_frame_equal(pd.concat(read_batches(path)), cs.read_table(path))
+    assert cs.read_table(path)["n"].tolist() == ["ab", "cd"]
 
 
 @pytest.mark.parametrize("extension", [".csv", ".parquet"])

@@ -4,6 +4,7 @@ import gzip
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -124,7 +125,8 @@ def _csv_settings(path: FilePath, text: tuple[str, ...]) -> dict[str, Any]:
 def read_batches(path: FilePath, *, text: tuple[str, ...] = TEXT) -> Iterator[pd.DataFrame]:
     """The same table as from `read_table`, some rows at a time; at least one piece, perhaps empty.
 
-    All pieces have the same types: a CSV file is read twice, the first time to find them.
+    All pieces have the same types: those of a CSV file are found by reading it once more before,
+    unless that has been done and the file is still the same.
     """
     check_table(path)
     with _reading(path):
@@ -132,16 +134,26 @@ def read_batches(path: FilePath, *, text: tuple[str, ...] = TEXT) -> Iterator[pd
             yield from recorded(_parquet_batches(path), _record(path))
             return
         settings = _csv_settings(path, text)
-        seen: dict[str, set[str]] = {}
-        with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
-            for piece in reader:
-                for name in piece.columns:
-                    seen.setdefault(name, set()).add(_kind(piece[name]))
-        settings["dtype"] = {name: _common(kinds) for name, kinds in seen.items()} | dict.fromkeys(
-            settings["dtype"], "str"
-        )
+        state = Path(path).stat()
+        version = (state.st_ino, state.st_size, state.st_mtime_ns)
+        settings["dtype"] = _csv_types(Path(path).resolve(), text, version)
         with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
             yield from recorded(reader, _record(path))
+
+
+@lru_cache(maxsize=256)
+def _csv_types(
+    path: Path, text: tuple[str, ...], version: tuple[int, int, int]
+) -> Mapping[str, str]:
+    """The type of each column; `version` is another where the file has changed."""
+    settings = _csv_settings(path, text)
+    seen: dict[str, set[str]] = {}
+    with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
+        for piece in reader:
+            for name in piece.columns:
+                seen.setdefault(name, set()).add(_kind(piece[name]))
+    types = {name: _common(kinds) for name, kinds in seen.items()}
+    return types | dict.fromkeys(settings["dtype"], "str")
 
 
 def _parquet_batches(path: FilePath) -> Iterator[pd.DataFrame]:
