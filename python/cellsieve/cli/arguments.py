@@ -28,7 +28,7 @@ def positive(text: str) -> int:
 def add_jobs(command: argparse.ArgumentParser) -> None:
     """How many threads."""
     command.add_argument(
-        "--jobs", type=positive, metavar="N", help="threads (default: as many as processors)"
+        "--jobs", type=positive, metavar="N", help="number of threads (default: one per processor)"
     )
 
 
@@ -43,13 +43,13 @@ def add_image_table(command: argparse.ArgumentParser, table: str) -> None:
         "--image-table",
         type=Path,
         metavar="TABLE",
-        help=f"the image table (default: that beside {table}, as {table.lower()}.images.csv)",
+        help=f"the image table (default: {table.lower()}.images.csv beside {table})",
     )
     command.add_argument(
         "--root",
         type=Path,
         metavar="FOLDER",
-        help="the folder that paths of the image table start from (default: the one it lies in)",
+        help="where relative paths in the image table start (default: its own folder)",
     )
 
 
@@ -59,7 +59,7 @@ def add_columns(command: argparse.ArgumentParser, readers: str = "other commands
         "--columns",
         choices=get_args(Vocabulary),
         default="cellsieve",
-        help=f"names of the output's columns; {readers} read 'cellsieve' (the default)",
+        help=f"column names of the output (default: cellsieve, the only ones that {readers} read)",
     )
 
 
@@ -71,10 +71,12 @@ def add_run(command: argparse.ArgumentParser, resume: str) -> None:
         type=positive,
         default=MAX_PIXELS,
         metavar="N",
-        help="refuse files that declare more (default: %(default)s)",
+        help="refuse images with more pixels (default: %(default)s)",
     )
     again = command.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help=resume)
     again.add_argument(
-        "--overwrite", action="store_true", help="remove what an earlier run has written"
+        "--overwrite",
+        action="store_true",
+        help="remove what an earlier run has written and start over",
     )

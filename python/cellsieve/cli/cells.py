@@ -48,9 +48,9 @@ def add_image_arguments(command: argparse.ArgumentParser, *, masks_required: boo
     command.add_argument(
         "--channel",
         metavar="NAME",
-        help="the channel to measure (default: the only one; of several, green). Of files that "
-        "hold several: red, green, blue or alpha; of TIFF files the name that OME-TIFF gives it, "
-        "or its number from 0",
+        help="the channel to measure (default: the only one; of several, green). In files with "
+        "several channels: red, green, blue or alpha; in TIFF files the OME-TIFF name, or the "
+        "number from 0",
     )
 
 
@@ -69,11 +69,11 @@ def add_measure(commands: Any, summary: str) -> None:
         "measure",
         example="cellsieve measure images --masks masks --labels train.csv -o cells.csv",
         help=summary,
-        description="Measures every cell of a folder of images and writes a table with a row a "
-        "cell, and beside it the image table (cells.parquet: cells.images.csv) with a row an "
-        "image: its files, its threshold, and why it failed if it did.",
+        description="Measures every cell of a folder of images and writes a table with one row "
+        "per cell, and beside it the image table (cells.parquet: cells.images.csv) with one row "
+        "per image: its files, its threshold, and why it failed if it did.",
         epilog="Exit code: 0 all images were measured, 1 some were not (the image table says "
-        "why), 2 nothing was done, 130 interrupted (--resume goes on).",
+        "why), 2 nothing was done, 130 interrupted (--resume resumes the run).",
     )
     command.add_argument("images", metavar="IMAGES", type=Path, help="folder of the image files")
     command.add_argument(
@@ -97,24 +97,31 @@ def add_measure(commands: Any, summary: str) -> None:
         type=float,
         default=0.99,
         metavar="Q",
-        help="the threshold is this quantile of the pixels outside cells (default: %(default)s)",
+        help="threshold: this quantile of the background, the pixels with label 0 "
+        "(default: %(default)s)",
     )
     threshold.add_argument(
-        "--threshold", type=float, metavar="VALUE", help="one threshold for all images instead"
+        "--threshold",
+        type=float,
+        metavar="VALUE",
+        help="one threshold for all images, in place of a quantile",
     )
     command.add_argument(
         "--convention",
         choices=get_args(Convention),
         default="cellsieve",
-        help="'notebook' gives the numbers of the notebook that this tool grew from",
+        help="'notebook' reproduces the numbers of the original notebook",
     )
-    add_columns(command, "other commands, and --resume once it is finished,")
+    add_columns(command, "other commands, and --resume of a finished run,")
     command.add_argument(
         "--rle",
         action="store_true",
         help="add each cell's run-length encoding, so that 'annotate' needs no mask",
     )
-    add_run(command, "keep what an earlier run has measured, and measure the rest and what failed")
+    add_run(
+        command,
+        "resume an interrupted run with the same settings: measure what is missing or failed",
+    )
     command.set_defaults(run=_measure)
 
 
@@ -205,7 +212,7 @@ def add_clean(commands: Any, summary: str) -> None:
         help=summary,
         description="Marks the cells outside the percentile band of their group. No row is "
         "dropped: each gets 'clean', 'reason' and the limits that decided it. The summary shows "
-        f"the {LARGEST} largest groups; notes go to standard error.",
+        f"the {LARGEST} largest groups; notes are printed to standard error.",
         epilog="Exit code: 0 done, 2 nothing was done.",
     )
     command.add_argument(
@@ -223,13 +230,13 @@ def add_clean(commands: Any, summary: str) -> None:
         action="append",
         default=argparse.SUPPRESS,
         metavar="COLUMN,...",
-        help="column of the groups, or several, whose combinations are the groups: --by "
-        "plate,class_label (default: class_label); 'none' takes all cells as one group",
+        help="column, or several joined by commas, that form the groups: --by "
+        "plate,class_label (default: class_label); 'none' puts all cells in one group",
     )
     command.add_argument(
         "--column",
         default=argparse.SUPPRESS,
-        help="column that is judged (default: fraction)",
+        help="column to judge (default: fraction)",
     )
     command.add_argument(
         "--lower",
@@ -253,14 +260,17 @@ def add_clean(commands: Any, summary: str) -> None:
         "given is open",
     )
     command.add_argument(
-        "--rules", type=Path, metavar="TOML", help="a file of rules in place of the five above"
+        "--rules",
+        type=Path,
+        metavar="TOML",
+        help="TOML file of rules, in place of the five options above",
     )
     command.add_argument(
         "--multi",
         choices=get_args(SeveralClasses),
         default="skip",
-        help="cells with several classes, as '0|16': marked, one row for each class, or the "
-        "combination as a group of its own (default: %(default)s)",
+        help="cells with several classes, as '0|16': 'skip' marks them, 'explode' gives one row "
+        "per class, 'own' makes each combination a group (default: %(default)s)",
     )
     command.add_argument(
         "--overrides",
@@ -274,7 +284,7 @@ def add_clean(commands: Any, summary: str) -> None:
         type=positive,
         default=MIN_GROUP,
         metavar="N",
-        help="cells of smaller groups are marked small_group (default: %(default)s)",
+        help="mark the cells of groups smaller than this as small_group (default: %(default)s)",
     )
     add_columns(command)
     command.add_argument(

@@ -26,7 +26,7 @@ from cellsieve.schema.words import count
 
 EPILOG = (
     "Exit code: 0 all images were done, 1 some failed (the image table says why), 2 nothing was "
-    "done, 130 interrupted (--resume goes on)."
+    "done, 130 interrupted (--resume resumes the run)."
 )
 
 
@@ -34,9 +34,9 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     """What all three take."""
     add_image_table(command, "CLEAN")
     command.add_argument(
-        "--all-cells", action="store_true", help="take every cell, whatever the column clean says"
+        "--all-cells", action="store_true", help="take all cells, not only the clean ones"
     )
-    add_run(command, "go on where an earlier run stopped")
+    add_run(command, "resume an interrupted run with the same settings")
 
 
 def _common(options: argparse.Namespace) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def add_annotate(commands: Any, summary: str) -> None:
         example="cellsieve annotate clean.csv -o annotations.json",
         help=summary,
         description="Writes the clean cells as annotations with run-length encodings: COCO JSON, "
-        "or the middle format of mmdetection 2.",
+        'or the annotation format of mmdetection 2 ("middle format").',
         epilog=EPILOG,
     )
     _add_clean_argument(command)
@@ -99,8 +99,8 @@ def add_annotate(commands: Any, summary: str) -> None:
         "--multi",
         choices=get_args(AnnotatedClasses),
         default="each",
-        help="images of several classes, as '0|16': an annotation for each class, or one category "
-        "'cell' for all cells whatever their class (default: %(default)s)",
+        help="'each' gives one annotation per class for images of several classes, as '0|16'; "
+        "'one' makes all cells one category, 'cell' (default: %(default)s)",
     )
     command.add_argument(
         "--categories",
@@ -135,13 +135,13 @@ def add_annotate(commands: Any, summary: str) -> None:
         "--picture",
         choices=get_args(PictureFormat),
         default="png",
-        help="kind of these pictures (default: %(default)s)",
+        help="file format of these pictures (default: %(default)s)",
     )
     command.add_argument(
         "--colours",
         type=pairs,
         metavar="CHANNEL=COLOUR,...",
-        help="which channel is seen in which colour, as green=green,yellow=yellow; colours: "
+        help="colour of each channel, as green=green,yellow=yellow; colours: "
         f"{', '.join(COLOURS)} (default: the channels red, green and blue)",
     )
     _add_common(command)
@@ -172,8 +172,8 @@ def add_masks(commands: Any, summary: str) -> None:
         "masks",
         example="cellsieve masks clean.csv -o clean_masks",
         help=summary,
-        description="Writes the masks again with only the clean cells; ids, format, name and dtype "
-        "stay.",
+        description="Writes label images with only the clean cells; ids, file format, file "
+        "names and dtype stay the same.",
         epilog=EPILOG,
     )
     _add_clean_argument(command)
@@ -195,7 +195,7 @@ def add_crops(commands: Any, summary: str) -> None:
         "crops",
         example="cellsieve crops clean.csv -o crops --size 96 --channels green,red,blue",
         help=summary,
-        description="Cuts every clean cell out of its image, one file a cell, with an index "
+        description="Cuts every clean cell out of its image, one file per cell, with an index "
         "(index.csv): path, class label, box and scale of each.",
         epilog=EPILOG,
     )
@@ -207,7 +207,7 @@ def add_crops(commands: Any, summary: str) -> None:
         "--channels",
         type=names,
         metavar="NAME,...",
-        help="which, in this order (default: red,green,blue where there are these, else the "
+        help="channels, in this order (default: red,green,blue where there are these, else the "
         "measured one)",
     )
     command.add_argument(
@@ -234,27 +234,28 @@ def add_crops(commands: Any, summary: str) -> None:
         "--kind",
         choices=get_args(CropKind),
         default="png",
-        help="a PNG (1, 3 or 4 channels), .npz or .npy (any) each, or WebDataset shards (default: "
+        help="one .png (1, 3 or 4 channels), .npz or .npy (any number) per cell, or WebDataset "
+        "shards (default: "
         "%(default)s)",
     )
-    command.add_argument("--folders", action="store_true", help="a folder for each class label")
+    command.add_argument("--folders", action="store_true", help="one folder per class label")
     command.add_argument(
         "--per-class", type=positive, metavar="N", help="at most N cells of each class label"
     )
     command.add_argument(
         "--balance",
         action="store_true",
-        help="of each class label as many cells as there are of the rarest",
+        help="as many cells per class as the rarest class has",
     )
     command.add_argument(
-        "--seed", type=int, default=0, help="of the choice of cells (default: %(default)s)"
+        "--seed", type=int, default=0, help="seed of the random choice (default: %(default)s)"
     )
     command.add_argument(
         "--shard-cells",
         type=positive,
         default=SHARD_CELLS,
         metavar="N",
-        help="cells a shard (default: %(default)s)",
+        help="cells per shard (default: %(default)s)",
     )
     _add_common(command)
     command.set_defaults(run=_crops)

@@ -29,8 +29,8 @@ def add_report(commands: Any, summary: str) -> None:
         help=summary,
         description="Writes one self-contained page: what was decided, and for each class its "
         "distribution with the limits and cells below, within and above them. Cells can be marked "
-        "in the page; 'cellsieve clean --overrides marks.csv' applies the marks. Of a result of "
-        "'cellsieve plates infer', the page shows the assignments and how sure they are.",
+        "in the page; 'cellsieve clean --overrides marks.csv' applies the marks. For a result of "
+        "'cellsieve plates infer', it shows the assignments and how sure they are.",
         epilog="Exit code: 0 done, 1 done but some pictures could not be made, 2 nothing was done.",
     )
     command.add_argument(
@@ -51,7 +51,7 @@ def add_report(commands: Any, summary: str) -> None:
         help="the wells' true classes, to compare the confidences with",
     )
     command.add_argument(
-        "-n", type=int, default=8, metavar="N", help="cells a gallery at most (default: 8)"
+        "-n", type=int, default=8, metavar="N", help="most cells per gallery (default: 8)"
     )
     command.add_argument("--title", help="the page's title (default: the table's name)")
     _add_column(command)
@@ -80,13 +80,15 @@ def add_gallery(commands: Any, summary: str) -> None:
         "--order",
         choices=get_args(Order),
         default="random",
-        help="which of them (default: %(default)s)",
+        help="how to choose them (default: %(default)s)",
     )
     command.add_argument("-n", type=int, default=12, metavar="N", help="how many (default: 12)")
     command.add_argument(
-        "--across", type=int, default=6, metavar="N", help="cells a row (default: 6)"
+        "--across", type=int, default=6, metavar="N", help="cells per row (default: 6)"
     )
-    command.add_argument("--class", dest="class_label", metavar="LABEL", help="of this class only")
+    command.add_argument(
+        "--class", dest="class_label", metavar="LABEL", help="only cells of this class"
+    )
     _add_column(command)
     _add_look(command)
     command.set_defaults(run=_gallery)
@@ -107,8 +109,12 @@ def add_plot(commands: Any, summary: str) -> None:
         help="histogram of a column with the limits",
     )
     kind.add_argument("table", metavar="TABLE", type=table_path, help="a cell table")
-    kind.add_argument("--class", dest="class_label", metavar="LABEL", help="of this class only")
-    kind.add_argument("--bins", type=int, default=80, metavar="N", help="bars (default: 80)")
+    kind.add_argument(
+        "--class", dest="class_label", metavar="LABEL", help="only cells of this class"
+    )
+    kind.add_argument(
+        "--bins", type=int, default=80, metavar="N", help="number of bars (default: 80)"
+    )
     _add_column(kind)
     kind.set_defaults(run=_plot, draw=_distribution)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
@@ -118,9 +124,9 @@ def add_plot(commands: Any, summary: str) -> None:
         example="cellsieve plot overlay images/demo-00_green.png masks/demo-00.npz -o overlay.png",
         help="an image, its mask, and both with the cells' ids",
     )
-    kind.add_argument("image", metavar="IMAGE", type=Path)
-    kind.add_argument("mask", metavar="MASK", type=Path)
-    kind.add_argument("--no-ids", action="store_true", help="write no ids on the cells")
+    kind.add_argument("image", metavar="IMAGE", type=Path, help="an image file")
+    kind.add_argument("mask", metavar="MASK", type=Path, help="its label image")
+    kind.add_argument("--no-ids", action="store_true", help="don't label the cells with their ids")
     kind.set_defaults(run=_plot, draw=_overlay)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
 
@@ -133,8 +139,13 @@ def add_plot(commands: Any, summary: str) -> None:
     kind.add_argument(
         "table", metavar="TABLE", type=table_path, help="a table with one row per well"
     )
-    kind.add_argument("--value", required=True, metavar="COLUMN", help="what is shown")
-    kind.add_argument("--well", default="well", metavar="COLUMN", help="names of the wells")
+    kind.add_argument("--value", required=True, metavar="COLUMN", help="column to show")
+    kind.add_argument(
+        "--well",
+        default="well",
+        metavar="COLUMN",
+        help="column with the well names (default: well)",
+    )
     kind.add_argument(
         "--where",
         action="append",
@@ -152,7 +163,10 @@ def add_plot(commands: Any, summary: str) -> None:
     )
     kind.add_argument("table", metavar="TABLE", type=table_path, help="one row per experiment")
     kind.add_argument(
-        "--kind", choices=get_args(Evidence), default="share", help="(default: %(default)s)"
+        "--kind",
+        choices=get_args(Evidence),
+        default="share",
+        help="share of votes, or posterior (default: %(default)s)",
     )
     kind.set_defaults(run=_plot, draw=_assignment)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
@@ -165,7 +179,7 @@ def _add_output(command: Any, metavar: str, what: str) -> None:
 
 def _add_column(command: Any) -> None:
     command.add_argument(
-        "--column", default="fraction", help="the column that is shown (default: %(default)s)"
+        "--column", default="fraction", help="column to show (default: %(default)s)"
     )
 
 
@@ -173,17 +187,17 @@ def _add_look(command: Any) -> None:
     command.add_argument(
         "--channels",
         metavar="NAMES",
-        help="channels shown, as red,green,blue; each in the colour it is named after, else gray",
+        help="channels to show, as red,green,blue; each in the colour of its name, else gray",
     )
     command.add_argument(
         "--neighbours",
         choices=get_args(Neighbours),
         default="dim",
-        help="what becomes of other cells' pixels (default: %(default)s)",
+        help="how other cells are drawn (default: %(default)s)",
     )
     command.add_argument("--no-outline", action="store_true", help="draw no outlines")
     command.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the random choice (default: 0)"
+        "--seed", type=int, default=0, metavar="N", help="seed of the random choice (default: 0)"
     )
     add_jobs(command)
 

@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(epilog=epilog or None, formatter_class=Help, **options)
         self.set_defaults(parser=self)
         if example:  # it does something: it is no group of commands
-            self.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+            self.add_argument("-q", "--quiet", action="store_true", help="print only what failed")
         self._given: Sequence[str] = ()
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:

@@ -53,11 +53,23 @@ def _add_fit(steps: Any) -> None:
         "train", metavar="TRAIN", help="table with one row per treated well (CSV, Parquet)"
     )
     fit.add_argument("-o", "--output", metavar="LAYOUT.json", required=True, help="the layout")
-    fit.add_argument("--class-column", default="sirna", metavar="NAME", help="default: sirna")
-    fit.add_argument("--experiment", default="experiment", metavar="NAME", help="column name")
-    fit.add_argument("--plate", default="plate", metavar="NAME", help="column name")
-    fit.add_argument("--well", default="well", metavar="NAME", help="column name")
-    fit.add_argument("--id-column", default="id_code", metavar="NAME", help="default: id_code")
+    fit.add_argument(
+        "--class-column",
+        default="sirna",
+        metavar="NAME",
+        help="column with the class (default: sirna)",
+    )
+    fit.add_argument(
+        "--experiment", default="experiment", metavar="NAME", help="column with the experiment"
+    )
+    fit.add_argument("--plate", default="plate", metavar="NAME", help="column with the plate")
+    fit.add_argument("--well", default="well", metavar="NAME", help="column with the well")
+    fit.add_argument(
+        "--id-column",
+        default="id_code",
+        metavar="NAME",
+        help="column with the id (default: id_code)",
+    )
     fit.add_argument(
         "--groups",
         metavar="train_plate_groups.csv",
@@ -68,13 +80,13 @@ def _add_fit(steps: Any) -> None:
 
 
 def _add_source(command: argparse.ArgumentParser) -> None:
-    command.add_argument("layout", metavar="LAYOUT.json", help="as written by `plates fit`")
+    command.add_argument("layout", metavar="LAYOUT.json", help="as written by 'plates fit'")
     command.add_argument("test", metavar="TEST", help="table with one row per well (CSV, Parquet)")
     command.add_argument(
         "predictions",
         metavar="PREDICTIONS",
         nargs="+",
-        help="scores as .npy, .npz, CSV or Parquet, or a submission; several are averaged",
+        help="scores as .npy, .npz, CSV or Parquet, or a submission; several files are averaged",
     )
     command.add_argument(
         "--kind",
@@ -88,7 +100,8 @@ def _add_source(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--average",
         choices=get_args(Average),
-        help="how sites and files are averaged (default: as they are; see the docs)",
+        help="how sites and files are averaged (default: probability for probabilities, "
+        "log for all others)",
     )
 
 
@@ -101,7 +114,9 @@ def _add_infer(steps: Any) -> None:
         description="Infers the assignment of groups to plates of every experiment of TEST.",
     )
     _add_source(infer)
-    infer.add_argument("-o", "--output", metavar="TABLE", help="the whole posterior (CSV, Parquet)")
+    infer.add_argument(
+        "-o", "--output", metavar="TABLE", help="table of the posterior (CSV, Parquet)"
+    )
     infer.add_argument(
         "--groups",
         metavar="test_plate_groups.csv",
@@ -111,7 +126,8 @@ def _add_infer(steps: Any) -> None:
         "--candidates",
         choices=get_args(Candidates),
         default="closed",
-        help="closed: assignments seen and those that follow (default); all: every order",
+        help="closed: assignments seen in training and their compositions (default); all: "
+        "every order",
     )
     add_jobs(infer)
     add_overwrite(infer)
@@ -141,7 +157,7 @@ def _add_decode(steps: Any) -> None:
         help="also write confidence, runner-up and margin of every well (CSV, Parquet)",
     )
     decode.add_argument(
-        "--posterior", metavar="TABLE", help="as written by `plates infer -o` or `--groups`"
+        "--posterior", metavar="TABLE", help="as written by 'plates infer -o' or '--groups'"
     )
     decode.add_argument(
         "--method",
@@ -178,7 +194,9 @@ def _add_check(steps: Any) -> None:
         "row or column?), and with every earlier layout (is one used again?).",
     )
     _add_source(check)
-    check.add_argument("-o", "--output", metavar="TABLE", help="every plate (CSV, Parquet)")
+    check.add_argument(
+        "-o", "--output", metavar="TABLE", help="table with one row per plate (CSV, Parquet)"
+    )
     check.add_argument(
         "--permutations",
         type=int,

@@ -37,8 +37,8 @@ def add_bench(commands: Any, summary: str) -> None:
         "bench",
         example="cellsieve bench --size 256",
         help=summary,
-        description="Times the kernels against the numpy reference, on made-up images or on some "
-        "of your own, and checks that all values are equal.",
+        description="Times the kernels against the numpy reference, on made-up images or your "
+        "own, and checks that all values are equal.",
         epilog="Exit code: 0 all values are equal, 1 some are not.",
     )
     command.add_argument(
