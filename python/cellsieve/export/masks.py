@@ -4,7 +4,6 @@ import os
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -21,16 +20,16 @@ from cellsieve.export.source import (
     Path_,
     Task,
     check_apart,
-    do_chunk,
+    chunk_of,
     places,
     read_cleaned,
     requested,
-    run_tasks,
 )
 from cellsieve.io.extras import require
 from cellsieve.io.readers import MAX_PIXELS, is_tiff, read_mask
 from cellsieve.io.tables import atomic
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
+from cellsieve.run.tasks import Done, run_tasks
 
 #: What a mask is called.
 WRITTEN = re.compile(r".+\.(npz|npy|png|tiff?)", re.DOTALL | re.IGNORECASE)
@@ -97,7 +96,7 @@ def masks(
         listed = run_tasks(
             journal,
             tasks,
-            partial(do_chunk, do=masker, columns=INDEX_COLUMNS),
+            chunk_of(masker, INDEX_COLUMNS),
             description="masks",
             jobs=jobs,
             executor=executor,
@@ -120,7 +119,7 @@ class Masker:
         original = Path(task.mask)
         return f"{task.name}{original.suffix}" if self.by_id else original.name
 
-    def __call__(self, task: Task) -> tuple[pd.DataFrame, Callable[[], None] | None]:
+    def __call__(self, task: Task) -> Done:
         """Its row of the index, and what writes it."""
         original = Path(task.mask)
         mask = read_mask(original, max_pixels=self.max_pixels)
@@ -137,7 +136,7 @@ class Masker:
                 "removed": len(found) - len(kept),
             }
         )
-        return row, partial(_write, Path(self.output) / name, cleaned)
+        return Done(row, partial(_write, Path(self.output) / name, cleaned))
 
 
 def only(mask: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:
