@@ -182,7 +182,7 @@ def slow(self, target):
     if str(target).endswith(ending):
         left[0] -= 1
         if left[0] == 0:  # this file is written, and not yet what it will be
-            print("written", file=sys.__stdout__, flush=True)  # whatever -q makes of it
+            print("written", file=sys.__stdout__, flush=True)  # -q redirects the other
             sys.stdin.readline()
     return replace(self, target)
 Path.replace = slow

@@ -16,11 +16,12 @@ from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
 from cellsieve.run.journal import Journal
 from cellsieve.run.parallel import chunks, default_jobs, run
+from cellsieve.run.tasks import Chunk, Done, do_chunk, run_tasks
 from cellsieve.schema.choices import Convention, Vocabulary
 from cellsieve.schema.images import MASK, MEASURED
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.vocabulary import rename_columns
-from cellsieve.schema.words import count, sentence
+from cellsieve.schema.words import count
 
 #: What became of an image; its image table has the columns of its `ImageSet` and the settings too.
 OUTCOME_COLUMNS = {
@@ -146,9 +147,9 @@ def measure_images(
     exact = images.channels == ["image"]
     settings = Settings(channel, quantile, threshold, convention, max_pixels, rle, exact)
     work = chunks(tasks(images, channel), jobs or default_jobs())
-    task = partial(measure_chunk, settings=settings)
+    chunk = chunk_measurer(settings)
     results = dict(
-        run(task, work, jobs=jobs, executor=executor, progress=progress, description="measure")
+        run(chunk, work, jobs=jobs, executor=executor, progress=progress, description="measure")
     )
     ordered = [results[place] for place in range(len(work))]
     cells = concat([result[0] for result in ordered], settings.columns)
@@ -213,7 +214,7 @@ def measure_to(
     channel = _checked_channel(images, channel)
     exact = images.channels == ["image"]
     settings = Settings(channel, quantile, threshold, convention, max_pixels, rle, exact)
-    todo = tasks(images, channel)
+    path = images.path_column(channel)
     check_table(output)
     rename_columns(pd.DataFrame(columns=list(settings.columns)), columns)
     with Journal(
@@ -224,11 +225,11 @@ def measure_to(
         resume=resume,
         overwrite=overwrite,
     ) as journal:
-        done = _done(journal.finished(), images, settings)
-        work = chunks([task for task in todo if task.image_id not in done], jobs or default_jobs())
-        journal.work_through(
-            partial(measure_chunk, settings=settings),
-            work,
+        outcomes = run_tasks(
+            journal,
+            tasks(images, channel),
+            chunk_measurer(settings),
+            requests=lambda rows: _requests(rows, path).where(rows["status"].isin(MEASURED)),
             image_rows=lambda chunk, outcomes: image_table(
                 images.take([task.row for task in chunk]), outcomes, settings
             ),
@@ -237,9 +238,7 @@ def measure_to(
             progress=progress,
             description="measure",
         )
-        finished = journal.finished()
-        finished = finished[finished["image_id"].isin([task.image_id for task in todo])]
-        table = image_table(images, finished, settings)
+        table = image_table(images, outcomes, settings)
         journal.publish(table, columns)
     return table.drop(columns="part")
 
@@ -262,6 +261,7 @@ class Task(NamedTuple):
     class_label: str | None
     mask: str
     image: str
+    request: str
 
 
 def tasks(images: ImageSet, channel: str) -> list[Task]:
@@ -270,8 +270,10 @@ def tasks(images: ImageSet, channel: str) -> list[Task]:
     Raises:
         ValueError: the set has no such channel.
     """
+    path = images.path_column(channel)
     table = images.table[_unusable(images, channel)["status"].isna()]
-    table = table[["image_id", "class_label", MASK, images.path_column(channel)]].astype(object)
+    table = table[["image_id", "class_label", MASK, path]].assign(request=_requests(table, path))
+    table = table.astype(object)
     return [Task(*row) for row in table.where(table.notna(), None).itertuples()]
 
 
@@ -289,39 +291,42 @@ def _unusable(images: ImageSet, channel: str) -> pd.DataFrame:
     return found
 
 
-def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The cells of some images, and a row for each image with what became of it."""
-    outcomes: list[dict[str, Any]] = []
-    found: list[tuple[Task, _core.Cells]] = []
-    for task in work:
-        outcome: dict[str, Any] = {"image_id": task.image_id}
-        outcomes.append(outcome)
-        try:
-            measured = measured_file(task.mask, task.image, settings)
-        except Exception as error:  # whatever is wrong with one image, the others go on
-            outcome.update(status="failed", error=sentence(error))
-            continue
-        found.append((task, measured))
-        outcome.update(
-            height=measured.shape[0],
-            width=measured.shape[1],
-            threshold=measured.threshold,
-            background_area=measured.background_area,
-            cells=len(measured),
-            status="measured",
-            warning=measured.warning,
-        )
-        if measured.threshold != measured.threshold:
-            outcome.update(
-                status="no_background", warning="no pixel lies outside the cells: no background"
-            )
-    # One table for all: a table takes longer to make than a small image to measure.
+def chunk_measurer(settings: Settings) -> Chunk:
+    """Measures some images."""
+    return partial(
+        do_chunk,
+        do=partial(_measured, settings=settings),
+        together=partial(_cells, settings=settings),
+        outcome_columns=OUTCOME_COLUMNS,
+    )
+
+
+def _measured(task: Task, settings: Settings) -> Done:
+    measured = measured_file(task.mask, task.image, settings)
+    outcome = {
+        "height": measured.shape[0],
+        "width": measured.shape[1],
+        "threshold": measured.threshold,
+        "background_area": measured.background_area,
+        "status": "measured",
+        "warning": measured.warning,
+    }
+    if measured.threshold != measured.threshold:
+        outcome |= {
+            "status": "no_background",
+            "warning": "no pixel lies outside the cells: no background",
+        }
+    return Done(measured, outcome=outcome)
+
+
+def _cells(found: Sequence[tuple[Task, _core.Cells]], settings: Settings) -> pd.DataFrame:
+    """One table for all: a table takes longer to make than a small image to measure."""
     cells = cell_table(*(measured for _, measured in found))
     counts = [len(measured) for _, measured in found]
     for place, name in enumerate(("image_id", "class_label")):
         values = np.array([getattr(task, name) for task, _ in found], dtype=object)
         cells.insert(place, name, pd.Series(np.repeat(values, counts), dtype="str"))
-    return typed(cells, settings.columns), typed(pd.DataFrame(outcomes), OUTCOME_COLUMNS)
+    return typed(cells, settings.columns)
 
 
 def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -351,15 +356,8 @@ def _asked(settings: Settings, columns: Vocabulary) -> dict[str, Any]:
     }
 
 
-def _done(finished: pd.DataFrame, images: ImageSet, settings: Settings) -> set[str]:
-    """The images measured before from the same files, and of the same class."""
-    if finished.empty:
-        return set()
-    same = finished["status"].isin(MEASURED)
-    now = images.table.drop_duplicates("image_id").set_index("image_id")
-    now = now.reindex(finished["image_id"])
-    for column in ("class_label", MASK, images.path_column(str(settings.channel))):
-        before = finished[column] if column in finished else pd.Series(index=finished.index)
-        left, right = before.fillna("").to_numpy(str), now[column].fillna("").to_numpy(str)
-        same &= left == right
-    return set(finished.loc[same, "image_id"])
+def _requests(table: pd.DataFrame, path: str) -> "pd.Series[Any]":
+    """What is asked of each image besides the settings: its files, and its cells' class."""
+    asked = table.reindex(columns=["class_label", MASK, path]).astype(object).fillna("")
+    texts = map("\0".join, asked.itertuples(index=False, name=None))
+    return pd.Series(list(texts), index=table.index, dtype="str")

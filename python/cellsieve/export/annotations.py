@@ -3,7 +3,7 @@
 import json
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from cellsieve.export.source import (
     channels_of,
     check_apart,
     check_channels,
-    do_chunk,
+    chunk_of,
     natural,
     outline,
     path_of,
@@ -30,12 +30,12 @@ from cellsieve.export.source import (
     read_channels,
     read_cleaned,
     requested,
-    run_tasks,
 )
 from cellsieve.io.readers import MAX_PIXELS
 from cellsieve.io.tables import FORMATS, atomic, read_batches, read_table, refuse_existing, typed
 from cellsieve.run.folders import check_originals
 from cellsieve.run.journal import Journal, sweep
+from cellsieve.run.tasks import Done, run_tasks
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.choices import AnnotatedClasses, AnnotationFormat, PictureFormat, check_choice
 from cellsieve.schema.colours import SHOWN
@@ -228,7 +228,7 @@ def annotate(
             listed = run_tasks(
                 journal,
                 tasks,
-                partial(do_chunk, do=Annotated(settings), columns=COLUMNS),
+                chunk_of(Annotated(settings), COLUMNS),
                 description="annotate",
                 jobs=jobs,
                 executor=executor,
@@ -279,7 +279,7 @@ class Annotated:
 
     settings: Settings
 
-    def __call__(self, task: Task) -> tuple[pd.DataFrame, Callable[[], None] | None]:
+    def __call__(self, task: Task) -> Done:
         """Rows with `COLUMNS`, and what writes the picture."""
         settings = self.settings
         dim = settings.min_intensity
@@ -305,12 +305,12 @@ class Annotated:
         texts = found.rle or []
         rows["rle"] = [texts[place] for place in where]
         if settings.composites is None or rows.empty:
-            return rows, None
+            return Done(rows)
         channels = read_channels(task, [name for name, _ in settings.colours], settings.max_pixels)
         picture = composite(channels, [colour for _, colour in settings.colours])
         content = encode_picture(picture, settings.picture)
         path = Path(settings.composites) / _file_name(task, settings)
-        return rows, partial(write_bytes, path, content)
+        return Done(rows, partial(write_bytes, path, content))
 
 
 def _format(output: Path, given: str | None) -> str:

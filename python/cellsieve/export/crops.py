@@ -24,21 +24,21 @@ from cellsieve.export.source import (
     channels_of,
     check_apart,
     check_channels,
+    chunk_of,
     digest,
-    do_chunk,
     natural,
     path_of,
     places,
     read_channels,
     read_cleaned,
     requested,
-    run_tasks,
     safe_names,
 )
 from cellsieve.io.arrays import native
 from cellsieve.io.readers import MAX_PIXELS, read_image, read_mask
 from cellsieve.io.tables import atomic, read_csv
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
+from cellsieve.run.tasks import Done, run_tasks
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.choices import CropKind, Fit, Keep, check_choice
 from cellsieve.schema.types import FilePath
@@ -228,8 +228,7 @@ def crops(
         overwrite=overwrite,
     ) as journal:
         options: dict[str, Any] = {}
-        chunk: Callable[[Sequence[Task]], tuple[pd.DataFrame, pd.DataFrame]]
-        chunk = partial(do_chunk, do=cropper, columns=INDEX_COLUMNS)
+        chunk = chunk_of(cropper, INDEX_COLUMNS)
         if kind == "tar":
             chunk = cropper.shard
             options["cut"] = partial(_whole_shards, tasks)
@@ -288,10 +287,10 @@ class Cropper:
     settings: Settings
     class_names: dict[str, str]
 
-    def __call__(self, task: Task) -> tuple[pd.DataFrame, Callable[[], None] | None]:
+    def __call__(self, task: Task) -> Done:
         """Rows of the index, and what writes the files."""
         rows, contents = self.cut(task)
-        return rows, partial(self._write, rows["path"].tolist(), contents)
+        return Done(rows, partial(self._write, rows["path"].tolist(), contents))
 
     def files(self, task: Task) -> list[str]:
         """Where its crops go."""
@@ -369,14 +368,12 @@ class Cropper:
             atomic(path) as temporary,
             tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar,
         ):
-            rows, outcomes = do_chunk(work, partial(self._into, name, tar), INDEX_COLUMNS)
+            rows, outcomes = chunk_of(partial(self._into, name, tar), INDEX_COLUMNS)(work)
         if rows.empty:  # readers of shards take an empty one for a mistake
             path.unlink()
         return rows, outcomes
 
-    def _into(
-        self, shard: str, tar: tarfile.TarFile, task: Task
-    ) -> tuple[pd.DataFrame, Callable[[], None]]:
+    def _into(self, shard: str, tar: tarfile.TarFile, task: Task) -> Done:
         rows, contents = self.cut(task)
         members = rows["path"].tolist()
         rows["path"] = shard + "/" + rows["path"]
@@ -397,7 +394,7 @@ class Cropper:
                 _add(tar, member, content)
                 _add(tar, f"{key}.json", json.dumps(about).encode("ascii"))
 
-        return rows, write
+        return Done(rows, write)
 
 
 class CellCrops:

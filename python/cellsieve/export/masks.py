@@ -3,7 +3,6 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -19,15 +18,15 @@ from cellsieve.export.source import (
     OUTCOME_COLUMNS,
     Task,
     check_apart,
-    do_chunk,
+    chunk_of,
     places,
     read_cleaned,
     requested,
-    run_tasks,
 )
 from cellsieve.io.mask_files import FORMATS, stored_dtype, write_mask
 from cellsieve.io.readers import MAX_PIXELS, read_mask
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
+from cellsieve.run.tasks import Done, run_tasks
 from cellsieve.schema.types import FilePath
 
 #: What a mask is called.
@@ -95,7 +94,7 @@ def masks(
         listed = run_tasks(
             journal,
             tasks,
-            partial(do_chunk, do=masker, columns=INDEX_COLUMNS),
+            chunk_of(masker, INDEX_COLUMNS),
             description="masks",
             jobs=jobs,
             executor=executor,
@@ -118,7 +117,7 @@ class Masker:
         original = Path(task.mask)
         return f"{task.name}{original.suffix}" if self.by_id else original.name
 
-    def __call__(self, task: Task) -> tuple[pd.DataFrame, Callable[[], None] | None]:
+    def __call__(self, task: Task) -> Done:
         """Its row of the index, and what writes it."""
         original = Path(task.mask)
         mask = read_mask(original, max_pixels=self.max_pixels)
@@ -135,7 +134,7 @@ class Masker:
                 "removed": len(found) - len(kept),
             }
         )
-        return row, partial(write_mask, Path(self.output) / name, cleaned)
+        return Done(row, partial(write_mask, Path(self.output) / name, cleaned))
 
 
 def only(mask: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,14 +25,13 @@ from cellsieve.io.image_table import image_table_path, read_image_table
 from cellsieve.io.parts import Parts
 from cellsieve.io.readers import MAX_PIXELS, kernels_read, pixel_limit, read_image, read_mask
 from cellsieve.io.tables import concat
-from cellsieve.run.journal import Journal
-from cellsieve.run.parallel import chunks, default_jobs
+from cellsieve.run.tasks import Chunk, Done, do_chunk
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.images import MASK, MEASURED, PATH
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.types import FilePath
-from cellsieve.schema.words import count, sentence
+from cellsieve.schema.words import count
 
 #: What became of an image.
 OUTCOME_COLUMNS = {
@@ -349,33 +348,20 @@ def digest(*parts: object) -> str:
     return found.hexdigest()
 
 
-def do_chunk(
-    work: Sequence[Task],
-    do: Callable[[Task], tuple[pd.DataFrame, Callable[[], None] | None]],
-    columns: Mapping[str, str],
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of some images, and a row for each image with what became of it.
+def chunk_of(do: Callable[[Task], Done], columns: Mapping[str, str]) -> Chunk:
+    """Does some images, whose rows have these columns, with `do`."""
+    return partial(
+        do_chunk,
+        do=do,
+        together=partial(_stacked, columns=columns),
+        outcome_columns=OUTCOME_COLUMNS,
+    )
 
-    Args:
-        work: the images.
-        do: gives the rows of an image, and what writes its files. Whatever is wrong with an image,
-            the others go on; a file that can't be written ends the run.
-        columns: names and types of the rows' columns.
-    """
-    rows, outcomes = [], []
-    for task in work:
-        outcome: dict[str, Any] = {"image_id": task.image_id, "request": task.request}
-        outcomes.append(outcome)
-        try:
-            made, write = do(task)
-        except Exception as error:
-            outcome.update(status="failed", error=sentence(error))
-            continue
-        if write is not None:
-            write()
-        rows.append(made)
-        outcome.update(status="done", cells=len(made))
-    return concat(rows, columns), concat([pd.DataFrame(outcomes)], OUTCOME_COLUMNS)
+
+def _stacked(
+    found: Sequence[tuple[Task, pd.DataFrame]], columns: Mapping[str, str]
+) -> pd.DataFrame:
+    return concat([rows for _, rows in found], columns)
 
 
 def check_apart(output: FilePath, table: FilePath, images: FilePath | None) -> None:
@@ -390,44 +376,6 @@ def check_apart(output: FilePath, table: FilePath, images: FilePath | None) -> N
             f"{os.fspath(output)}: its image table would replace {read}, which is read; choose "
             "another name"
         )
-
-
-def run_tasks(
-    journal: Journal,
-    tasks: Sequence[Task],
-    task: Callable[[Sequence[Task]], tuple[pd.DataFrame, pd.DataFrame]],
-    *,
-    description: str,
-    jobs: int | None,
-    executor: Executor | None,
-    progress: bool | None,
-    cut: Callable[[Sequence[Any], int], list[Sequence[Any]]] = chunks,
-) -> pd.DataFrame:
-    """Does what an earlier run has not done, and gives the image table with its parts.
-
-    Args:
-        journal: keeps what is finished.
-        tasks: an image each; done is what was finished with the same request.
-        task: does a chunk of them.
-        description, jobs, executor, progress: see `parallel.run`.
-        cut: makes the chunks.
-    """
-    finished = journal.finished()
-    done: set[str] = set()
-    if len(finished):
-        requests = finished["image_id"].map({task.image_id: task.request for task in tasks})
-        same = (finished["request"] == requests) & (finished["status"] == "done")
-        done = set(finished.loc[same, "image_id"])
-    journal.work_through(
-        task,
-        cut([task for task in tasks if task.image_id not in done], jobs or default_jobs()),
-        jobs=jobs,
-        executor=executor,
-        progress=progress,
-        description=description,
-    )
-    ids = pd.DataFrame({"image_id": pd.Series([task.image_id for task in tasks], dtype="str")})
-    return ids.merge(journal.finished(), on="image_id", how="left")
 
 
 RESERVED = {"con", "prn", "aux", "nul"} | {

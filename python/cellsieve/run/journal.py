@@ -16,7 +16,6 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -40,7 +39,6 @@ from cellsieve.io.tables import (
     typed,
     write_table,
 )
-from cellsieve.run.parallel import run
 from cellsieve.schema.choices import Vocabulary
 from cellsieve.schema.vocabulary import rename_columns
 
@@ -157,32 +155,6 @@ class Journal:
         write_table(cells, self._cells(part))
         self._write_images(images, self.parts / f"{part:06d}.images.csv")
         self.images[part] = images
-
-    def work_through(
-        self,
-        task: Callable[[Sequence[Any]], tuple[pd.DataFrame, pd.DataFrame]],
-        work: Sequence[Sequence[Any]],
-        *,
-        image_rows: Callable[[Sequence[Any], pd.DataFrame], pd.DataFrame] = lambda _, outcomes: (
-            outcomes
-        ),
-        jobs: int | None = None,
-        executor: Executor | None = None,
-        progress: bool | None = None,
-        description: str = "",
-    ) -> None:
-        """Runs `task` on every chunk, in parallel, and keeps each as soon as it is finished.
-
-        Args:
-            task: gives the cells of a chunk of images, and a row for each image.
-            work: the chunks that are not finished.
-            image_rows: makes rows of the image table of a chunk and those.
-            jobs, executor, progress, description: see `parallel.run`.
-        """
-        for place, (cells, outcomes) in run(
-            task, work, jobs=jobs, executor=executor, progress=progress, description=description
-        ):
-            self.add(cells, image_rows(work[place], outcomes))
 
     def publish(self, images: pd.DataFrame, columns: Vocabulary) -> None:
         """Writes the output and the image table, in the order of `images`, and removes the parts.
