@@ -1,6 +1,6 @@
 """Cells as pictures: their pixels found again, in colours, with their outline."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from cellsieve.io.image_table import read_image_table
 from cellsieve.io.readers import read_image, read_mask
 from cellsieve.run.parallel import default_jobs, run
 from cellsieve.schema.choices import Neighbours, check_choice
-from cellsieve.schema.images import MASK, PATH
+from cellsieve.schema.images import MASK, WHOLE, channel_files, channel_names, check_known, is_whole
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.types import FilePath, Table
 
@@ -117,7 +117,7 @@ def pictures(
     work = []
     by_id = images.assign(image_id=images["image_id"].astype("str"))
     by_id = by_id.drop_duplicates("image_id").set_index("image_id")
-    _check_channels(by_id, look)
+    check_known(look.channels or (), channel_names(by_id.columns))
     defaults = default_channels(by_id)
     boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
     labels = cells["label"].to_numpy(np.int64).tolist()
@@ -163,37 +163,16 @@ def image_table(images: "ImageSet | Table", root: FilePath | None = None) -> pd.
     return table
 
 
-def _names(columns: Iterable[Any]) -> list[str]:
-    """The channels that an image table has columns for."""
-    paths = [str(name) for name in columns if str(name).startswith(PATH) and name != MASK]
-    return [path.removeprefix(PATH) for path in paths]
-
-
-def _paths(row: "pd.Series[Any]") -> dict[str, str]:
-    """The channels of an image and their files."""
-    paths = {name: row[PATH + name] for name in _names(row.index)}
-    return {name: str(path) for name, path in paths.items() if pd.notna(path)}
-
-
 def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
     """What is shown of an image table's channels, unless some are chosen.
 
     Red, green and blue, as far as there are; where the measured one is none of them, that alone.
     """
-    names = _names(images.columns)
+    names = channel_names(images.columns)
     measured = set(images["channel"].dropna().astype(str)) if "channel" in images else set()
     colours = tuple(name for name in SHOWN if name in names)
     others = tuple(sorted(measured & set(names) - set(colours)))
     return others or colours or tuple(names[:1])
-
-
-def _check_channels(by_id: pd.DataFrame, look: Look) -> None:
-    names = _names(by_id.columns)
-    unknown = [name for name in look.channels or () if name not in names]
-    if unknown and names != ["image"]:
-        raise ValueError(
-            f"channels: found {', '.join(unknown)}; the images have {', '.join(names) or 'none'}"
-        )
 
 
 def _image(
@@ -206,13 +185,13 @@ def _image(
     if image_id not in by_id.index:
         raise ValueError(f"image {image_id} is not in the image table")
     row: pd.Series[Any] = by_id.loc[[image_id]].iloc[0]
-    paths = _paths(row)
+    paths = channel_files(row)
     if pd.isna(row.get(MASK)) or not paths:
         raise ValueError(f"image {image_id}: the image table names no mask or no channel")
     measured = row.get("channel")
     measured = None if pd.isna(measured) else str(measured)
-    if list(paths) == ["image"]:
-        return _Image(image_id, str(row[MASK]), (("image", paths["image"]),), measured, cells)
+    if is_whole(paths):
+        return _Image(image_id, str(row[MASK]), ((WHOLE, paths[WHOLE]),), measured, cells)
     names = look.channels or tuple(name for name in defaults if name in paths) or tuple(paths)[:1]
     missing = [name for name in names if name not in paths]
     if missing:
