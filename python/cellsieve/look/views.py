@@ -48,7 +48,7 @@ class Look:
     side: int = 256
 
     def __post_init__(self) -> None:
-        """Rejects invalid options."""
+        """Refuses what nothing can be drawn with."""
         if self.neighbours not in ("dim", "blank", "show"):
             raise ValueError(
                 f"neighbours: found {self.neighbours!r}; expected 'dim', 'blank' or 'show'"
@@ -136,7 +136,7 @@ def pictures(
 def image_table(
     images: "ImageSet | pd.DataFrame | FilePath", root: FilePath | None = None
 ) -> pd.DataFrame:
-    """The image table of a data set in any of its forms; of an `ImageSet`, the usable rows.
+    """The table of a data set's files, however it is given; of an `ImageSet`, what can be used.
 
     Raises:
         OSError: as `read_image_table`.

@@ -78,7 +78,7 @@ def make_demo_set(folder: str | os.PathLike[str], *, size: int = 512, seed: int 
 
 
 def demo(folder: str | os.PathLike[str] = "cellsieve-demo", *, overwrite: bool = False) -> None:
-    """Makes the demo data, runs both halves of the package on it, and ends with reports.
+    """Makes the demo sets, does the main job of both halves, and ends with a report.
 
     Args:
         folder: where everything is written.
