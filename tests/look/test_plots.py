@@ -59,7 +59,7 @@ def test_distribution_draws_all_cells_the_limits_and_what_is_cut() -> None:
     assert sum(bar.get_height() for bar in ax.patches) == 5
     assert [line.get_xdata()[0] for line in ax.lines] == [0.2, 0.8]
     assert words(ax) == "2 below 0.2 | 1 above 0.8"
-    assert "1 cells without a value" in ax.get_xlabel()
+    assert "1 cell without a value" in ax.get_xlabel()
 
 
 def test_distribution_on_given_axes_of_one_class() -> None:
@@ -260,7 +260,7 @@ def test_assignment_heat_map(inferred: pd.DataFrame) -> None:
     assert ax.images[0].get_array().tolist() == [[0.2, 0.8], [0.9, 0.1]]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["RPE-01", "<b>"]
     assert [patch.get_xy() for patch in ax.patches] == [(0.5, -0.5), (-0.5, 0.5)]
-    assert "no experiment" in words(cs.plot_assignment(inferred.head(0)))
+    assert "no experiments" in words(cs.plot_assignment(inferred.head(0)))
     with pytest.raises(ValueError, match="has no column posterior_0"):
         cs.plot_assignment(inferred, "posterior")
 

@@ -299,7 +299,7 @@ def test_fractions_that_are_nan(tmp_path: Path) -> None:
     page = written(rows([np.nan, *np.linspace(0, 1, 29)]), tmp_path)
     assert "1 of 30 cells have no value" in page.text
     nothing = written(rows([np.nan] * 30), tmp_path)
-    assert "No cell here has a value of fraction" in nothing.text
+    assert "No cell here has a value for fraction" in nothing.text
     assert "NaN" not in nothing.scripts[0]
 
 
@@ -562,7 +562,7 @@ def test_plates_report_without_wells_or_truth(
     alone = written(inferred.drop(columns=["posterior_0", "posterior_1"]), tmp_path)
     assert "No table of wells was given" in alone.text
     decoded = written(wells, tmp_path)
-    assert "can’t be said without wells whose class is known" in decoded.text
+    assert "is unknown without wells whose class is known" in decoded.text
     assert "only wells are shown" in decoded.text
     with pytest.raises(ValueError, match="id_code 'B02' is not of the form experiment_plate_well"):
         written(wells.assign(id_code=["B02", "a_1_B03", "a_1_B04", "a_1_B05"]), tmp_path)

@@ -112,7 +112,7 @@ def test_filter_and_sort(page: Any) -> None:
     assert one(page, "#found").text == "2 of 4"
     assert len(shown(page, "section.class")) == 2
     write(one(page, "#filter"), "nothing like it")
-    assert "No class fits" in one(page, "#nonefound").text
+    assert "No class matches" in one(page, "#nonefound").text
     one(page, "#filter").clear()
     one(page, "#filter").send_keys("s" + Keys.BACKSPACE)
     one(page, '#sort option[value="share"]').click()
@@ -139,13 +139,13 @@ def test_moving_the_percentiles_counts_as_clean_does(page: Any, clean: Path) -> 
             assert numbers(page, section) == expected
         falling = int((~again["clean"]).sum())
         assert one(page, "#outcome").text.startswith(f"{falling} of {len(again)} cells")
-    assert "would fall" in one(page, ".numbers").text
+    assert "would be dropped" in one(page, ".numbers").text
     assert one(page, ".numbers .reason").is_displayed() is False
     one(page, "#reset").click()
     assert one(page, "#outcome").text == (
         f"As cleaned: {(~table['clean']).sum()} of {len(table)} cells dropped."
     )
-    assert "would fall" not in one(page, ".numbers").text
+    assert "would be dropped" not in one(page, ".numbers").text
 
 
 def test_the_slider_moves_by_keyboard_and_takes_cells_along(page: Any) -> None:

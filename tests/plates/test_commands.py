@@ -318,6 +318,6 @@ def test_help(capsys, command):
 def test_demo_finds_what_was_planted(tmp_path, capsys):
     steps = run_plates_demo(tmp_path / "demo")
     out = capsys.readouterr().out
-    assert "5 of 5 test experiments assigned right" in out
+    assert "5 of 5 test experiments assigned correctly" in out
     assert steps["accuracy"].is_monotonic_increasing
     assert (tmp_path / "demo" / "submission.csv").exists()

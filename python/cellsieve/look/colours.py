@@ -30,7 +30,7 @@ def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
 
 
 def contrast(plane: NDArray[Any]) -> tuple[float, float]:
-    """The values of a channel that become black and full colour; the same for a whole image.
+    """The values of a channel shown as black and as full colour; the same for a whole image.
 
     So cells of one image can be compared with each other, and a dark one looks dark.
     """

@@ -1,4 +1,4 @@
-"""Which cells to look at: some of those below, within and above the limits."""
+"""Which cells to look at: a choice from below, within and above the limits."""
 
 import numpy as np
 import pandas as pd
@@ -25,10 +25,10 @@ def pick(
     Args:
         table: a cell table, cleaned if `which` is "low" or "high".
         which: "low", "middle" or "high": below, within or above the limits; "all".
-        n: how many at most.
-        column: the column that is ranked.
+        n: how many, at most.
+        column: the column that cells are ranked by.
         order: "random", or the "lowest" or "highest" of them.
-        seed: of the random choice; the same seed and table give the same cells.
+        seed: seed of the random choice; the same seed and table give the same cells.
 
     Raises:
         ValueError: no such column, or an argument that is none of the above.
@@ -45,7 +45,7 @@ def pick(
 def choose(
     values: NDArray[np.float64], n: int, order: Order = "random", seed: int = 0
 ) -> NDArray[np.int64]:
-    """The places of at most `n` values, by ascending value; NaN is never chosen."""
+    """The positions of at most `n` values, by ascending value; NaN is never chosen."""
     places = np.argsort(values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
     if order == "random" and len(places) > n:
         chosen = np.random.default_rng(seed).choice(len(places), n, replace=False)
@@ -54,7 +54,7 @@ def choose(
 
 
 def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFrame:
-    """The cells of a class; all for None.
+    """The cells of a class; for None, all of them.
 
     Raises:
         ValueError: no cell is of that class.

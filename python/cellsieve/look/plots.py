@@ -1,4 +1,4 @@
-"""Plots of cells and plates, by matplotlib; each gives back what it drew on and needs no screen."""
+"""Plots of cells and plates with matplotlib; each returns what it drew on and needs no screen."""
 
 import os
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KEPT, CUT, INK = "#2f7d6b", "#c0532f", "#1d2226"
-DRAWN = 1024  # pixels along a side that an image is drawn with at most
+DRAWN = 1024  # pixels at most along each side of a drawn image
 DPI = 150  # of saved pictures
-WRITTEN = 24  # experiments up to which every field of a heat map has its number
+WRITTEN = 24  # experiments up to which every field of a heat map is labelled with its number
 
 
 def plot_distribution(
@@ -47,13 +47,13 @@ def plot_distribution(
     Args:
         table: a cell table; where it is cleaned, and by `column`, limits are drawn if all cells
             shown share them.
-        column: any column of numbers. NaN is left out and counted below the axis.
-        class_label: the cells of this class only.
-        bins: how many bars.
-        ax: drawn on this, or on a figure of its own.
+        column: any numeric column. NaN is left out and counted below the axis.
+        class_label: only the cells of this class.
+        bins: number of bars.
+        ax: the Axes to draw on; a new figure if not given.
 
     Returns:
-        The Axes. Without any value it says so.
+        The Axes. If there is no value at all, it says so.
 
     Raises:
         ValueError: no such column or class; bins below 1.
@@ -68,16 +68,16 @@ def plot_distribution(
         raise ValueError(f"bins: found {bins}; expected at least 1")
     ax = _axes(ax, (7, 3.2))
     title = "all cells" if class_label is None else f"class {class_label}"
-    title = f"{title} ({len(rows):,} cells)"
+    title = f"{title} ({_cells(len(rows))})"
     ax.set_title(title, loc="left", fontsize="medium", pad=18, parse_math=False)
-    remarks = [f"{missing:,} cells without a value"] if missing else []
+    remarks = [f"{_cells(missing)} without a value"] if missing else []
     if remembered(table) is None and limits_note(table, column):
-        remarks.append("the table does not say by which rules it was cleaned")
+        remarks.append("the table does not say which rules it was cleaned by")
     ax.set_xlabel(column + (f"   ({'; '.join(remarks)})" if remarks else ""), parse_math=False)
     ax.set_ylabel("cells")
     ax.spines[["top", "right"]].set_visible(False)
     if measured.empty:
-        ax.text(0.5, 0.5, f"no cell has a value of {column}", ha="center", transform=ax.transAxes)
+        ax.text(0.5, 0.5, f"no cell has a value for {column}", ha="center", transform=ax.transAxes)
         return ax
     span = (0.0, 1.0) if column in SHARES and measured.between(0, 1).all() else None
     _, edges, bars = ax.hist(measured, bins=bins, range=span, color=KEPT)
@@ -106,8 +106,12 @@ def plot_distribution(
     return ax
 
 
+def _cells(number: int) -> str:
+    return f"{number:,} {'cell' if number == 1 else 'cells'}"
+
+
 def _room(ax: "Axes", limit: float, end: int) -> bool:
-    """Whether there is room for words beyond a limit."""
+    """Whether there is room for text beyond a limit."""
     low, high = ax.get_xlim()
     place = (limit - low) / (high - low)
     return place > 0.25 if end < 0 else place < 0.75
@@ -137,24 +141,24 @@ def plot_gallery(
         table: a cell table; cleaned, where `which` is "low" or "high".
         images: where the pixels are: the data set, the image table, or its file.
         which: cells "low" (below the lower limit), "middle", "high", or "all".
-        n: how many at most.
-        class_label: the cells of this class only.
+        n: how many, at most.
+        class_label: only the cells of this class.
         column: the column of the limits and of the values below the cells.
         order: "random", or the "lowest" or "highest" of them.
-        seed: of the random choice.
-        channels: each shown in the colour it is named after, else gray; by default those of red,
-            green and blue that there are, or else the measured one.
+        seed: seed of the random choice.
+        channels: each shown in the colour it is named after, otherwise gray; by default those of
+            red, green and blue that exist, or else the measured one.
         neighbours: pixels of other cells: "dim", "blank" or "show".
         outline: whether the cell is outlined.
-        across: cells a row.
-        side: pictures are made smaller to this many pixels.
-        jobs: number of threads; as many as processors if not given.
+        across: cells per row.
+        side: pictures are shrunk to this many pixels.
+        jobs: number of threads; by default one per processor.
         root: the folder that relative paths of the image table's file start from, if not the one
             it lies in.
 
     Returns:
-        The Figure. Where there is no such cell it says so, and where a file is gone, the cell's
-        place says why.
+        The Figure. If there are no such cells, it says so; if a file is gone, the reason stands in
+        the cell's place.
 
     Raises:
         ValueError: no such column, class or channel, an argument that is none of the above, or
@@ -198,7 +202,7 @@ def plot_gallery(
 
 
 def _squared(colours: Colours) -> Colours:
-    """A picture in the middle of a black square."""
+    """A picture centred in a black square."""
     rows, columns = colours.shape[:2]
     side = max(rows, columns)
     top, left = (side - rows) // 2, (side - columns) // 2
@@ -233,7 +237,7 @@ def plot_overlay(
             of either.
         mask: label image of the same (rows, columns), or its file.
         ids: whether each cell's id is written on it.
-        ax: draws only the last of the three, on this.
+        ax: the Axes to draw on, only the last of the three.
 
     Returns:
         The Figure of three, or `ax`.
@@ -279,7 +283,7 @@ def plot_overlay(
 
 
 def _label_colours(labels: NDArray[Any]) -> Colours:
-    """A colour an id, apart for ids that follow each other; black outside."""
+    """One colour per id, distinct for successive ids; black outside."""
     distinct, place = np.unique(labels, return_inverse=True)
     hue = np.mod(distinct.astype(np.float64) * 0.6180339887, 1.0)[:, None]
     wheel = np.abs(np.mod(hue * 6 + np.array([0, 4, 2]), 6) - 3) - 1
@@ -299,7 +303,7 @@ def _rims(labels: NDArray[Any]) -> NDArray[np.bool_]:
         differ = labels[near] != labels[far]
         rim[near] |= differ
         rim[far] |= differ
-    rim[:-1] |= rim[1:]  # a second pixel: lines of one are lost on a large image
+    rim[:-1] |= rim[1:]  # two pixels wide: thinner lines are lost on a large image
     rim[:, :-1] |= rim[:, 1:]
     rim &= labels != 0
     return rim
@@ -328,18 +332,18 @@ def plot_plate(
 
     Args:
         table: one row per well.
-        value: a column of numbers or truth values. Of several rows of one well, their mean.
-        well: the column of the wells' names, as "B02".
+        value: a column of numbers or truth values; averaged over rows of the same well.
+        well: the column of well names, such as "B02".
         shape: rows and columns of the plate; the smallest usual plate that holds the wells if not
             given.
-        limits: the values at the ends of the colours; those found if not given.
-        ax: drawn on this, or on a figure of its own.
+        limits: the values at the two ends of the colour scale; by default the extremes.
+        ax: the Axes to draw on; a new figure if not given.
 
     Returns:
-        The Axes. Wells without a value are left gray.
+        The Axes. Wells without a value stay gray.
 
     Raises:
-        ValueError: a column is missing, a name that is no well, or a well outside the plate.
+        ValueError: a column is missing, an invalid well name, or a well outside the plate.
         ImportError: the extra `plot` is not installed.
     """
     if well not in table.columns:
@@ -350,7 +354,7 @@ def plot_plate(
     ax = _axes(ax, (6, 4))
     ax.set_facecolor("#d9dcdb")
     if np.isnan(plate).all():
-        ax.text(0.5, 0.5, f"no well has a value of {value}", ha="center", transform=ax.transAxes)
+        ax.text(0.5, 0.5, f"no well has a value for {value}", ha="center", transform=ax.transAxes)
     low, high = limits or (None, None)
     shown = ax.imshow(np.ma.masked_invalid(plate), vmin=low, vmax=high, aspect="equal")
     figure = ax.figure
@@ -381,11 +385,11 @@ def plot_assignment(
             `share_1` ... or `posterior_0` ..., and `best`.
         kind: "share": the share of wells whose prediction fits the assignment; "posterior": the
             probability of the assignment.
-        experiment: the column that names the experiments; the first if not given.
-        ax: drawn on this, or on a figure of its own.
+        experiment: the column that names the experiments; the first column if not given.
+        ax: the Axes to draw on; a new figure if not given.
 
     Returns:
-        The Axes; the best assignment of each experiment has a frame.
+        The Axes; the best assignment of each experiment is framed.
 
     Raises:
         ValueError: a column is missing.
@@ -401,7 +405,7 @@ def plot_assignment(
     ax = _axes(ax, (2.5 + 0.9 * len(columns), 0.8 + 0.3 * max(1, len(table))))
     ax.set_xlabel("assignment")
     if table.empty:
-        ax.text(0.5, 0.5, "no experiment", ha="center", transform=ax.transAxes)
+        ax.text(0.5, 0.5, "no experiments", ha="center", transform=ax.transAxes)
         return ax
     shown = ax.imshow(values, aspect="auto", vmin=0, vmax=1, cmap="Greens")
     ax.figure.colorbar(shown, ax=ax).set_label(kind)

@@ -1,4 +1,4 @@
-"""Cells as pictures: their pixels found again, in colours, with their outline."""
+"""Cells as pictures: their pixels read again, in colour, with an outline."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,8 @@ from cellsieve.schema.types import FilePath, Table
 
 Finished = TypeVar("Finished")
 
-OUTLINE, OUTLINE_ON_GRAY = (255, 255, 255), (255, 176, 0)  # what no pixel is likely to look like
+OUTLINE = (255, 255, 255)
+OUTLINE_ON_GRAY = (255, 176, 0)  # where white would be lost
 DIM = 0.3
 MARGIN = 0.08  # how much around a cell's box is shown, in parts of its longer side
 QUALITY = 80  # of WebP files
@@ -35,11 +36,11 @@ class Look:
     """How cells are drawn.
 
     Attributes:
-        channels: the channels, each in the colour it is named after, or else gray; by default
-            those of red, green and blue that there are, or else the measured one.
+        channels: the channels, each in the colour it is named after, otherwise gray; by default
+            those of red, green and blue that exist, or else the measured one.
         neighbours: pixels of other cells: "dim", "blank" (black) or "show".
         outline: whether the cell is outlined.
-        side: pictures are made smaller to this many pixels, or larger by a whole factor.
+        side: pictures are shrunk to this many pixels, or enlarged by a whole factor.
     """
 
     channels: tuple[str, ...] | None = None
@@ -67,8 +68,8 @@ class _Image(NamedTuple):
     image_id: str
     mask: str
     channels: tuple[tuple[str, str], ...]  # name and file
-    whole: str | None  # of a file with several channels, the measured one
-    cells: tuple[tuple[int, int, tuple[int, int, int, int]], ...]  # place, label, box
+    measured: str | None  # the measured channel, where one file holds several
+    cells: tuple[tuple[int, int, tuple[int, int, int, int]], ...]  # row of the table, label, box
 
 
 def pictures(
@@ -82,8 +83,8 @@ def pictures(
 ) -> list[Picture[Finished]]:
     """A picture of every row of a cell table, in its order.
 
-    Each image is decoded once, whatever the number of its cells, and its pixels are gone before
-    the next but a few is opened: what is kept is what `finish` makes of a cell.
+    Each image is decoded once, whatever the number of its cells, and only a few are in memory at a
+    time: what is kept is what `finish` makes of each cell.
 
     Args:
         cells: rows of a cell table.
@@ -93,10 +94,10 @@ def pictures(
             that made it.
         jobs, progress: as for `cellsieve.run.parallel.run`.
 
-    What is wrong with one image (a file that is gone) is said in place of its cells' pictures.
+    What is wrong with an image (its file is gone) is stated in place of its cells' pictures.
 
     Raises:
-        ValueError: a channel was asked for that no image has.
+        ValueError: a requested channel that no image has.
     """
     made: list[Picture[Finished]] = [Picture(None, "")] * len(cells)
     work = []
@@ -107,17 +108,17 @@ def pictures(
     boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
     labels = cells["label"].to_numpy(np.int64).tolist()
     groups: dict[str, list[int]] = {}
-    for place, image_id in enumerate(cells["image_id"].astype("str").tolist()):
-        groups.setdefault(image_id, []).append(place)
-    for image_id, places in groups.items():
-        wanted = tuple((place, labels[place], tuple(boxes[place])) for place in places)
+    for row, image_id in enumerate(cells["image_id"].astype("str").tolist()):
+        groups.setdefault(image_id, []).append(row)
+    for image_id, rows in groups.items():
+        wanted = tuple((row, labels[row], tuple(boxes[row])) for row in rows)
         try:
             work.append([_image(image_id, by_id, look, defaults, wanted)])
         except ValueError as error:
-            for place in places:
-                made[place] = Picture(None, str(error))
+            for row in rows:
+                made[row] = Picture(None, str(error))
     task = partial(_draw_image, look=look, finish=finish)
-    # An image a task: decoding takes long enough, and fewer images are in memory at a time.
+    # One image per task: decoding takes long enough, and fewer images are in memory at a time.
     for _, drawn in run(
         task,
         work,
@@ -125,8 +126,8 @@ def pictures(
         progress=progress,
         description="pictures",
     ):
-        for place, picture in drawn:
-            made[place] = picture
+        for row, picture in drawn:
+            made[row] = picture
     return made
 
 
@@ -184,31 +185,31 @@ def _draw_image(
         text = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, OSError) and error.strerror:
             text = f"{error.filename}: {error.strerror}"
-        return [(place, Picture(None, text)) for place, _, _ in image.cells]
+        return [(row, Picture(None, text)) for row, _, _ in image.cells]
     drawn: list[tuple[int, Picture[Finished]]] = []
-    for place, label, box in image.cells:
+    for row, label, box in image.cells:
         window = _window(box, mask.shape)
         own = mask[window] == label
         if not own.any():
             problem = f"{Path(image.mask).name}: no cell {label} in its box; has the mask changed?"
-            drawn.append((place, Picture(None, problem)))
+            drawn.append((row, Picture(None, problem)))
             continue
         others = (mask[window] != 0) & ~own
         colours = compose([(name, plane[window], ends) for name, plane, ends in planes])
-        drawn.append((place, Picture(finish(draw_cell(colours, own, others, look)))))
+        drawn.append((row, Picture(finish(draw_cell(colours, own, others, look)))))
     return drawn
 
 
 def _plane(
     path: str, image: _Image, shape: tuple[int, ...]
 ) -> tuple[NDArray[Any], tuple[float, float]]:
-    """A channel (or a whole colour image) and the values that become black and full colour."""
+    """A channel (or a whole colour image), and the values shown as black and as full colour."""
     try:
         plane = read_image(path)
     except ValueError:
-        if image.whole is None:
+        if image.measured is None:
             raise
-        number = int(image.whole) if image.whole.isdecimal() else image.whole
+        number = int(image.measured) if image.measured.isdecimal() else image.measured
         plane = read_image(path, number)
     if plane.ndim == 3:
         plane = plane[:, :, :3] if plane.shape[2] >= 3 else plane[:, :, 0]
@@ -223,7 +224,7 @@ def _plane(
 def draw_cell(
     colours: Colours, own: NDArray[np.bool_], others: NDArray[np.bool_], look: Look
 ) -> Colours:
-    """One cell: neighbours dimmed, brought to size, outlined."""
+    """One cell: its neighbours dimmed, scaled, outlined."""
     if look.neighbours != "show":
         keep = DIM if look.neighbours == "dim" else 0.0
         colours = np.where(others[:, :, None], colours * keep, colours).astype(np.uint8)
@@ -247,7 +248,7 @@ def edge(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def to_side(
     colours: Colours, own: NDArray[np.bool_], side: int
 ) -> tuple[Colours, NDArray[np.bool_]]:
-    """A picture and its cell made smaller to `side` pixels, or larger by a whole factor."""
+    """A picture and its cell, shrunk to `side` pixels or enlarged by a whole factor."""
     longest = max(own.shape)
     if longest <= side:
         factor = max(1, side // longest)

@@ -31,17 +31,17 @@ def agreement(
         twice = table[id_column][table[id_column].duplicated()].astype(str).tolist()
         if twice:
             raise ValueError(f"{name}: duplicate ids: {first(twice)}")
-    (one, one_name), (other, other_name) = tables
-    right = other.set_index(other[id_column].astype(str))[class_column]
-    ids = pd.Index(one[id_column].astype(str))
+    (left, left_name), (right, right_name) = tables
+    classes = right.set_index(right[id_column].astype(str))[class_column]
+    ids = pd.Index(left[id_column].astype(str))
     for lacking, name in (
-        (ids.difference(right.index), other_name),
-        (right.index.difference(ids), one_name),
+        (ids.difference(classes.index), right_name),
+        (classes.index.difference(ids), left_name),
     ):
         if len(lacking):
             raise ValueError(f"{name}: no rows for {first(lacking.tolist())}")
-    same = one[class_column].astype(str).to_numpy() == right.loc[ids].astype(str).to_numpy()
-    named = one[experiment] if experiment in one.columns else ids.str.split("_", n=1).str[0]
+    same = left[class_column].astype(str).to_numpy() == classes.loc[ids].astype(str).to_numpy()
+    named = left[experiment] if experiment in left.columns else ids.str.split("_", n=1).str[0]
     by = pd.Series(same).groupby(pd.Index(named), sort=False)
     rows = [("all", len(same), float(same.mean()) if len(same) else float("nan"))]
     rows += [(key, len(part), float(part.mean())) for key, part in by]

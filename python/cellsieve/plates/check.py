@@ -1,4 +1,4 @@
-"""Plates that are not what they are said to be, and layouts that are used again."""
+"""Plates that are not what they are claimed to be, and layouts that are re-used."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -92,8 +92,8 @@ def check(
         chosen = claimed.of(name) + known.not_of(name)
         if not chosen:
             continue
-        seen = np.concatenate([found.grids[:, here[:, 0], here[:, 1]] for found in chosen])
-        hypotheses = [one for found in chosen for one in found.each]
+        seen = np.concatenate([group.grids[:, here[:, 0], here[:, 1]] for group in chosen])
+        hypotheses = [hypothesis for group in chosen for hypothesis in group.each]
         score = _support(evidence, seen)
         best = int(score.argmax())
         null = _null(evidence, seen[best], permutations, rng)
@@ -126,24 +126,24 @@ class Hypotheses:
 
     def of(self, experiment: Hashable) -> list["Hypotheses"]:
         """Those of one experiment."""
-        return self._where([one.experiment == experiment for one, _ in self.each])
+        return self._where([known.experiment == experiment for known, _ in self.each])
 
     def not_of(self, experiment: Hashable) -> list["Hypotheses"]:
         """Those of the other experiments."""
-        return self._where([one.experiment != experiment for one, _ in self.each])
+        return self._where([known.experiment != experiment for known, _ in self.each])
 
     def _where(self, wanted: list[bool]) -> list["Hypotheses"]:
         if not any(wanted):
             return []
         if all(wanted):
             return [self]
-        each = [one for one, yes in zip(self.each, wanted, strict=True) if yes]
+        each = [hypothesis for hypothesis, yes in zip(self.each, wanted, strict=True) if yes]
         return [Hypotheses(each, self.grids[np.array(wanted, bool)])]
 
 
 def _hypotheses(plates: list[Known]) -> Hypotheses:
-    each = [(one, move) for one in plates for move in MOVES]
-    grids = [MOVES[move](one.grid) for one, move in each]
+    each = [(known, move) for known in plates for move in MOVES]
+    grids = [MOVES[move](known.grid) for known, move in each]
     return Hypotheses(each, np.stack(grids) if grids else np.empty((0, 0, 0), np.int64))
 
 
@@ -161,7 +161,7 @@ def chance_bound(
     wells of the logarithm of the mean of exp(t evidence); drawing without replacement only makes
     the tail thinner (Hoeffding 1963). No guess is needed at a tail made of rare, large terms.
     """
-    one = float((1 + (null >= score).sum()) / (1 + len(null)))
+    single = float((1 + (null >= score).sum()) / (1 + len(null)))
     if score > null.max():
         drawn = evidence[:, seen]
         highest = drawn.max(axis=1, keepdims=True)
@@ -169,8 +169,8 @@ def chance_bound(
             np.log(np.exp(t * (drawn - highest)).mean(axis=1)).sum() + t * (highest.sum() - score)
             for t in TILTS
         ]
-        one = min(one, float(np.exp(min(bounds))))
-    return float(-np.expm1(tries * np.log1p(-min(one, 1 - 1e-12))))
+        single = min(single, float(np.exp(min(bounds))))
+    return float(-np.expm1(tries * np.log1p(-min(single, 1 - 1e-12))))
 
 
 def _described(
@@ -182,16 +182,16 @@ def _described(
 ) -> dict[str, Any]:
     """One row of the table: the best explanation against the claim and against chance."""
     best = int(score.argmax())
-    found, move = hypotheses[best]
+    match, move = hypotheses[best]
     twins = [
-        f"{one.experiment} plate {one.plate}"
-        for number, (one, how) in enumerate(hypotheses)
-        if number != best and how == move and not one.claimed and score[number] == score[best]
+        f"{known.experiment} plate {known.plate}"
+        for number, (known, how) in enumerate(hypotheses)
+        if number != best and how == move and not known.claimed and score[number] == score[best]
     ]
     expected = [
         number
-        for number, (one, how) in enumerate(hypotheses)
-        if one.claimed and one.plate == plate and how == "as is"
+        for number, (known, how) in enumerate(hypotheses)
+        if known.claimed and known.plate == plate and how == "as is"
     ]
     claim = score[expected[0]] if expected else np.nan
     second = np.delete(score, best).max() if len(score) > 1 else -np.inf
@@ -200,18 +200,18 @@ def _described(
         verdict = "unclear" if expected else "no known layout"
     else:
         moved = "" if move == "as is" else move
-        if not found.claimed:
-            source = f"re-uses {found.experiment} plate {found.plate}"
+        if not match.claimed:
+            source = f"re-uses {match.experiment} plate {match.plate}"
             source += f" (as does {first(twins, 3)})" if twins else ""
-        elif found.plate != plate:
-            source = f"plate {found.plate}"
+        elif match.plate != plate:
+            source = f"plate {match.plate}"
         else:
             source = "" if moved else "as claimed"
         verdict = ", ".join(part for part in (source, moved) if part)
     return {
         "verdict": verdict,
-        "best_experiment": found.experiment,
-        "best_plate": found.plate,
+        "best_experiment": match.experiment,
+        "best_plate": match.plate,
         "best_move": move,
         "log_odds": score[best],
         "log_odds_to_claim": score[best] - claim,
@@ -352,17 +352,17 @@ def shared_layouts(layout: Layout, at_least: float = 0.5) -> pd.DataFrame:
     shape = plate_shape(places, "layout: wells")
     known = _known_layouts(layout, places, shape)
     rows: list[tuple[Hashable, ...]] = []
-    for number, one in enumerate(known):
-        inside = one.grid != UNSEEN
-        moved = {move: how(one.grid) for move, how in MOVES.items()}
+    for number, plate in enumerate(known):
+        inside = plate.grid != UNSEEN
+        moved = {move: how(plate.grid) for move, how in MOVES.items()}
         for other in known[number + 1 :]:
-            if other.experiment == one.experiment:
+            if other.experiment == plate.experiment:
                 continue
             both = min(int(inside.sum()), int((other.grid != UNSEEN).sum()))
             for move, grid in moved.items():
                 share = int(((grid == other.grid) & (grid != UNSEEN)).sum()) / max(both, 1)
                 if share >= at_least:
-                    pair = (one.experiment, one.plate, other.experiment, other.plate)
+                    pair = (plate.experiment, plate.plate, other.experiment, other.plate)
                     rows.append((*pair, move, share))
     columns = layout.columns
     names = [columns.experiment, columns.plate]

@@ -177,7 +177,7 @@ def fit_temperature(
         share = np.where(inside, weights, 0.0).sum(axis=1) / weights.sum(axis=1)
         return -float(np.log(np.maximum(share, 1e-12)).mean())
 
-    from scipy.optimize import minimize_scalar  # here: 0.3 s that other methods needn't wait for
+    from scipy.optimize import minimize_scalar
 
     grid = np.linspace(np.log(1e-3), np.log(1e2), 24)
     start = grid[int(np.argmin([loss(value) for value in grid]))]
@@ -352,7 +352,7 @@ def assign(log_scores: NDArray[np.float64]) -> NDArray[np.int64]:
 
     `scipy.optimize.linear_sum_assignment`: Jonker and Volgenant as modified by Crouse (2016).
     """
-    from scipy.optimize import linear_sum_assignment  # here: as in `fit_temperature`
+    from scipy.optimize import linear_sum_assignment
 
     finite = np.isfinite(log_scores)
     if not finite.all():
@@ -364,7 +364,7 @@ def assign(log_scores: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of each row; one of nothing but negative infinities says that all classes are as likely."""
-    from scipy.special import softmax  # here: as in `fit_temperature`
+    from scipy.special import softmax
 
     hopeless = np.isneginf(logs).all(axis=1, keepdims=True)
     return np.asarray(softmax(np.where(hopeless, 0.0, logs), axis=1))

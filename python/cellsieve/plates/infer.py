@@ -77,7 +77,7 @@ def posterior(
     candidates: Candidates = "closed",
     workers: int = 1,
 ) -> pd.DataFrame:
-    """As `infer`, of wells and scores that are joined already."""
+    """As `infer`, for wells and scores that are already joined."""
     assignments = layout.candidates(candidates)
     n_experiments, n_plates = len(wells.experiments), len(layout.plates)
     log_density, votes = densities(layout, wells, scores, workers)
@@ -182,7 +182,7 @@ def densities(
 
 
 def in_place(scores: WellScores, kernel: Kernel) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Runs a kernel on a matrix as it lies; in converted blocks of rows where it can't be read so.
+    """Runs a kernel on a matrix in place; on converted blocks of rows if it can't be read there.
 
     The kernel returns two arrays with one row per well.
     """
@@ -211,7 +211,7 @@ def in_place(scores: WellScores, kernel: Kernel) -> tuple[NDArray[Any], NDArray[
 
 @contextmanager
 def _named(name: str, rows: NDArray[np.int64] | None = None) -> Iterator[None]:
-    """What a kernel finds wrong, with the file's name; of a block, with the row of the whole."""
+    """Errors of a kernel, with the file's name; in a block, with the row of the whole matrix."""
     try:
         yield
     except ValueError as error:
@@ -324,7 +324,7 @@ def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64]) -> Float
     """How many times more votes vary between plates than if wells erred independently; at least 1.
 
     A model's errors differ between plates (stain, position in the batch), so that wells of a plate
-    are not independent witnesses, and evidence that took them for that is divided by this. `votes`
+    are not independent witnesses, and evidence that took them for such is divided by this. `votes`
     is `(experiments, plates, groups)`, `assignment` `(experiments, plates)`. Expected are votes
     that depend on the plate's size, on the group's popularity in the experiment and on whether the
     assignment puts the two together; the deviance of the votes per degree of freedom is the

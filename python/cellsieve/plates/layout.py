@@ -1,4 +1,4 @@
-"""What is known of a screen: which classes share a plate, and where each group can be."""
+"""What is known about a screen: which classes share a plate, and where each group can be."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ from cellsieve.schema.choices import Candidates, check_choice
 class Layout:
     """Groups of classes that share a plate, and the assignments of groups to plates.
 
-    An assignment is numbered by its place in `assignments`: by descending count, then by the groups
-    on the plates; those never seen come last.
+    Assignments are numbered by their position in `assignments`: by descending count, then by the
+    groups on the plates; those never seen come last.
     """
 
     classes: pd.Index

@@ -1,4 +1,4 @@
-"""`PlateLayout`: a layout, and the steps that learn it and put it to use."""
+"""`PlateLayout`: a layout, and the steps that learn and use it."""
 
 from collections.abc import Sequence
 from typing import Literal, Self
@@ -20,8 +20,8 @@ from cellsieve.schema.types import FilePath, Table
 class PlateLayout(Layout):
     """Groups of classes that share a plate, and the assignments of groups to plates.
 
-    Made by `fit` or `load`. An assignment is numbered by its place in `assignments`: by descending
-    count, then by the groups on the plates; those never seen come last.
+    Made by `fit` or `load`. Assignments are numbered by their position in `assignments`: by
+    descending count, then by the groups on the plates; those never seen come last.
     """
 
     @classmethod
@@ -36,8 +36,8 @@ class PlateLayout(Layout):
     ) -> Self:
         """Learns the groups and the assignments from experiments whose classes are known.
 
-        Classes are in one group if they share a plate in any experiment. Missing wells are no
-        trouble as long as each class shares a plate with others of its group somewhere. An
+        Classes are in one group if they share a plate in any experiment. Missing wells do no
+        harm as long as each class shares a plate with others of its group somewhere. An
         experiment that lacks plates counts where only one assignment agrees with it.
 
         Args:
@@ -95,8 +95,8 @@ class PlateLayout(Layout):
             ids, classes: names of rows and columns that `predictions` itself lacks.
             average: how sites and sources are averaged. "probability": the mean of probabilities
                 (the default for them); "log": the mean of logarithms (the default for others).
-            jobs: number of threads that rows are shared out among; as many as processors if not
-                given. The result is the same to the last bit.
+            jobs: number of threads that share the rows; by default one per processor. The result
+                is the same to the last bit.
 
         Returns:
             One row per experiment, in order of appearance: the experiment; `wells`; `best`, the
@@ -224,12 +224,12 @@ class PlateLayout(Layout):
             test, predictions, kind, ids, classes, average: as for `infer`.
             temperature: as for `decode`; a number.
             permutations: random layouts that the best match is compared with.
-            seed: of the generator of these.
+            seed: seed of the generator of these.
 
         Returns:
             One row per plate: experiment; plate; `wells`; `verdict` ("as claimed", "plate 2",
             "turned 180", "re-uses HUVEC-07 plate 3", ...; "unclear" or "no known layout" where
-            nothing does better than chance); the best match (`best_experiment`, `best_plate`,
+            nothing beats chance); the best match (`best_experiment`, `best_plate`,
             `best_move`); `log_odds` in nats against a guess, `log_odds_to_claim` against the claim
             (NaN without one) and `log_odds_to_next` against the second best; `z`, standard
             deviations above random layouts of the same classes; `p`, the chance that the best of

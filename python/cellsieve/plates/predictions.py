@@ -83,8 +83,8 @@ def read_predictions(
 
     Raises:
         OSError: a file can't be read.
-        ValueError: a file of another form; numbers of names and rows or columns that differ.
-        TypeError: none of these.
+        ValueError: a file of another form; more or fewer names than rows or columns.
+        TypeError: a source of another type.
     """
     name = os.fspath(source) if is_path(source) else "predictions"
     if isinstance(source, Predictions):

@@ -1,4 +1,4 @@
-"""The wells of an experiment file: which experiment, plate and well each row is."""
+"""The wells of an experiment file: which experiment, plate and well each row stands for."""
 
 import os
 from dataclasses import dataclass

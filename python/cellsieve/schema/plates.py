@@ -26,6 +26,6 @@ def assignment_columns(table: pd.DataFrame, kind: str) -> list[str]:
     ]
     if not names:
         raise ValueError(
-            f"table: has no column {kind}_0; expected a table as cellsieve plates infer writes it"
+            f"table: has no column {kind}_0; expected a table as written by cellsieve plates infer"
         )
     return sorted(names, key=lambda name: int(name.rpartition("_")[2]))

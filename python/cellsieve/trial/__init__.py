@@ -1,1 +1,1 @@
-"""The package tried out: made-up data, the numpy reference, a benchmark."""
+"""Trying the package out: synthetic data, a demo, the numpy reference, a benchmark."""

@@ -1,4 +1,4 @@
-"""A trial on this machine: the kernels against the numpy reference, values checked equal."""
+"""A benchmark on this machine: the kernels against the numpy reference, values checked equal."""
 
 import statistics
 import time
@@ -24,16 +24,16 @@ GIVEN = 5  # images of a given set that are timed
 def bench(
     images: ImageSet | None = None, channel: str | None = None, *, size: int = 1024
 ) -> pd.DataFrame:
-    """Times `measure` and its numpy reference on the same arrays, turn by turn.
+    """Times `measure` and its numpy reference on the same arrays, alternately.
 
     Args:
-        images: the first few images of this set; made-up ones if not given.
+        images: the first few images of this set; synthetic ones if not given.
         channel: the channel to measure; see `ImageSet.measured_channel`.
-        size: rows and columns of made-up images.
+        size: rows and columns of the synthetic images.
 
     Returns:
-        A row a case: `case`, `cells`, `reference_ms` and `cellsieve_ms` (medians of interleaved
-        runs), `ratio`, `equal` (whether all values are).
+        One row per case: `case`, `cells`, `reference_ms` and `cellsieve_ms` (medians of interleaved
+        runs), `ratio`, `equal` (whether all values are equal).
     """
     cases = _given(images, channel) if images is not None else _made(size)
     rows = []
@@ -64,7 +64,7 @@ def bench(
 
 
 def _interleaved(*functions: Callable[[], Any]) -> list[float]:
-    """Median milliseconds of each, in turns, so that a slow spell of the machine hits all."""
+    """Median milliseconds of each, alternately, so that a slow spell of the machine affects all."""
     times: list[list[float]] = [[] for _ in functions]
     for _ in range(REPEATS):
         for function, own in zip(functions, times, strict=True):

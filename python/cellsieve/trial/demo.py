@@ -1,4 +1,4 @@
-"""Small data sets made up on the spot, and the main job of both halves done on them."""
+"""Small synthetic data sets, and both halves of the package run on them."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ from cellsieve.schema.words import count
 from cellsieve.trial.demo_plates import run_plates_demo
 from cellsieve.trial.synthetic import field, photograph
 
-#: Class label and place of the protein, image by image; "0|16" is two classes at once.
+#: Class label and location of the protein, image by image; "0|16" is two classes at once.
 FIELDS = [
     ("0", "nucleus"),
     ("0", "nucleus"),
@@ -34,10 +34,10 @@ FIELDS = [
     ("10", "vesicles"),
 ]
 
-#: A file that says that a folder may be removed.
+#: A file that marks a folder as one that may be removed.
 MARK = ".cellsieve-demo"
 
-#: Segmentations come in all of these.
+#: Real segmentations come in all of these.
 MASK_TYPES = [np.uint16, np.int32, np.int64]
 
 
@@ -50,7 +50,7 @@ def make_demo_set(folder: FilePath, *, size: int = 512, seed: int = 7) -> ImageS
     Args:
         folder: where `images/`, `masks/` and `train.csv` are written.
         size: rows and columns of an image.
-        seed: of the generator; the same gives the same files.
+        seed: seed of the generator; the same seed gives the same files.
 
     Returns:
         The images.
@@ -85,7 +85,8 @@ def demo(folder: FilePath = "cellsieve-demo", *, overwrite: bool = False) -> Non
         overwrite: remove a folder of that name first.
 
     Raises:
-        FileExistsError: the folder is there and not empty, and `overwrite` is not asked for.
+        FileExistsError: the folder is not empty, and `overwrite` is not set, or the demo has not
+            made it.
         OSError: a file can't be written.
     """
     folder = Path(folder)
@@ -93,7 +94,7 @@ def demo(folder: FilePath = "cellsieve-demo", *, overwrite: bool = False) -> Non
         if not overwrite:
             raise FileExistsError(f"{folder} exists; overwrite (--overwrite) to replace it")
         if not (folder / MARK).exists():
-            raise FileExistsError(f"{folder} was not made by the demo; it is not removed")
+            raise FileExistsError(f"{folder} was not made by the demo, so it is not removed")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
@@ -108,16 +109,16 @@ def demo(folder: FilePath = "cellsieve-demo", *, overwrite: bool = False) -> Non
     for row in table[table["status"] != "measured"].itertuples():
         print(f"  {row.image_id}: {row.error}")
 
-    # Few cells: a band of 5 % cuts what one of 0.1 % cuts in a real set.
+    # With so few cells, 5 % cuts what 0.1 % cuts in a real data set.
     counts = clean_to([folder / "cells.csv"], folder / "clean.csv", [Rule("fraction", 0.05, 0.95)])
     total = counts.groupby("reason")["cells"].sum()
     listed = ", ".join(f"{number} {reason or 'kept'}" for reason, number in total.items())
-    print(f"Cleaned by the 5 % band of each class: {listed}")
+    print(f"Cleaned by a 5 % band per class: {listed}")
 
     listed_files = [
         ("images, masks, train.csv", "the data set"),
-        ("cells.csv", "a row a cell"),
-        ("cells.images.csv", "a row an image: files, threshold, status"),
+        ("cells.csv", "one row per cell"),
+        ("cells.images.csv", "one row per image: files, threshold, status"),
         ("clean.csv", "the cells with the verdict on each, and why"),
     ]
     print(f"Making a small screen with planted classes in {folder / 'plates'} ...")

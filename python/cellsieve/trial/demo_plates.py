@@ -1,4 +1,4 @@
-"""The plates part of the demo: a made-up screen, and how much of it each step finds again."""
+"""The plates part of the demo: a synthetic screen, and how much of it each step recovers."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from cellsieve.trial.planted import plant, probabilities
 def run_plates_demo(folder: FilePath) -> pd.DataFrame:
     """Makes a small screen like RxRx1 in `folder`, runs fit, infer and decode, prints the accuracy.
 
-    Writes `train.csv`, `test.csv`, `predictions.npy` (probabilities of a made-up classifier),
+    Writes `train.csv`, `test.csv`, `predictions.npy` (probabilities of a synthetic classifier),
     `layout.json`, `test_plate_groups.csv`, `submission.csv`, `wells.csv` (the same with
     confidences) and `truth.csv` (the planted classes). One test experiment has a rotation of the
     plates that no train experiment has. Takes about a second and 5 MB.
 
-    Returns: one row per step (`step`, `wells`, `accuracy`).
+    Returns one row per step (`step`, `wells`, `accuracy`).
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,14 +44,14 @@ def run_plates_demo(folder: FilePath) -> pd.DataFrame:
     posterior = layout.infer(test, predictions)
     posterior.to_csv(folder / "test_plate_groups.csv", index=False)
     right = layout.assignments[posterior["best"]] == made.group_on_plate
-    found_rotations = int(right.all(axis=1).sum())
+    recovered = int(right.all(axis=1).sum())
     unseen = int((layout.counts[posterior["best"]] == 0).sum())
     print(
         f"plates: {layout.n_groups} groups of {len(layout.classes) // layout.n_groups} classes "
         f"found in {len(layout.experiments)} experiments"
     )
     print(
-        f"plates: {found_rotations} of {len(posterior)} test experiments assigned right, "
+        f"plates: {recovered} of {len(posterior)} test experiments assigned correctly, "
         f"{unseen} of them to a rotation never seen in training"
     )
     rows = [("argmax of all classes", len(scores), float((scores.argmax(1) == made.sirna).mean()))]
@@ -68,6 +68,6 @@ def run_plates_demo(folder: FilePath) -> pd.DataFrame:
     decoded[["id_code"]].assign(sirna=made.sirna).to_csv(folder / "truth.csv", index=False)
     steps = pd.DataFrame(rows, columns=["step", "wells", "accuracy"])
     for name, _, accuracy in rows:
-        print(f"plates: {accuracy:6.1%} of wells right by {name}")
-    print(f"plates: marginals claim {decoded['confidence'].mean():.1%} on average")
+        print(f"plates: {accuracy:6.1%} of wells correct by {name}")
+    print(f"plates: the marginals claim {decoded['confidence'].mean():.1%} on average")
     return steps

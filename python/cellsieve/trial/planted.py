@@ -1,4 +1,4 @@
-"""Made-up screens whose truth is known: for the demo, the tests and the benchmarks."""
+"""Synthetic screens whose truth is known, for the demo, the tests and the benchmarks."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ CELL_TYPES = ("HEPG2", "HUVEC", "RPE", "U2OS")
 
 @dataclass(frozen=True)
 class Planted:
-    """A screen like RxRx1, with a classifier's scores of its test wells."""
+    """A screen like RxRx1, with a classifier's scores for its test wells."""
 
     train: pd.DataFrame
     """`id_code, experiment, plate, well, sirna`."""
@@ -107,7 +107,7 @@ def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _well_names(count: int) -> list[str]:
-    """Inner wells of a 384-well plate, row by row; of a larger one if they do not suffice."""
+    """Inner wells of a 384-well plate, row by row; or of a larger one if there are too few."""
     columns = 22 if count <= 308 else 46
     names = []
     for number in range(count):

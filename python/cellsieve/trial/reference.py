@@ -11,7 +11,7 @@ from cellsieve.schema.measures import DEFAULT, Measure
 
 
 class Cell(NamedTuple):
-    """What is known of one cell: the pixels that count, and the image around it."""
+    """What is known about one cell: the pixels that count, and the image around it."""
 
     label: int
     box: tuple[int, int, int, int]
@@ -20,7 +20,7 @@ class Cell(NamedTuple):
     background_area: int
 
 
-#: Each measure of the registry from its definition.
+#: Each measure of the registry, by its definition.
 NAIVE: dict[str, Callable[[Cell], float]] = {
     "label": lambda cell: cell.label,
     "min_row": lambda cell: cell.box[0],

@@ -1,4 +1,4 @@
-"""Made-up fields of cells, for the demo, the benchmarks and the tests."""
+"""Synthetic fields of cells, for the demo, the benchmarks and the tests."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def label_image(size: int, cells: int, *, seed: int = 0) -> NDArray[np.int32]:
     Args:
         size: rows and columns.
         cells: how many; ids are 1 to the next square number.
-        seed: of the generator.
+        seed: seed of the generator.
 
     Returns:
         int32, shape (size, size), 0 outside.
@@ -41,7 +41,7 @@ def field(
 
     Args:
         size: rows and columns.
-        cells: how many are tried; those that end up without room are left out.
+        cells: how many are tried; those without room are left out.
         protein: where the green protein lies: "nucleus", "membrane", "cytosol" or "vesicles".
         rng: the generator.
 
@@ -91,7 +91,7 @@ def photograph(light: Floats, bits: int, rng: np.random.Generator) -> NDArray[An
     """What a camera makes of light from 0 to 1: a dim background, shot noise, saturation.
 
     Returns:
-        uint8 of 8 bits, or uint16 of 16, of which the camera fills 12.
+        uint8 for 8 bits, or uint16 for 16, of which the camera fills 12.
     """
     full = 255 if bits == 8 else 4095
     photons = rng.poisson(np.clip(light, 0, None) * 180 + 1.2) / 180

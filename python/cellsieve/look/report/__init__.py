@@ -40,32 +40,32 @@ def report(
 ) -> int:
     """Writes a report of a cleaned cell table: what was decided, and cells of each class to see.
 
-    Of a plates result, it shows the assignments and their margins, how sure the wells are and how
-    reliable that is, and maps of the plates.
+    For a plates result, it shows the assignments and their margins, how confident the wells are and
+    how reliable that is, and maps of the plates.
 
     Args:
         table: a cell table as `clean` leaves it, or its file; one that is not cleaned is shown
             without limits. Or a plates result: the table of `PlateLayout.infer` or `decode`.
-        output: the page, .html. It holds all it needs and asks for nothing elsewhere.
+        output: the page, .html. It is self-contained and loads nothing from elsewhere.
         images: the data set, the image table, or its file; the image table beside the file of
             `table` if not given. Without one there are no pictures.
         root: the folder that relative paths of the image table's file start from, if not the one
             it lies in.
-        wells: of a plates result, the table of `PlateLayout.decode`, or its file.
-        truth: of a plates result, the true class of some wells, under the names that `wells` has
-            for the id and the class.
+        wells: for a plates result, the table of `PlateLayout.decode`, or its file.
+        truth: for a plates result, the true class of some wells, under the column names
+            that `wells` has for the id and the class.
         column: the column whose distribution and limits are shown; limits only if a rule judges it.
-        n: most cells per gallery (there are three per class); fewer where there are many classes,
-            so that a page stays small.
-        seed: of the random choice of cells.
+        n: at most so many cells per gallery (three per class); fewer where there are many classes,
+            so that the page stays small.
+        seed: seed of the random choice of cells.
         channels: the channels shown, each in the colour it is named after, else gray; by default
             those of red, green and blue that there are, or else the measured one.
         neighbours: pixels of other cells: "dim", "blank" or "show".
         outline: whether cells are outlined.
         title: the page's title; the file's name if not given.
-        jobs: number of threads; as many as processors if not given.
-        progress: whether to show a progress bar; None: on a terminal only.
-        overwrite: replace a page that is there.
+        jobs: number of threads; by default one per processor.
+        progress: whether to show a progress bar; None: only on a terminal.
+        overwrite: replace an existing page.
 
     Returns:
         How many of the cells shown have no picture because a file is gone or damaged.
@@ -74,7 +74,7 @@ def report(
     are gone.
 
     Raises:
-        FileExistsError: the page is there, and `overwrite` is not asked for.
+        FileExistsError: the page exists, and `overwrite` is not set.
         ValueError: `output` is not .html; a column or channel is missing; there are duplicate
             cells or images.
         OSError: a table can't be read, or the page can't be written.
@@ -100,7 +100,7 @@ def report(
     if missing:
         raise ValueError(
             f"{path or 'table'}: has no column {', '.join(missing)}; expected a cell table as "
-            "cellsieve measure and cellsieve clean write it, or a result of cellsieve plates"
+            "written by cellsieve measure or cellsieve clean, or a result of cellsieve plates"
         )
     check_cells(shown, str(path or "table"))
     if images is None and path is not None and image_table_path(path).exists():

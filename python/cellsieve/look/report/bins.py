@@ -1,4 +1,4 @@
-"""Values condensed to what a page needs to draw them and to move their limits."""
+"""Values condensed to what a page needs to draw them and to try other limits."""
 
 import math
 from typing import NamedTuple
@@ -18,13 +18,13 @@ class Axis(NamedTuple):
     high: float
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Round numbers along the axis: their place from 0 to 1, and their text."""
+        """Round numbers along the axis: their position from 0 to 1, and their text."""
         step = nice_step((self.high - self.low) / 5)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [(self.place(k * step), number(k * step)) for k in range(first, last + 1)]
+        return [(self.position(k * step), number(k * step)) for k in range(first, last + 1)]
 
-    def place(self, value: float) -> float:
-        """Where a value stands, from 0 to 1."""
+    def position(self, value: float) -> float:
+        """Where a value lies on the axis, from 0 to 1."""
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
@@ -37,11 +37,11 @@ def nice_step(least: float) -> float:
 
 
 def axis_of(values: NDArray[np.float64], column: str) -> Axis:
-    """From 0 to 1 for shares, else the range of the values in round numbers."""
-    found = values[np.isfinite(values)]
-    if column in SHARES or not found.size:
+    """From 0 to 1 for shares, otherwise the range of the values, rounded outwards."""
+    finite = values[np.isfinite(values)]
+    if column in SHARES or not finite.size:
         return Axis(0.0, 1.0)
-    low, high = float(found.min()), float(found.max())
+    low, high = float(finite.min()), float(finite.max())
     if low == high:
         low, high = low - 0.5, high + 0.5
     step = nice_step((high - low) / 5)
@@ -51,12 +51,12 @@ def axis_of(values: NDArray[np.float64], column: str) -> Axis:
 def histogram(values: NDArray[np.float64], axis: Axis) -> list[int]:
     """How many values lie in each of `BINS` equal parts of the axis."""
     counts, _ = np.histogram(values, bins=BINS, range=(axis.low, axis.high))
-    found: list[int] = counts.tolist()
-    return found
+    bars: list[int] = counts.tolist()
+    return bars
 
 
 def bars_path(bars: list[int], top: int) -> str:
-    """The bars of a histogram in a box of 1000 x 100; what is not empty is at least a hair high."""
+    """The bars of a histogram in a box of 1000 x 100; what is not empty is visible."""
     width = 1000 / len(bars)
     return "".join(
         f"M{place * width:.5g} 100v-{max(1.5, 100 * many / top):.4g}h{width:.5g}V100z"
@@ -66,10 +66,10 @@ def bars_path(bars: list[int], top: int) -> str:
 
 
 def in_short(values: NDArray[np.float64], most: int) -> tuple[list[float], list[int]]:
-    """At most about so many distinct values, ascending, and how many cells each stands for.
+    """At most about `most` distinct values, ascending, and how many cells each stands for.
 
-    All of them where there are no more; else those of the lowest and highest third as they are,
-    since limits are drawn there, and those between in groups, each by its middle value.
+    All of them if there are no more; otherwise the lowest and highest third as they are, since
+    limits lie there, and those between in groups, each represented by its middle value.
     """
     distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) > most:
@@ -85,9 +85,9 @@ def in_short(values: NDArray[np.float64], most: int) -> tuple[list[float], list[
 
 
 def percentile_of(values: NDArray[np.float64], limit: float) -> float | None:
-    """The percentile (0 to 1, numpy's rule "linear") whose value is `limit`.
+    """The percentile (0 to 1, numpy's method "linear") whose value is `limit`.
 
-    None where several are, or none: the limit was not made from these values.
+    None if several are, or none: the limit does not come from these values.
     """
     ordered = np.sort(values)
     if len(ordered) < 2 or not ordered[0] <= limit <= ordered[-1]:
@@ -103,7 +103,7 @@ def percentile_of(values: NDArray[np.float64], limit: float) -> float | None:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number to read: so many significant digits, thousands apart."""
+    """A number for readers: so many significant digits, thousands separators."""
     if value is None or not math.isfinite(value):
         return "–"
     if abs(value) >= 1000 or value == round(value):

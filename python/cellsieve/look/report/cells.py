@@ -52,7 +52,7 @@ def cells_report(
     jobs: int | None,
     progress: bool | None,
 ) -> int:
-    """Writes the page; gives back how many of its cells have no picture though there are images."""
+    """Writes the page; returns how many of its cells have no picture although there are images."""
     rows = verdicts(table, column)
     groups = sections_of(table)
     axis = axis_of(rows.value, column)
@@ -111,7 +111,7 @@ def cells_report(
 
 
 def _key(table: pd.DataFrame, rows: Verdicts) -> str:
-    """Tells this table from others, so that marks kept in a browser meet the cells they are of."""
+    """Identifies the table, so that marks stored in a browser stay with their cells."""
     cells = table[["image_id", "label"]].assign(value=rows.value)
     return f"{int(pd.util.hash_pandas_object(cells, index=False).sum()) & 0xFFFFFFFF:08x}"
 
@@ -122,7 +122,7 @@ def _section(rows: Verdicts, axis: Axis, most: int) -> dict[str, Any]:
     measured = rows.value[finite]
     bars = histogram(measured, axis)
     top = max(1, *bars)
-    # Limits can be moved for the cells that nothing else decides about.
+    # Limits can be moved for the cells whose verdict depends on nothing else.
     movable = rows.value[finite & (rows.judged != "other")]
     distinct, counts = in_short(movable, most)
     lower, upper = _distinct(rows.lower), _distinct(rows.upper)
@@ -154,11 +154,11 @@ def _distinct(values: NDArray[np.float64]) -> list[float]:
 
 
 def _images(images: pd.DataFrame | None, table: pd.DataFrame) -> dict[str, Any]:
-    """How many images there were, and those that failed."""
+    """How many images there were, which failed, and which drew a warning."""
     with_cells = table["image_id"].nunique() if "image_id" in table.columns else 0
     if images is None or "status" not in images.columns:
         return {"n": with_cells, "failed": 0, "listed": [], "warned": [], "n_warned": 0}
-    images = images[images["status"] != "no_image"]  # a mask alone is no image that failed
+    images = images[images["status"] != "no_image"]  # a mask without an image has not failed
     failed = images[~images["status"].isin(MEASURED)]
     warned = images[images["warning"].notna()] if "warning" in images.columns else images.head(0)
     return {
@@ -199,8 +199,8 @@ def _words(
     missing = int((~np.isfinite(rows.value)).sum())
     if missing:
         words.append(
-            f"{missing:,} of {len(table):,} cells have no value; they are in no histogram and in "
-            "no gallery."
+            f"{missing:,} of {len(table):,} cells have no value; they appear in no histogram or "
+            "gallery."
         )
     if images is None:
         words.append(
@@ -221,7 +221,7 @@ def _look_words(look: Look, images: pd.DataFrame | None) -> str:
     if images is None:
         return ""
     channels = look.channels or default_channels(images)
-    outlined = "the line is the edge of the cell in its mask; " if look.outline else ""
+    outlined = "the line is the edge of the cell’s mask; " if look.outline else ""
     others = {"dim": "neighbours are dimmed; ", "blank": "neighbours are blanked; ", "show": ""}
     return (
         f"Pictures: {', '.join(channels)}; {outlined}{others[look.neighbours]}"
@@ -232,8 +232,8 @@ def _look_words(look: Look, images: pd.DataFrame | None) -> str:
 def _percentiles(sections: list[dict[str, Any]], rules: list[Rule]) -> list[str]:
     """The percentiles that made the limits of the column, in percent.
 
-    Of limits that are values, and of a table that remembers no rules, the percentiles they are of
-    the values, where the classes agree; else 0.1 and 99.9.
+    For limits given as values, and for a table that remembers no rules: the percentiles of the
+    values that they amount to, the median over classes; else 0.1 and 99.9.
     """
     for rule in rules:
         if rule.kind == "percentile":

@@ -16,11 +16,11 @@ from cellsieve.look.views import Look, Picture, pictures, webp
 from cellsieve.schema.choices import Order
 from cellsieve.schema.verdicts import Verdicts
 
-#: A page holds about so many bytes of pictures, however many cells it shows.
+#: About how many bytes of pictures a page holds, however many cells it shows.
 PICTURE_BYTES = 4_000_000
 MOST_PICTURES = 1500
 SIDES = (96, 320)  # of pictures, in pixels
-BYTES_A_PIXEL = 0.17  # of cells as WebP of quality 80, by measurement
+BYTES_A_PIXEL = 0.17  # of cells as WebP of quality 80, measured
 
 
 class Gallery(NamedTuple):
@@ -32,7 +32,7 @@ class Gallery(NamedTuple):
     n: int
     """How many cells there are in this band."""
     beyond: int
-    """How many of those shown are; the others are the kept ones next to the limit."""
+    """How many of those shown are in it; the others are the kept cells nearest the limit."""
 
 
 def galleries(rows: Verdicts, places: NDArray[np.int64], n: int, seed: int) -> list[Gallery]:
@@ -70,7 +70,7 @@ def _choose(
 
 
 def sized(look: Look, count: int) -> Look:
-    """The more pictures, the smaller."""
+    """The look of pictures small enough for so many of them."""
     pixels = PICTURE_BYTES / max(1, count) / BYTES_A_PIXEL
     side = int(min(SIDES[1], max(SIDES[0], math.sqrt(pixels))))
     return replace(look, side=min(side, look.side))
@@ -85,7 +85,7 @@ def tiles(
     jobs: int | None,
     progress: bool | None,
 ) -> list[dict[str, Any]]:
-    """What the page holds of each cell that it shows."""
+    """What the page holds about each cell that it shows."""
     if images is None:
         made: list[Picture[str]] = [Picture(None, "no picture")] * len(shown)
     else:

@@ -1,4 +1,4 @@
-"""Templates to one self-contained page: style, script, data and pictures are all inside."""
+"""From templates to one self-contained page: style, script, data and pictures are all inside."""
 
 import base64
 import hashlib
@@ -16,8 +16,8 @@ from cellsieve.schema.types import FilePath
 def write_page(output: FilePath, template: str, content: dict[str, Any]) -> None:
     """Renders a template with what it shows; the file is there whole or not at all.
 
-    Text is escaped wherever it stands. The page forbids itself every request, and every script but
-    its own, so that text which slips through could do nothing.
+    Text is escaped everywhere. The page's own policy forbids every request and every script but its
+    own, so that text that slipped through could do nothing.
     """
     jinja = require("jinja2", "report", "writing a report")
     environment = jinja.Environment(
@@ -55,17 +55,17 @@ def as_json(data: Any) -> str:
 
 
 def data_uri(picture: bytes) -> str:
-    """A WebP file as the address of itself."""
+    """A WebP file as a data URI."""
     return "data:image/webp;base64," + base64.b64encode(picture).decode()
 
 
 def count(value: int) -> str:
-    """A whole number with its thousands apart."""
+    """A whole number with thousands separators."""
     return f"{value:,}"
 
 
 def percent(part: float, whole: float) -> str:
-    """A share in percent, never 0 or 100 where there is a rest."""
+    """A share in percent; 0 and 100 only where they are exact."""
     if not whole:
         return "–"
     share = 100 * part / whole

@@ -36,7 +36,7 @@ def plates_report(
         title: its title.
 
     Raises:
-        ValueError: a column is missing, or an id names no well.
+        ValueError: a column is missing, or an id does not name a well.
     """
     words: list[str] = []
     content: dict[str, Any] = {"title": title, "words": words, "experiments": [], "kinds": []}
@@ -47,7 +47,7 @@ def plates_report(
     content |= {"wells": None, "maps": [], "reliability": None}
     if wells is None:
         words.append(
-            "No table of wells was given (--wells): there are no confidences and no plate maps."
+            "No table of wells was given (--wells): there are no confidences or plate maps."
         )
     elif wells.empty:
         words.append("The table of wells holds no wells.")
@@ -119,10 +119,10 @@ def place_wells(wells: pd.DataFrame) -> pd.DataFrame:
     """Experiment, plate, well and confidence of each row.
 
     From the columns of these names, or those that `PlateLayout.decode` wrote under a layout's own
-    names, or else from ids as "HUVEC-18_1_B02".
+    names, or else from ids such as "HUVEC-18_1_B02".
 
     Raises:
-        ValueError: none of them says it.
+        ValueError: none of these is there.
     """
     names = wells.columns.tolist()
     if names[5:7] == ["confidence", "runner_up"]:
@@ -155,7 +155,7 @@ def _correct(wells: pd.DataFrame, truth: pd.DataFrame | None, words: list[str]) 
 def reliability(
     confidence: "pd.Series[float]", correct: "pd.Series[Any]"
 ) -> list[dict[str, Any]] | None:
-    """How often wells of about one confidence are right; None where no truth is known."""
+    """How often wells of similar confidence are right; None where no truth is known."""
     known = confidence.notna() & correct.notna()
     if not known.any():
         return None
@@ -209,7 +209,7 @@ def _maps(placed: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _shades(image: NDArray[np.float64]) -> list[tuple[int, str]]:
-    """How much of the colour (in percent), and the wells that have it."""
+    """The shades of the colour, in percent, and the wells that have each."""
     level = np.clip(np.nan_to_num(image * LEVELS, nan=-1.0), -1, LEVELS - 1).astype(int)
     return [
         (round(100 * (each + 1) / LEVELS), _squares(level == each, 0))

@@ -1,4 +1,4 @@
-"""The sections of a page, and how many of their cells got which verdict."""
+"""The sections of a page, and the verdicts on their cells."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def said(clean: bool, reason: str) -> str:
 
 
 def totals(rows: Verdicts) -> dict[str, Any]:
-    """How many cells were kept, and dropped for which reasons, most first."""
+    """How many cells were kept, and how many dropped for each reason, the most frequent first."""
     names, counts = np.unique(rows.reason[~rows.clean].astype(str), return_counts=True)
     reasons = sorted(zip(names.tolist(), counts.tolist(), strict=True), key=lambda pair: -pair[1])
     return {
@@ -31,10 +31,10 @@ def totals(rows: Verdicts) -> dict[str, Any]:
 
 
 def sections_of(table: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]:
-    """A name, a kind and the places of the rows of each section.
+    """The name, the kind and the row positions of each section.
 
-    First the classes, then cells of several ("0|16"), unless such combinations were judged as
-    classes of their own, then those of none.
+    First the classes, then the cells of several classes ("0|16"), unless such combinations were
+    judged as classes of their own, then the cells without a class.
     """
     everything = np.arange(len(table))
     if "class_label" not in table.columns:
@@ -49,7 +49,7 @@ def sections_of(table: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]
     without = np.asarray(labels.isna(), bool)
     several &= ~without
     rest = everything[~several & ~without]
-    found = [
+    sections = [
         (str(label), "class", rest[places])
         for label, places in sorted(
             labels.iloc[rest].groupby(labels.iloc[rest].to_numpy()).indices.items(),
@@ -61,5 +61,5 @@ def sections_of(table: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]
         ("No class", "none", without),
     ):
         if those.any():
-            found.append((name, kind, everything[those]))
-    return found
+            sections.append((name, kind, everything[those]))
+    return sections

@@ -1,5 +1,5 @@
 "use strict";
-// Everything works without this script but what moves: limits, filter, sort, larger view, marks.
+// The page is complete without this script, except for what moves: limits, filter, sort, larger view, marks.
 (() => {
   const root = document.documentElement;
   root.classList.add("script");
@@ -12,7 +12,7 @@
     root.style.colorScheme = dark ? "light" : "dark";
   });
 
-  // A link to a folded list opens it, and so does printing.
+  // A link to a closed list opens it, and so does printing.
   const unfold = () => find("details:target")?.setAttribute("open", "");
   addEventListener("hashchange", unfold);
   unfold();
@@ -37,12 +37,12 @@
   const allCells = sections.reduce((sum, section) => sum + section.cells, 0);
   const cleanedFall = sections.reduce((sum, section) => sum + section.cleaned, 0);
 
-  // The value at a place (0 to 1) among values that each stand for some cells, between its
-  // neighbours where it falls between two (numpy's rule "linear").
-  function quantile(section, place) {
+  // The quantile (position 0 to 1) of values that each stand for some cells, interpolated between
+  // neighbours (numpy's method "linear").
+  function quantile(section, position) {
     const { values, counts } = section;
     const total = counts.reduce((sum, many) => sum + many, 0);
-    const at = place * (total - 1);
+    const at = position * (total - 1);
     const below = Math.floor(at);
     let seen = 0;
     for (let k = 0; k < values.length; k += 1) {
@@ -55,7 +55,7 @@
     return values[values.length - 1];
   }
 
-  // How many cells lie below and above the limits, and the bars of those that don't.
+  // How many cells lie below and above the limits, and the bars of those within.
   function outside(section, lower, upper) {
     let [low, high] = [0, 0];
     const [from, to] = data.axis;
@@ -120,11 +120,11 @@
       section.now = ends;
       show(section, ...ends, low, high);
       find("path.keep", section.element).setAttribute("d", path(bars, Math.max(1, ...section.bars)));
-      tell(section, "would fall");
+      tell(section, "would be dropped");
     }
     const falling = sections.reduce((sum, section) => sum + section.fall, 0);
     find("#outcome").textContent =
-      `${whole(falling)} of ${whole(allCells)} cells (${share(falling, allCells)}) would fall; ` +
+      `${whole(falling)} of ${whole(allCells)} cells (${share(falling, allCells)}) would be dropped; ` +
       `as cleaned: ${whole(cleanedFall)}.`;
     refreshTiles();
     sort();
@@ -257,7 +257,7 @@
 
   // ---- marks ----
 
-  // Kept in this browser too, so that closing the page loses nothing; some browsers forbid it.
+  // Stored in the browser as well, so that closing the page loses nothing; some browsers forbid it.
   const store = `cellsieve marks of ${data.name} ${data.key}`;
   let marks = new Map();
   try {
@@ -326,7 +326,7 @@
     press(view, marks.get(keyOf(cell)));
   }
 
-  // In the order of the page, as it is filtered and sorted.
+  // In the page's current order, filtered and sorted.
   function turn(by) {
     const order = all(".cell").filter((tile) => !tile.closest("section").hidden);
     const next = order[order.indexOf(tileOf.get(current)) + by];
