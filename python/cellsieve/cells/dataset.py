@@ -11,13 +11,13 @@ import pandas as pd
 
 from cellsieve import _core
 from cellsieve.cells.image import Settings, cell_table, measured_file
-from cellsieve.io.image_set import ImageSet
+from cellsieve.io.image_set import ImageSet, unusable
 from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
 from cellsieve.run.journal import Journal
 from cellsieve.run.parallel import chunks, default_jobs, run
 from cellsieve.schema.choices import Convention, Vocabulary
-from cellsieve.schema.images import MASK, MEASURED
+from cellsieve.schema.images import MASK, MEASURED, is_whole
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.vocabulary import rename_columns
 from cellsieve.schema.words import count, sentence
@@ -143,7 +143,7 @@ def measure_images(
         UserWarning: some images were not measured (unless `return_images`).
     """
     channel = _checked_channel(images, channel)
-    exact = images.channels == ["image"]
+    exact = is_whole(images.channels)
     settings = Settings(channel, quantile, threshold, convention, max_pixels, rle, exact)
     work = chunks(tasks(images, channel), jobs or default_jobs())
     task = partial(measure_chunk, settings=settings)
@@ -211,7 +211,7 @@ def measure_to(
         ValueError, OSError, ImportError: as `measure_images`, or the output can't be written.
     """
     channel = _checked_channel(images, channel)
-    exact = images.channels == ["image"]
+    exact = is_whole(images.channels)
     settings = Settings(channel, quantile, threshold, convention, max_pixels, rle, exact)
     todo = tasks(images, channel)
     check_table(output)
@@ -270,23 +270,9 @@ def tasks(images: ImageSet, channel: str) -> list[Task]:
     Raises:
         ValueError: the set has no such channel.
     """
-    table = images.table[_unusable(images, channel)["status"].isna()]
+    table = images.table[unusable(images, channel)["status"].isna()]
     table = table[["image_id", "class_label", MASK, images.path_column(channel)]].astype(object)
     return [Task(*row) for row in table.where(table.notna(), None).itertuples()]
-
-
-def _unusable(images: ImageSet, channel: str) -> pd.DataFrame:
-    """`status` and `error` of the images that need not be tried; missing for the others."""
-    table = images.table
-    found = pd.DataFrame({"status": None, "error": None}, index=table.index, dtype="str")
-    for rows, status, error in (
-        (table[images.path_column(channel)].isna(), "no_image", f"no image of channel {channel}"),
-        (table[MASK].isna(), "no_mask", "no mask for this image"),
-        (table["problem"].notna(), "unusable", table["problem"]),
-    ):
-        found.loc[rows, "status"] = status
-        found.loc[rows, "error"] = error
-    return found
 
 
 def measure_chunk(work: Sequence[Task], settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -332,9 +318,9 @@ def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) ->
     table["convention"] = settings.convention
     known = [name for name in (*OUTCOME_COLUMNS, "part") if name in outcomes]
     table = table.merge(outcomes[known], on="image_id", how="left", validate="many_to_one")
-    unusable = _unusable(images, str(settings.channel))
+    untried = unusable(images, str(settings.channel))
     for name in ("status", "error"):
-        table[name] = unusable[name].fillna(table[name]).astype("str")
+        table[name] = untried[name].fillna(table[name]).astype("str")
     return table
 
 

@@ -21,6 +21,7 @@ from cellsieve.io.readers import (
 )
 from cellsieve.schema.cells import CELL_COLUMNS, RLE_COLUMN
 from cellsieve.schema.choices import Convention, Vocabulary, check_choice
+from cellsieve.schema.images import WHOLE
 from cellsieve.schema.measures import DEFAULT, Measure, kernels
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.vocabulary import rename_columns
@@ -52,7 +53,7 @@ class Settings:
     @property
     def wanted(self) -> str | None:
         """The channel that a file is asked for; None for its only one."""
-        only = self.channel is None or (self.exact and self.channel == "image")
+        only = self.channel is None or (self.exact and self.channel == WHOLE)
         return None if only else str(self.channel)
 
     @property

@@ -39,6 +39,7 @@ from cellsieve.run.journal import Journal, sweep
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.choices import AnnotatedClasses, AnnotationFormat, PictureFormat, check_choice
 from cellsieve.schema.colours import SHOWN
+from cellsieve.schema.images import file_of
 from cellsieve.schema.labels import SEPARATOR, class_text
 from cellsieve.schema.types import FilePath, is_path
 
@@ -359,7 +360,7 @@ def _file_name(task: Task, settings: Settings) -> str:
     """The name of an image's file: of its picture, or of its measured channel."""
     if settings.composites is not None:
         return f"{task.name}.{settings.picture}"
-    measured = task.channels.get(settings.channel or "", task.channels.get("image"))
+    measured = file_of(task.channels, settings.channel or "")
     return Path(measured or next(iter(task.channels.values()), task.mask)).name
 
 

@@ -28,7 +28,7 @@ from cellsieve.io.tables import concat
 from cellsieve.run.journal import Journal
 from cellsieve.run.parallel import chunks, default_jobs
 from cellsieve.schema.cells import BOX
-from cellsieve.schema.images import MASK, MEASURED, PATH
+from cellsieve.schema.images import MASK, MEASURED, channel_files, check_known, file_of
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.types import FilePath
@@ -146,7 +146,6 @@ def _tasks(cells: pd.DataFrame, images: pd.DataFrame) -> Iterator[Task]:
     areas = cells["area"].to_numpy(np.int64)
     classes = cells["class_label"].to_numpy(object, copy=True)
     classes[pd.isna(classes)] = None
-    channels = [name for name in images.columns if name.startswith(PATH) and name != MASK]
     ids = cells["image_id"].to_numpy(object)
     bounds = [0, *(np.flatnonzero(ids[1:] != ids[:-1]) + 1).tolist(), len(cells)]
     names = safe_names(ids[start] for start in bounds[:-1])
@@ -158,7 +157,7 @@ def _tasks(cells: pd.DataFrame, images: pd.DataFrame) -> Iterator[Task]:
         yield Task(
             image_id,
             image[MASK],
-            {name.removeprefix(PATH): image[name] for name in channels if pd.notna(image[name])},
+            channel_files(image),
             (int(image["height"]), int(image["width"])),
             inclusive,
             labels[part],
@@ -281,11 +280,9 @@ def check_channels(cleaned: Cleaned, asked: Sequence[str]) -> None:
         ValueError: there is one, or none are asked for.
     """
     known = channels_of(cleaned)
-    unknown = [name for name in asked if name not in known]
-    if not asked or (unknown and known != ["image"]):
-        raise ValueError(
-            f"channels: found {', '.join(unknown) or 'none'}; the images have {', '.join(known)}"
-        )
+    if not asked:
+        raise ValueError(f"channels: found none; the images have {', '.join(known)}")
+    check_known(asked, known)
 
 
 def path_of(task: Task, channel: str) -> str:
@@ -294,7 +291,7 @@ def path_of(task: Task, channel: str) -> str:
     Raises:
         ValueError: the image has no such channel.
     """
-    path = task.channels.get(channel, task.channels.get("image"))
+    path = file_of(task.channels, channel)
     if path is None:
         raise ValueError(
             f"channel: found {channel!r}; {task.image_id} has the channels "

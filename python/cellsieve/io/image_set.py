@@ -10,7 +10,18 @@ import pandas as pd
 from cellsieve.io.image_table import absolute_paths, read_image_table
 from cellsieve.io.patterns import find_files
 from cellsieve.io.tables import read_table
-from cellsieve.schema.images import MASK, PATH, channel_names, path_columns
+from cellsieve.schema.images import (
+    MASK,
+    NO_IMAGE,
+    NO_MASK,
+    PATH,
+    UNUSABLE,
+    WHOLE,
+    channel_names,
+    is_whole,
+    path_column,
+    path_columns,
+)
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.types import FilePath, Table, is_path
 
@@ -199,8 +210,8 @@ class ImageSet:
             ValueError: there is no such channel, or several and none named green.
         """
         channels = self.channels
-        if channels == ["image"]:
-            return channel or "image"  # the files themselves say whether they have it
+        if is_whole(channels):
+            return channel or WHOLE  # the files themselves say whether they have it
         found = channel or (channels[0] if len(channels) == 1 else "green")
         if found not in channels:
             asked = f"found {channel!r}" if channel else "none is named (--channel)"
@@ -211,7 +222,7 @@ class ImageSet:
 
     def path_column(self, channel: str) -> str:
         """Where the files of a channel stand; one file may hold all channels."""
-        return PATH + ("image" if self.channels == ["image"] else channel)
+        return path_column(self.channels, channel)
 
     def take(self, rows: Sequence[int]) -> "ImageSet":
         """Some of the images, by their rows in `table`."""
@@ -238,6 +249,20 @@ class ImageSet:
             parts.append(f"{len(self.ignored)} other files ignored")
         listed = ", ".join([f"{len(table)} images", f"channels {'/'.join(self.channels)}", *parts])
         return f"ImageSet({listed})"
+
+
+def unusable(images: ImageSet, channel: str) -> pd.DataFrame:
+    """`status` and `error` of the images that need not be tried; missing for the others."""
+    table = images.table
+    outcome = pd.DataFrame({"status": None, "error": None}, index=table.index, dtype="str")
+    for rows, status, error in (
+        (table[images.path_column(channel)].isna(), NO_IMAGE, f"no image of channel {channel}"),
+        (table[MASK].isna(), NO_MASK, "no mask for this image"),
+        (table["problem"].notna(), UNUSABLE, table["problem"]),
+    ):
+        outcome.loc[rows, "status"] = status
+        outcome.loc[rows, "error"] = error
+    return outcome
 
 
 def _is_file(path: str, other: object) -> bool:

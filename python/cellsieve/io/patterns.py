@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from cellsieve.schema.images import WHOLE
+
 What = Literal["image", "mask"]
 
 _PARTS = {"{id}": "(?P<id>.+)", "{channel}": "(?P<channel>[^_.]+)", "*": ".*"}
@@ -120,7 +122,7 @@ def _files(pattern: Pattern, matches: dict[str, re.Match[str]]) -> list[File]:
     return [
         File(
             printable(match["id"]),
-            match.groupdict().get("channel") or "image",
+            match.groupdict().get("channel") or WHOLE,
             printable(str(base / name)),
         )
         for name, match in matches.items()

@@ -18,7 +18,7 @@ from cellsieve.io.readers import read_image, read_mask
 from cellsieve.look.colours import Colours, compose, contrast, default_channels
 from cellsieve.run.parallel import default_jobs, run
 from cellsieve.schema.choices import Neighbours, check_choice
-from cellsieve.schema.images import MASK, PATH, channel_names
+from cellsieve.schema.images import MASK, WHOLE, channel_files, channel_names, check_known, is_whole
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.types import FilePath, Table
 
@@ -102,7 +102,7 @@ def pictures(
     work = []
     by_id = images.assign(image_id=images["image_id"].astype("str"))
     by_id = by_id.drop_duplicates("image_id").set_index("image_id")
-    _check_channels(by_id, look)
+    check_known(look.channels or (), channel_names(by_id.columns))
     defaults = default_channels(by_id)
     boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
     labels = cells["label"].to_numpy(np.int64).tolist()
@@ -147,21 +147,6 @@ def image_table(images: "ImageSet | Table", root: FilePath | None = None) -> pd.
     return table
 
 
-def _paths(row: "pd.Series[Any]") -> dict[str, str]:
-    """The channels of an image and their files."""
-    paths = {name: row[PATH + name] for name in channel_names(row.index)}
-    return {name: str(path) for name, path in paths.items() if pd.notna(path)}
-
-
-def _check_channels(by_id: pd.DataFrame, look: Look) -> None:
-    names = channel_names(by_id.columns)
-    unknown = [name for name in look.channels or () if name not in names]
-    if unknown and names != ["image"]:
-        raise ValueError(
-            f"channels: found {', '.join(unknown)}; the images have {', '.join(names) or 'none'}"
-        )
-
-
 def _image(
     image_id: str,
     by_id: pd.DataFrame,
@@ -172,13 +157,13 @@ def _image(
     if image_id not in by_id.index:
         raise ValueError(f"image {image_id} is not in the image table")
     row: pd.Series[Any] = by_id.loc[[image_id]].iloc[0]
-    paths = _paths(row)
+    paths = channel_files(row)
     if pd.isna(row.get(MASK)) or not paths:
         raise ValueError(f"image {image_id}: the image table names no mask or no channel")
     measured = row.get("channel")
     measured = None if pd.isna(measured) else str(measured)
-    if list(paths) == ["image"]:
-        return _Image(image_id, str(row[MASK]), (("image", paths["image"]),), measured, cells)
+    if is_whole(paths):
+        return _Image(image_id, str(row[MASK]), ((WHOLE, paths[WHOLE]),), measured, cells)
     names = look.channels or tuple(name for name in defaults if name in paths) or tuple(paths)[:1]
     missing = [name for name in names if name not in paths]
     if missing:

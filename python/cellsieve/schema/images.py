@@ -1,13 +1,18 @@
 """The image table: one row per image, with its files and what became of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import pandas as pd
 
 PATH = "path_"  # columns of files begin so: path_mask, path_green, ...
 MASK = PATH + "mask"
 
+WHOLE = "image"  # what the channel is called where one file holds all channels of an image
+
 #: `status` of images whose cells are in the table; the rest are in the image table alone.
 MEASURED = ("measured", "no_background")
+NO_IMAGE, NO_MASK, UNUSABLE = "no_image", "no_mask", "unusable"  # of those never tried
 
 
 def path_columns(names: Iterable[str]) -> list[str]:
@@ -16,5 +21,40 @@ def path_columns(names: Iterable[str]) -> list[str]:
 
 
 def channel_names(columns: Iterable[Any]) -> list[str]:
-    """The channels that an image table has a column for, in its order."""
-    return [path.removeprefix(PATH) for path in path_columns(map(str, columns)) if path != MASK]
+    """The channels that an image table has columns for; [`WHOLE`] where a file holds all."""
+    paths = path_columns(map(str, columns))
+    return [name.removeprefix(PATH) for name in paths if name != MASK]
+
+
+def path_column(channels: Sequence[str], channel: str) -> str:
+    """The column of a channel's files, in a table that has these channels."""
+    return PATH + (WHOLE if is_whole(channels) else channel)
+
+
+def channel_files(row: "pd.Series[Any]") -> dict[str, str]:
+    """The channels of one image, a row of its table, that have a file; and the files."""
+    files = {name: row[PATH + name] for name in channel_names(row.index)}
+    return {name: str(file) for name, file in files.items() if pd.notna(file)}
+
+
+def is_whole(channels: Iterable[str]) -> bool:
+    """Whether one file holds all channels; then only the file knows which there are."""
+    return list(channels) == [WHOLE]
+
+
+def file_of(files: Mapping[str, str], channel: str) -> str | None:
+    """The file of a channel, which may be the one that holds all; None where there is none."""
+    return files.get(channel, files.get(WHOLE))
+
+
+def check_known(asked: Iterable[str], known: Sequence[str]) -> None:
+    """Refuses channels that no image has.
+
+    Raises:
+        ValueError: there is one.
+    """
+    unknown = [name for name in asked if name not in known]
+    if unknown and not is_whole(known):
+        raise ValueError(
+            f"channels: found {', '.join(unknown)}; the images have {', '.join(known) or 'none'}"
+        )

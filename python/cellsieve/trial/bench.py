@@ -13,6 +13,7 @@ from cellsieve.cells.dataset import tasks
 from cellsieve.cells.image import measure
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.readers import read_image, read_mask
+from cellsieve.schema.images import is_whole
 from cellsieve.trial import reference
 from cellsieve.trial.synthetic import label_image
 
@@ -94,6 +95,6 @@ def _made(size: int) -> Iterator[Case]:
 
 def _given(images: ImageSet, channel: str | None) -> Iterator[Case]:
     measured = images.measured_channel(channel)
-    name = channel if images.channels == ["image"] else None
+    name = channel if is_whole(images.channels) else None
     for task in tasks(images, measured)[:GIVEN]:
         yield task.image_id, read_mask(task.mask), read_image(task.image, name)
