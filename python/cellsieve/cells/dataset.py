@@ -125,14 +125,14 @@ def measure_images(
         return_images: whether to return the image table as well.
 
     Returns:
-        A row a cell as from `measure`, `image_id` and `class_label` in front, by ascending
-        `image_id` and `label`; with `return_images`, that and the image table: a row an image with
-        the columns of `images.table` and `channel`, `quantile` (NaN where the threshold was given),
-        `convention`, `height`, `width`, `threshold`, `background_area`, `cells`, and
+        One row per cell as from `measure`, `image_id` and `class_label` in front, by ascending
+        `image_id` and `label`; with `return_images`, that and the image table: one row per image,
+        with the columns of `images.table` and `channel`, `quantile` (NaN if the threshold was
+        given), `convention`, `height`, `width`, `threshold`, `background_area`, `cells`, and
 
         - `status`: "measured"; "no_background": measured, but no pixel has label 0, so there is no
           threshold; "no_mask", "no_image": there is no such file; "unusable": its id or its label
-          is not the only one, or its file has a name that is no text; "failed"
+          is not unique, or the name of its file is not valid text; "failed"
         - `error`: why it was not measured
         - `warning`: what looked wrong although it was
 
@@ -316,7 +316,7 @@ def _cells(found: Sequence[tuple[Task, _core.Cells]], settings: Settings) -> pd.
 
 
 def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """A row an image: its files, the settings, what became of it."""
+    """One row per image: its files, the settings, what became of it."""
     table = images.table.drop(columns="problem")
     table["channel"] = settings.channel
     table["quantile"] = settings.quantile if settings.threshold is None else float("nan")

@@ -31,18 +31,18 @@ _KERNELS = kernels(DEFAULT)
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the numbers, besides the files."""
+    """All that decides the numbers, apart from the files."""
 
     channel: str | int | None = "green"
     quantile: float = 0.99
     threshold: float | None = None
     convention: Convention = "cellsieve"
     max_pixels: int = MAX_PIXELS
-    rle: bool = False  # decides no number: whether cells are encoded in the same scan
-    exact: bool = False  # whether the files themselves have to know a channel of that name
+    rle: bool = False  # whether cells are encoded in the same scan; changes no number
+    exact: bool = False  # whether the files themselves must know a channel of that name
 
     def __post_init__(self) -> None:
-        """Refuses what no image could be measured with."""
+        """Refuses settings that no image could be measured with."""
         if not 0 <= self.quantile <= 1:
             raise ValueError(f"quantile: found {self.quantile}; expected a number from 0 to 1")
         if self.threshold is not None and self.threshold != self.threshold:
@@ -52,7 +52,7 @@ class Settings:
 
     @property
     def wanted(self) -> str | None:
-        """The channel that a file is asked for; None for its only one."""
+        """The channel to ask a file for; None for its only one."""
         only = self.channel is None or (self.exact and self.channel == WHOLE)
         return None if only else str(self.channel)
 
@@ -75,18 +75,18 @@ def measure(
     """Measures every cell of one image.
 
     Args:
-        mask: label image, shape (rows, columns): 0 outside every cell, any positive id a cell. Ids
-            are kept, in any order and however large. uint8, uint16, uint32, uint64, int16, int32
+        mask: label image, shape (rows, columns): 0 outside every cell, each positive id a cell. Ids
+            are kept, whatever their order and size. uint8, uint16, uint32, uint64, int16, int32
             or int64, in any memory layout and byte order.
         image: the channel, of the same shape: uint8, uint16 or float32.
         quantile: the threshold is this quantile of the channel over the pixels with label 0, by
             the rule of `numpy.quantile` (2.4, method "linear"), equal to it to the last bit.
-        threshold: this threshold instead.
+        threshold: a threshold to use instead.
         convention: "notebook" gives the numbers of the notebook that this package grew from:
             pixels of cells take part in the quantile as zeros; boxes are inclusive; the last row
             and column of a box are left out of both counts; a 16-bit image with a value above 255
-            is divided by 255 and wrapped to 8 bits; where no pixel has label 0, the lowest id is
-            taken for the background and left out.
+            is divided by 255 and wrapped to 8 bits; if no pixel has label 0, the lowest id is taken
+            for the background and left out.
         columns: names of the columns; see `rename_columns`.
         rle: whether to add `rle`, each cell's COCO compressed run-length encoding (see
             `encode_rle`), made in the same scan.
@@ -105,20 +105,21 @@ def measure(
         - `threshold`: a quantile of the pixels with label 0, or the value that was given
         - `background_area`: number of pixels with label 0
 
-        The last two are of the image, and the same in every row. The box is half-open, as in
+        The last two belong to the image and are the same in every row. The box is half-open, as in
         skimage.
 
         Without a pixel of label 0 there is no threshold: `threshold` and `fraction` are NaN and
         `area_above` is missing. A mask without cells gives no rows.
 
     Raises:
-        TypeError: another dtype; bool and floating-point masks are not label images.
+        TypeError: an unsupported dtype; bool and floating-point masks are not label images.
         ValueError: not two dimensions, shapes that differ, a negative id, a NaN pixel, a quantile
             outside 0 to 1.
 
     Warns:
-        UserWarning: one id in several separate pieces that is the largest an 8- or 16-bit mask can
-            hold, or the only one: ids may have been clipped, or the mask is not a label image.
+        UserWarning: an id is in several separate pieces and is the largest that an 8- or 16-bit
+            mask can hold, or the only one: ids may have been clipped, or the mask may not be a
+            label image.
 
     Example:
         >>> import numpy as np
@@ -153,7 +154,7 @@ def measure_file(
     Args:
         mask_path: the label image; see `read_mask`.
         image_path: the channel; see `read_image`.
-        channel: of an image with several channels, the one to measure.
+        channel: the channel to measure, if the image has several.
         quantile, threshold, convention, columns, rle: as for `measure`.
         max_pixels: files that declare more are refused.
 
@@ -162,7 +163,7 @@ def measure_file(
 
     Raises:
         OSError: a file can't be opened.
-        ValueError: as `measure`, `read_image` and `read_mask`; the text begins with the file.
+        ValueError: as `measure`, `read_image` and `read_mask`; the message begins with the file.
         ImportError: a TIFF file, and the extra `tiff` is not installed.
 
     Warns:
@@ -172,21 +173,21 @@ def measure_file(
     return _single(measured_file(mask_path, image_path, settings), columns)
 
 
-def cell_table(*measured: _core.Cells, measures: Sequence[Measure] = DEFAULT) -> pd.DataFrame:
-    """The cells of some images, one image after the other."""
-    counts = [len(one) for one in measured]
+def cell_table(*images: _core.Cells, measures: Sequence[Measure] = DEFAULT) -> pd.DataFrame:
+    """The cells of several images, one image after the other."""
+    counts = [len(cells) for cells in images]
     values: dict[str, NDArray[Any]] = {}
     for measure in measures:
         dtype = measure.dtype.lower()
         if measure.scope == "image":
-            of_images = np.array([getattr(one, measure.name) for one in measured], dtype)
+            of_images = np.array([getattr(cells, measure.name) for cells in images], dtype)
             values[measure.name] = np.repeat(of_images, counts)
         elif measure.function is None:
-            parts = [one.columns[measure.name] for one in measured]
+            parts = [cells.columns[measure.name] for cells in images]
             values[measure.name] = np.concatenate([np.zeros(0, dtype), *parts])
         else:
             values[measure.name] = measure.function(*(values[name] for name in measure.sources))
-    unknown = np.repeat(np.array([np.isnan(one.threshold) for one in measured], bool), counts)
+    unknown = np.repeat(np.array([np.isnan(cells.threshold) for cells in images], bool), counts)
     columns: dict[str, Any] = {}
     for measure in measures:
         column: Any = values[measure.name]
@@ -196,8 +197,8 @@ def cell_table(*measured: _core.Cells, measures: Sequence[Measure] = DEFAULT) ->
             else:
                 column = np.where(unknown, np.nan, column)
         columns[measure.name] = column
-    if measured and measured[0].rle is not None:
-        texts = [text for one in measured for text in one.rle or ()]
+    if images and images[0].rle is not None:
+        texts = [text for cells in images for text in cells.rle or ()]
         columns["rle"] = pd.Series(texts, dtype="str")
     return pd.DataFrame(columns)
 

@@ -20,10 +20,10 @@ from cellsieve.schema.choices import RleForm, check_choice
 def encode_rle(mask: ArrayLike, *, form: RleForm = "compressed") -> list[dict[str, Any]]:
     """The COCO run-length encoding of every cell, in one scan of the mask.
 
-    COCO counts pixels down the columns, from the first column to the last: so many outside the
-    cell, so many inside, so many outside, ..., beginning with those outside (0 if the first pixel
-    is inside). Its compressed string holds each count, from the fourth on less the count before the
-    previous one, in groups of 5 bits, as printable characters
+    COCO counts pixels down the columns, from the first column to the last: a run outside the cell,
+    a run inside, a run outside, ..., the first one outside (0 if the first pixel is inside). Its
+    compressed string holds each count, from the fourth on minus the count before the previous one,
+    in groups of 5 bits, as printable characters
     (https://github.com/cocodataset/cocoapi, common/maskApi.c). Equal to pycocotools byte for byte.
 
     Args:
@@ -43,8 +43,8 @@ def encode_rle(mask: ArrayLike, *, form: RleForm = "compressed") -> list[dict[st
         A mask without cells gives an empty list.
 
     Raises:
-        TypeError: another dtype; bool and floating-point masks are not label images.
-        ValueError: not two dimensions, a negative id, another form.
+        TypeError: an unsupported dtype; bool and floating-point masks are not label images.
+        ValueError: not two dimensions, a negative id, an unknown form.
 
     Example:
         >>> encode_rle([[0, 7], [0, 7]])[0]["segmentation"]
@@ -54,13 +54,13 @@ def encode_rle(mask: ArrayLike, *, form: RleForm = "compressed") -> list[dict[st
                [0, 7]], dtype=uint8)
     """
     check_choice("form", form, RleForm)
-    found = _core.measure(native(mask), rle=True)
-    counts: list[Any] = found.rle or []
+    cells = _core.measure(native(mask), rle=True)
+    counts: list[Any] = cells.rle or []
     if form == "uncompressed":
         counts = [uncompress(text) for text in counts]
     elif form == "hpa":
         counts = [to_hpa(text) for text in counts]
-    size = list(found.shape)
+    size = list(cells.shape)
     return [
         {
             "label": label,
@@ -69,10 +69,10 @@ def encode_rle(mask: ArrayLike, *, form: RleForm = "compressed") -> list[dict[st
             "bbox": [left, top, right - left, bottom - top],
         }
         for label, count, area, top, left, bottom, right in zip(
-            found.columns["label"].tolist(),
+            cells.columns["label"].tolist(),
             counts,
             *(
-                found.columns[name].tolist()
+                cells.columns[name].tolist()
                 for name in ("area", "min_row", "min_col", "max_row", "max_col")
             ),
             strict=True,
@@ -98,21 +98,20 @@ def decode_rle(
 
     Args:
         rle: one segmentation (`size` and `counts`), or a list as from `encode_rle`.
-        form: of the counts; if not given, a list is uncompressed, and text or bytes compressed.
-            HPA's text has to be called by name.
-        max_pixels: sizes above this are refused.
+        form: of the counts; by default, a list is uncompressed, and text or bytes are compressed.
+            HPA's text has to be asked for by name.
+        max_pixels: larger sizes are refused.
 
     Returns:
         For one segmentation, a bool array of shape (rows, columns), True inside. For a list, the
         label image, in the narrowest of uint8, uint16, uint32 and uint64; where cells overlap, the
-        later one is seen.
+        later one is on top.
 
     Raises:
         TypeError: `rle` is neither.
-        ValueError: `size`, `counts`, `label` or `segmentation` is missing or of another kind;
-            counts that are not such an encoding or do not add up to the size; another size than
-            the others, an empty list (it has no size), a label that is not 1 to 2^63 - 1, another
-            form.
+        ValueError: `size`, `counts`, `label` or `segmentation` is missing or of the wrong type;
+            the counts are not such an encoding or do not add up to the size; sizes differ; an
+            empty list (it has no size); a label that is not 1 to 2^63 - 1; an unknown form.
     """
     if form is not None:
         check_choice("form", form, RleForm)
@@ -152,7 +151,7 @@ def uncompress(text: str) -> list[int]:
     """The counts of a compressed string.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not such a string.
     """
     return _core.rle_counts(text)
 

@@ -32,30 +32,30 @@ def clean_to(
     prefix_ids: bool = False,
     overwrite: bool = False,
 ) -> pd.DataFrame:
-    """Cleans tables on disk, a piece in memory at a time; the image table goes along.
+    """Cleans tables on disk, one piece in memory at a time; the image table goes along.
 
     Args:
         inputs: one cell table, or several, which are judged as the parts of one.
-        output: the file of the cleaned table; of several inputs, the rows of all in their order.
-            It remembers the rules (see `rules_of`): Parquet within, CSV in a file beside it
+        output: the file of the cleaned table, with the rows of all inputs in their order. It
+            remembers the rules (see `rules_of`): Parquet in its metadata, CSV in a file beside it
             (`clean.rules.json`).
         rules, multi, min_group: as for `clean`.
         overrides: marks by hand, which have the last word; see `apply_overrides`.
         columns: names of the output's columns; see `rename_columns`.
         prefix_ids: put the name of the file and "+" in front of each image id, in the cell table
             and in the image table (`plate1.csv`: "plate1+A01"), so that images of several inputs
-            may have the same ids. Where files in different folders have the same name, that of the
-            folder takes its place.
-        overwrite: replace an output that is there.
+            may have the same ids. If files in different folders have the same name, the folder's
+            name is used instead.
+        overwrite: replace an existing output.
 
     Returns:
-        How many cells there are of each group and verdict: a column for each column that makes
-        groups of a rule (missing for cells in no group; none where all cells are one group), then
-        `reason`, `clean` and `cells`. `attrs["notes"]` of it is a list of sentences worth
-        reading: on limits that can cut nothing, and on a missing image table.
+        The number of cells of each group and verdict: a column for each column that makes groups of
+        a rule (missing for cells in no group; no such column if all cells are one group), then
+        `reason`, `clean` and `cells`. Its `attrs["notes"]` is a list of sentences worth reading:
+        on limits that can cut nothing, and on a missing image table.
 
     Raises:
-        FileExistsError: the output is there, and `overwrite` is not asked for.
+        FileExistsError: the output exists, and `overwrite` is not given.
         TypeError, ValueError, OSError, ImportError: as `clean` and `read_table`; the output is an
             input; two inputs hold the same cell, or image; a mark names no cell of the inputs.
     """
@@ -109,7 +109,7 @@ def clean_to(
     if images is not None:
         write_image_table(images, target_images)
     elif missing:
-        target_images.unlink(missing_ok=True)  # of what was there before
+        target_images.unlink(missing_ok=True)  # it belonged to an earlier output
     counts = summary.counts()
     counts.attrs["notes"] = notes_of(rules, limits, tallies) + ([missing] if missing else [])
     return counts
@@ -119,7 +119,7 @@ class Summary:
     """Counts cells by group and verdict, piece by piece."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        # How each column is read: as by the first rule whose groups it makes.
+        # Each column is read as the first rule that makes groups by it reads it.
         self._multi = {
             name: rule.multi
             for rule in reversed(rules)
@@ -136,7 +136,7 @@ class Summary:
         self._pieces.append(self._summed(rows.assign(cells=1)))
 
     def counts(self) -> pd.DataFrame:
-        """Of all pieces."""
+        """The counts of all pieces."""
         return self._summed(pd.concat(self._pieces, ignore_index=True))
 
     def _summed(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -151,7 +151,7 @@ def grouped_by(rules: Sequence[Rule]) -> list[tuple[str, ...]]:
 
 
 def _alike(parts: Parts) -> Iterator[pd.DataFrame]:
-    """The pieces of all inputs, with the columns of the first in its order.
+    """The pieces of all inputs, with the columns in the order of the first.
 
     Raises:
         ValueError: an input has other columns.
@@ -171,9 +171,9 @@ def _alike(parts: Parts) -> Iterator[pd.DataFrame]:
 def _image_tables(
     inputs: Sequence[FilePath], output: Path, *, prefix_ids: bool
 ) -> tuple[pd.DataFrame | None, str]:
-    """The image table that goes along, every field as it stands, and why there is none.
+    """The image table that goes along, every field verbatim; or None, and why there is none.
 
-    Where the output's image table is that of its only input, it stays where it is.
+    If the output's image table is that of its only input, it stays where it is.
 
     Raises:
         ValueError: the output's image table would replace that of an input, or two inputs hold the

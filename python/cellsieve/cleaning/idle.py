@@ -20,31 +20,31 @@ class Tally(NamedTuple):
     above: int = 0
 
     def plus(self, other: "Tally") -> "Tally":
-        """That of both."""
+        """The sum of both."""
         return Tally(*(mine + yours for mine, yours in zip(self, other, strict=True)))
 
 
 def tally(rule: Rule, values: "pd.Series[Any]") -> Tally:
-    """How the values lie to the limits of a rule of values."""
+    """How many values lie beyond or at the limits of a rule of values."""
     lower = float("-inf") if rule.lower is None else rule.lower
     upper = float("inf") if rule.upper is None else rule.upper
     counts = (values < lower, values == lower, values == upper, values > upper)
     return Tally(*(int(count.sum()) for count in counts))
 
 
-def value_notes(rule: Rule, found: Tally) -> list[str]:
-    """A sentence for each limit of a rule of values that equals an end of the values."""
+def value_notes(rule: Rule, counts: Tally) -> list[str]:
+    """A sentence for each limit of a rule of values that equals the smallest or largest value."""
     return [
         f"{rule.column}: the {side} limit equals the {end} value: {_equal(equal)}"
         for side, (end, beyond) in SIDES.items()
-        if (equal := getattr(found, f"at_{side}")) and not getattr(found, beyond)
+        if (equal := getattr(counts, f"at_{side}")) and not getattr(counts, beyond)
     ]
 
 
 def percentile_notes(rule: Rule, limits: pd.DataFrame) -> list[str]:
     """A sentence for each side of a percentile rule where the limits of some groups cut nothing.
 
-    The percentiles 0 and 1 ask for just that.
+    The percentiles 0 and 1 ask for exactly that, and get none.
 
     Args:
         rule: with its `min_group`.
@@ -72,5 +72,5 @@ def percentile_notes(rule: Rule, limits: pd.DataFrame) -> list[str]:
 
 
 def _equal(cells: int) -> str:
-    """What that means."""
+    """How many cells equal a limit, and what that means."""
     return f"{cells:,} cell{' is' if cells == 1 else 's are'} equal to it, none can be cut"

@@ -46,11 +46,11 @@ def percentile_limits(
     *,
     prefix_ids: bool = False,
 ) -> pd.DataFrame:
-    """The ends of the band of each group.
+    """The limits of each group.
 
     Args:
-        table: a cell table, the file of one, or several, which are taken as parts of one table. Of
-            files, a piece is in memory at a time; the limits are exact all the same.
+        table: a cell table or its file, or several, which are taken as parts of one table. Of
+            files, one piece is in memory at a time; the limits are exact all the same.
         by, column, lower, upper, multi: as for `clean`.
         prefix_ids: as for `clean_to`.
 
@@ -63,12 +63,12 @@ def percentile_limits(
 
     Raises:
         ValueError: a column is missing; a percentile outside 0 to 1; duplicate cells.
-        TypeError: an argument of another type.
+        TypeError: an argument of the wrong type.
         OSError: a file can't be read.
     """
     [rule] = resolved([Rule(column, lower, upper, by)], multi, 1)
     tables = [table] if is_table(table) else table
-    if not isinstance(tables, Sequence) or not all(is_table(one) for one in tables):
+    if not isinstance(tables, Sequence) or not all(is_table(each) for each in tables):
         raise TypeError(f"table: found {table!r}; expected a cell table, its file, or a list")
     parts = Parts(tables, text_columns([rule]), (column,), prefix_ids=prefix_ids)
     return limits_of(parts, rule, exploded_column([rule]))
@@ -89,8 +89,8 @@ def clean(
     """Marks the cells outside the band of their group; no row is dropped.
 
     Args:
-        table: a cell table, or the file of one.
-        by: the column whose values are the groups, or several, whose combinations are
+        table: a cell table, or its file.
+        by: the column whose values are the groups, or several, whose combinations are the groups
             (`["plate", "class_label"]`); None takes all cells as one group. Whole numbers and
             their text are the same group (3, 3.0 and "3"), so a trip through CSV changes nothing.
         column: the column that is judged.
@@ -100,36 +100,36 @@ def clean(
             count in no group; "explode" gives one row for each class, judged in that class's group
             (`image_class_label` keeps the original); "own" takes the combination as a group,
             in whatever order its classes come.
-        min_group: groups of fewer cells have no percentiles to speak of: their cells are marked.
-            Mind that a band of 0.1 % in a group of fewer than 1000 distinct values always cuts the
-            lowest and the highest.
-        rules: several rules at once in place of `by`, `column`, `lower` and `upper`; a cell must
+        min_group: smaller groups have no percentiles to speak of: their cells are marked. Note that
+            limits at 0.1 % and 99.9 % always cut the lowest and the highest of fewer than 1000
+            distinct values.
+        rules: several rules at once, instead of `by`, `column`, `lower` and `upper`; a cell must
             pass all of them.
-        limits: for each rule, limits from `percentile_limits` in place of those of this table, as
-            for a table in parts.
+        limits: for each rule, limits from `percentile_limits` instead of those of this table; for
+            a table that comes in parts.
 
     Returns:
-        The same rows in the same order, all columns of the caller among them, with
+        The same rows in the same order, with all their columns and
 
         - `clean`: whether the cell is kept
-        - `reason`: empty where it is, else "no_label" (no group), "multi_label", "unmeasured" (the
+        - `reason`: empty if it is, else "no_label" (no group), "multi_label", "unmeasured" (the
           value is NaN or infinite), "small_group", "low" or "high". With several rules, the
-          reasons of all that it failed, each after its column: "fraction low; area high"
-        - `lower_limit`, `upper_limit`, `group_size`: what decided it; NaN and 0 where nothing
-          could (a rule of values has no group). With several rules, each after its column, as
+          reasons of all that it failed, each with its column: "fraction low; area high"
+        - `lower_limit`, `upper_limit`, `group_size`: what decided it; NaN and 0 if nothing could (a
+          rule of values has no group). With several rules, each begins with its column, as
           `area_lower_limit`; of a second rule for a column, `area_2_lower_limit`
 
-        These columns of an earlier cleaning are replaced. The table remembers the rules: see
-        `rules_of`; `attrs["cellsieve"]` of it holds them.
+        Such columns of an earlier cleaning are replaced. The table remembers the rules in its
+        `attrs["cellsieve"]`: see `rules_of`.
 
     Raises:
         ValueError: a column is missing, a rule is invalid, there are duplicate cells, or the
             table has a column of its own with one of these names.
-        TypeError: an argument of another type.
+        TypeError: an argument of the wrong type.
 
     Warns:
         UserWarning: a limit can cut no cell, since it equals the smallest (largest) value of its
-            group; not where `limits` are given.
+            group; not if `limits` are given.
 
     Example:
         >>> import pandas as pd
@@ -155,8 +155,8 @@ def clean(
     check_cells(table, name)
     exploded = exploded_column(rules)
     known = [
-        limits_of([table], rule, exploded) if rule.kind == "percentile" and one is None else one
-        for rule, one in zip(rules, given, strict=True)
+        limits_of([table], rule, exploded) if rule.kind == "percentile" and limit is None else limit
+        for rule, limit in zip(rules, given, strict=True)
     ]
     result = judge(table, rules, known)
     if limits is None:
@@ -172,22 +172,22 @@ def rules_of(table: Table) -> list[Rule]:
         table: a cleaned table, or its file.
 
     Returns:
-        The rules, each with its `multi` and `min_group`. With the same cells they give the same
-        verdicts, but for marks by hand.
+        The rules, each with its `multi` and `min_group`. The same cells get the same verdicts by
+        them, except for marks by hand.
 
     Raises:
-        ValueError: the table says none: it is not cleaned, or by another program.
+        ValueError: the table has none: it was not cleaned, or by another program.
         OSError: the file can't be read.
     """
     name = "table" if isinstance(table, pd.DataFrame) else os.fspath(table)
-    found = remembered(table if isinstance(table, pd.DataFrame) else read_table(table))
-    if found is None:
+    judged_by = remembered(table if isinstance(table, pd.DataFrame) else read_table(table))
+    if judged_by is None:
         raise ValueError(f"{name}: says no rules that it was cleaned by; expected a cleaned table")
-    return [one.rule for one in found]
+    return [each.rule for each in judged_by]
 
 
 class Judged(NamedTuple):
-    """A table with its verdicts, and of each rule of values how they lie to its limits."""
+    """A table with its verdicts, and for each rule of values a tally of them."""
 
     table: pd.DataFrame
     tallies: list[Tally]
@@ -200,7 +200,7 @@ def judge(
 
     Args:
         table: a cell table, or a piece of one.
-        rules: with nothing left to the call.
+        rules: each with its own `multi` and `min_group`.
         limits: those of each percentile rule over the whole table.
     """
     exploded = exploded_column(rules)
@@ -209,15 +209,15 @@ def judge(
     result = table.drop(columns=earlier_columns(table))
     judging = judgements(rules)
     reasons, tallies = [], []
-    for one, known in zip(judging, limits, strict=True):
-        rule = one.rule
+    for judgement, known in zip(judging, limits, strict=True):
+        rule = judgement.rule
         keys, values = _part(table, rule)
         verdict = _verdict(table, rule, keys, values, known)
-        for name, column in one.columns.items():
+        for name, column in judgement.columns.items():
             _add(result, column, verdict[name].to_numpy())
-        reasons.append(verdict["reason"].map({"": "", **one.reasons}))
+        reasons.append(verdict["reason"].map({"": "", **judgement.reasons}))
         tallies.append(tally(rule, values) if rule.kind == "value" else Tally())
-    # A cell that fails two rules of one column on the same side says so once.
+    # A cell that fails two rules for one column on the same side says so once.
     joined = [BETWEEN.join(dict.fromkeys(filter(None, row))) for row in zip(*reasons, strict=True)]
     _add(result, "reason", pd.Series(joined, index=result.index, dtype="str"))
     _add(result, "clean", result["reason"] == "")
@@ -243,7 +243,7 @@ def _add(table: pd.DataFrame, name: str, values: Any) -> None:
 def explode(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """One row for each class of each cell; `image_class_label` keeps the classes together.
 
-    Where that has been done before, it stays.
+    A table that has been exploded before stays as it is.
 
     Raises:
         ValueError: the table has a column `image_class_label` of its own.
@@ -294,7 +294,7 @@ def _verdict(
 
 
 def _part(table: pd.DataFrame, rule: Rule) -> Part:
-    """The group and the value of each row; no group for those that belong to none."""
+    """The group and the value of each row; the group is missing if it belongs to none."""
     values = _column(table, rule.column)
     if not pd.api.types.is_numeric_dtype(values) and values.notna().any():
         raise ValueError(f"column {rule.column}: holds {values.dtype}; expected numbers")
@@ -305,9 +305,9 @@ def _part(table: pd.DataFrame, rule: Rule) -> Part:
 def group_keys(
     table: pd.DataFrame, columns: Sequence[str], multi: SeveralClasses | None = None
 ) -> "pd.Series[Any]":
-    """The group of each row as one text, missing where there is none."""
+    """The group of each row as one text; missing if it has none."""
     keys = pd.Series("", index=table.index, dtype="str")
-    for place, name in enumerate(columns):
+    for number, name in enumerate(columns):
         codes, names = pd.factorize(_column(table, name))
         text = class_text(pd.Series(names))
         if multi == "skip":
@@ -315,24 +315,24 @@ def group_keys(
         elif multi == "own":
             text = text.map(lambda each: SEPARATOR.join(classes_of(each)), na_action="ignore")
         text = text.astype("str").reindex(codes).set_axis(table.index)
-        keys = keys + JOIN + text if place else text
+        keys = keys + JOIN + text if number else text
     return keys
 
 
 def _finite(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The values as numbers; what is infinite was not measured."""
+    """The values as numbers; infinite ones count as not measured."""
     numbers = values.astype("float64")
     return numbers.mask(np.isinf(numbers))
 
 
 def limits_of(pieces: Iterable[pd.DataFrame], rule: Rule, exploded: str | None) -> pd.DataFrame:
-    """The limits of a percentile rule over the pieces of a table, which are gone through twice.
+    """The limits of a percentile rule over the pieces of a table, which are read twice.
 
     Args:
-        pieces: give the same each time.
+        pieces: the same each time.
         rule: with its `multi`.
-        exploded: the column whose classes get one row each, see `exploded_column`. Where it makes
-            no groups of this rule, a cell counts once, whatever the number of its classes.
+        exploded: the column whose classes get one row each, see `exploded_column`. If this rule
+            makes no groups by it, a cell counts once, whatever the number of its classes.
     """
 
     def parts() -> Iterator[Part]:
@@ -341,16 +341,16 @@ def limits_of(pieces: Iterable[pd.DataFrame], rule: Rule, exploded: str | None) 
 
     ends = {"lower": rule.lower, "upper": rule.upper}
     given = {side: end for side, end in ends.items() if end is not None}
-    found = group_quantiles(parts, list(given.values()))
-    names = [key.split(JOIN) for key in found.index] if rule.groups else None
-    limits = pd.DataFrame(names, range(len(found)), list(rule.groups), dtype="str")
-    limits["group_size"] = found["n"].to_numpy()
+    quantiles = group_quantiles(parts, list(given.values()))
+    names = [key.split(JOIN) for key in quantiles.index] if rule.groups else None
+    limits = pd.DataFrame(names, range(len(quantiles)), list(rule.groups), dtype="str")
+    limits["group_size"] = quantiles["n"].to_numpy()
     limits["lower_limit"], limits["upper_limit"] = float("-inf"), float("inf")
     limits["at_lower"] = limits["at_upper"] = 0
-    for place, side in enumerate(given):
+    for number, side in enumerate(given):
         end = "smallest" if side == "lower" else "largest"
-        limits[f"{side}_limit"] = found[place].to_numpy()
-        limits[f"at_{side}"] = found[f"at_{end}_{place}"].to_numpy()
+        limits[f"{side}_limit"] = quantiles[number].to_numpy()
+        limits[f"at_{side}"] = quantiles[f"at_{end}_{number}"].to_numpy()
     return limits
 
 

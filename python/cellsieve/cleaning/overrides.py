@@ -1,4 +1,4 @@
-"""Marks by hand: a person has the last word on a cell, and it is recorded."""
+"""Marks by hand: a person has the last word on a cell, and the table records it."""
 
 import os
 
@@ -13,7 +13,7 @@ COLUMNS = ("image_id", "label", "mark")
 
 
 def read_marks(marks: Table) -> pd.DataFrame:
-    """Marks as the report's page lets one download them.
+    """Marks, as downloaded from the report's page.
 
     Args:
         marks: a table, or its file, with the columns `image_id` (text), `label` (the cell's id in
@@ -47,10 +47,10 @@ def read_marks(marks: Table) -> pd.DataFrame:
         (rows["image_id"].isna(), "image_id", "the id of an image"),
     ):
         if wrong.any():
-            place = int(wrong.to_numpy().argmax())
-            found = table[column].iloc[place]
+            row = int(wrong.to_numpy().argmax())
+            found = table[column].iloc[row]
             raise ValueError(
-                f"{name}: {column} in row {place + 1}: found {found!r}; expected {expected}"
+                f"{name}: {column} in row {row + 1}: found {found!r}; expected {expected}"
             )
     rows = rows.assign(image_id=rows["image_id"].astype("str"), label=labels.astype("int64"))
     rows = rows.drop_duplicates(ignore_index=True)
@@ -64,17 +64,17 @@ def read_marks(marks: Table) -> pd.DataFrame:
 
 
 def apply_overrides(table: pd.DataFrame, marks: Table) -> pd.DataFrame:
-    """Gives the cells that were marked by hand that verdict, whatever the limits said.
+    """Gives cells the verdict that they were marked with by hand, whatever the limits said.
 
     Args:
-        table: a cleaned cell table; where it has several rows of one cell (one for each class), a
-            mark decides for all of them.
+        table: a cleaned cell table; if it has several rows of one cell (one for each class), a mark
+            decides for all of them.
         marks: see `read_marks`. Cells that the table does not hold are passed over, so that a
-            table can come in parts; see `unknown_marks`.
+            table can come in parts.
 
     Returns:
         The same rows in the same order. A marked cell has `clean` as marked and the reason
-        "by hand", which stands for kept cells too; limits stay as they were.
+        "by hand", also if it is kept; limits stay as they were.
 
     Raises:
         ValueError: the table is not cleaned or has duplicate cells, or as `read_marks`.
@@ -109,6 +109,6 @@ def _keys(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _marks_of(table: pd.DataFrame, marks: pd.DataFrame) -> "pd.Series[str]":
-    """The mark of each row, missing where there is none."""
-    found = _keys(table).merge(marks, on=["image_id", "label"], how="left")["mark"]
-    return found.set_axis(table.index)
+    """The mark of each row; missing if it has none."""
+    marked = _keys(table).merge(marks, on=["image_id", "label"], how="left")["mark"]
+    return marked.set_axis(table.index)

@@ -1,4 +1,4 @@
-"""Exact quantiles by group over a table in parts, none of which need be in memory together.
+"""Exact quantiles by group over a table in parts, of which one is in memory at a time.
 
 Two passes. The first counts, by group, the values that share their leading bits; the counts say in
 which buckets the wanted order statistics lie. The second gathers the values of these buckets alone.
@@ -30,7 +30,7 @@ def group_quantiles(
 
     Returns:
         One row per group, by ascending group, which is the index: `n` (values) and for each
-        probability, by its place k in `probabilities`, the quantile (a column named by the number
+        probability, by its index k in `probabilities`, the quantile (a column named by the number
         k), and `at_smallest_k` and `at_largest_k`: how many values equal the quantile where it is
         the group's smallest (largest) value, else 0.
 
@@ -44,10 +44,10 @@ def group_quantiles(
     keys, counts = np.array([], np.int64), np.array([], np.int64)
     for groups, values in parts():
         part_keys, part_counts = np.unique(_keys(groups, values, codes)[0], return_counts=True)
-        keys, place = np.unique(np.concatenate([keys, part_keys]), return_inverse=True)
-        counts = np.bincount(place, np.concatenate([counts, part_counts])).astype(np.int64)
+        keys, index = np.unique(np.concatenate([keys, part_keys]), return_inverse=True)
+        counts = np.bincount(index, np.concatenate([counts, part_counts])).astype(np.int64)
 
-    # Where each wanted order statistic lies: in which bucket, and at which place in it.
+    # Where each wanted order statistic lies: in which bucket, and how far into it.
     wanted: dict[int, list[tuple[int, int]]] = {}
     ends_of: dict[int, tuple[int, int]] = {}  # the first and the last bucket
     sizes: dict[Any, int] = {}
@@ -65,34 +65,34 @@ def group_quantiles(
                 )
 
     hits = sorted({key for pairs in wanted.values() for key, _ in pairs})
-    found: dict[int, list[NDArray[np.float64]]] = {key: [] for key in hits}
+    gathered: dict[int, list[NDArray[np.float64]]] = {key: [] for key in hits}
     for groups, values in parts():
         part_keys, numbers = _keys(groups, values, codes)
         hit = np.isin(part_keys, hits)
         part_keys, numbers = part_keys[hit], numbers[hit]
         for key in np.unique(part_keys):
-            found[int(key)].append(numbers[part_keys == key])
-    ordered = {key: np.sort(np.concatenate(some)) for key, some in found.items()}
+            gathered[int(key)].append(numbers[part_keys == key])
+    ordered = {key: np.sort(np.concatenate(some)) for key, some in gathered.items()}
 
     def quantile(group: Any, number: int) -> tuple[float, int, int]:
         pair = wanted[codes[group]][2 * number : 2 * number + 2]
         position = (sizes[group] - 1) * probabilities[number]
         # Two neighbours and the way between them: numpy's own interpolation does the rest.
-        found = float(np.quantile([ordered[key][at] for key, at in pair], position % 1))
+        value = float(np.quantile([ordered[key][at] for key, at in pair], position % 1))
         equal = []
         for key, end, (bucket, _) in zip(ends_of[codes[group]], (0, -1), pair, strict=True):
             # Where the quantile is an end of the group, so is its bucket.
             values = ordered[key] if bucket == key else np.array([np.nan])
-            equal.append(int((values == found).sum()) if values[end] == found else 0)
-        return found, equal[0], equal[1]
+            equal.append(int((values == value).sum()) if values[end] == value else 0)
+        return value, equal[0], equal[1]
 
     names = sorted(codes)
     table = pd.DataFrame({"n": [sizes[name] for name in names]}, index=names, dtype="int64")
     for number in range(len(probabilities)):
-        found_here = [quantile(name, number) for name in names]
-        table[number] = np.array([row[0] for row in found_here], np.float64)
-        table[f"at_smallest_{number}"] = np.array([row[1] for row in found_here], np.int64)
-        table[f"at_largest_{number}"] = np.array([row[2] for row in found_here], np.int64)
+        rows = [quantile(name, number) for name in names]
+        table[number] = np.array([row[0] for row in rows], np.float64)
+        table[f"at_smallest_{number}"] = np.array([row[1] for row in rows], np.int64)
+        table[f"at_largest_{number}"] = np.array([row[2] for row in rows], np.int64)
     return table
 
 

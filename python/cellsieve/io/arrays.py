@@ -1,4 +1,4 @@
-"""The Python side of the door for arrays: layout and byte order; kernels see plain slices."""
+"""How arrays reach the kernels: contiguous and in native byte order, which they see as slices."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def native(array: ArrayLike) -> NDArray[Any]:
-    """The array, C-contiguous and of native byte order; copied only where it is not already so."""
+    """The array, C-contiguous and in native byte order; copied only if it is not already so."""
     if np.ma.isMaskedArray(array):
         raise TypeError("found a masked array; fill what is masked first (array.filled(...))")
     array = np.asarray(array)

@@ -1,4 +1,4 @@
-"""Libraries that are not always there, each with the line that installs it."""
+"""Optional libraries, and the command that installs each."""
 
 import importlib
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def require(module: str, extra: str, purpose: str) -> Any:
-    """Imports `module`, or says what it is needed for and how to get it.
+    """Imports `module`, or says what needs it and how to install it.
 
     Raises:
         ImportError: the module is not installed.
@@ -24,7 +24,7 @@ def require(module: str, extra: str, purpose: str) -> Any:
 
 
 def listed(formats: Mapping[str, str | None]) -> str:
-    """Extensions of files, those that need an extra with the line that installs it."""
+    """File extensions, with the command that installs the extra if they need one."""
     return "; ".join(
         ", ".join(extensions) + (f" (needs pip install 'cellsieve[{extra}]')" if extra else "")
         for extra, extensions in groupby(formats, formats.__getitem__)

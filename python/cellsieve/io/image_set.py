@@ -33,13 +33,13 @@ class ImageSet:
     """The images of a data set, each with its mask, its channels and its class label.
 
     Attributes:
-        table: a row an image, numbered from 0, by ascending id: `image_id`, `class_label` (text;
+        table: one row per image, numbered from 0, by ascending id: `image_id`, `class_label` (text;
             several joined by "|"; missing where there is none), `path_mask`, a column
             `path_<channel>` for each channel (missing where there is no such file), and `problem`:
-            why the image can't be used whatever the channel, missing where nothing is wrong.
-        labels_without_image: how many ids of the labels named no image.
-        ignored: paths of the files that lie in the folders and fit no pattern; those whose name
-            begins with a dot are passed over.
+            why the image can't be used for any channel; missing if nothing is wrong.
+        labels_without_image: how many ids of the labels belong to no image.
+        ignored: paths of the files in the folders that fit no pattern, hidden ones (whose name
+            begins with a dot) not counted.
     """
 
     table: pd.DataFrame
@@ -81,15 +81,15 @@ class ImageSet:
                 `{channel}` any text without "_" and ".", "*" anything; the extension fits in any
                 case (.tif, .TIF). Without `{channel}`, one file holds all channels of an image.
             masks: pattern of the mask files, as "masks/{id}_cp_masks.png". In a folder that holds
-                both, a file that fits both patterns is what the narrower one says, the one with
-                more text besides its placeholders; a mask if they have as much.
+                both, a file that fits both patterns is what the narrower one says: the one with
+                more literal text, or the mask pattern if both have as much.
             labels: a CSV or Parquet file, or a table, with the columns ID and Label, or image_id
-                and class_label. It never adds an image: ids in it are compared, not opened.
+                and class_label. Labels never add an image: their ids are compared, not opened.
 
         Raises:
             OSError: a folder can't be read.
-            ValueError: a pattern that fits no file, or labels without the columns.
-            TypeError: labels that are neither a table nor a file.
+            ValueError: a pattern fits no file, or the labels lack these columns.
+            TypeError: the labels are neither a table nor a file.
         """
         found = find_files(images, masks)
         channels: dict[str, dict[str, list[str]]] = {}
@@ -129,10 +129,10 @@ class ImageSet:
         """A table made by hand or by another program, or the image table of an earlier run.
 
         Args:
-            frame: a table or the file of one, with the columns `image_id`, `path_mask` and at
+            frame: a table or its file, with the columns `image_id`, `path_mask` and at
                 least one `path_<channel>`, and `class_label` if there are labels.
-            root: the folder that relative paths start from. If not given, that of the file; of a
-                table in memory, the working directory.
+            root: the folder that relative paths start from; by default the file's folder or, for
+                a table in memory, the working directory.
 
         Raises:
             OSError: the file can't be read.
@@ -163,7 +163,7 @@ class ImageSet:
         return cls(table.sort_values("image_id", kind="stable", ignore_index=True))
 
     def _with_labels(self, labels: Table | None) -> "ImageSet":
-        """The same with class labels, joined by id."""
+        """The same images with class labels, joined by id."""
         if labels is None:
             return self
         table = self.table.copy()
@@ -195,33 +195,33 @@ class ImageSet:
 
     @property
     def channels(self) -> list[str]:
-        """The names of the channels; ["image"] where a file holds all of them."""
+        """The names of the channels; ["image"] if one file holds all of them."""
         return channel_names(self.table.columns)
 
     def measured_channel(self, channel: str | None = None) -> str:
         """The name of the channel that is measured, and that its image table records.
 
         Args:
-            channel: the one that is asked for. If not given, the only one; of several, green where
-                there is such, the protein's channel in the Human Protein Atlas; where a file holds
-                all channels, "image": its only one.
+            channel: the one that is asked for. By default the only one; of several, green (the
+                protein's channel in the Human Protein Atlas); if one file holds all channels,
+                "image", its only one.
 
         Raises:
-            ValueError: there is no such channel, or several and none named green.
+            ValueError: there is no such channel, or there are several and none is named green.
         """
         channels = self.channels
         if is_whole(channels):
             return channel or WHOLE  # the files themselves say whether they have it
-        found = channel or (channels[0] if len(channels) == 1 else "green")
-        if found not in channels:
+        measured = channel or (channels[0] if len(channels) == 1 else "green")
+        if measured not in channels:
             asked = f"found {channel!r}" if channel else "none is named (--channel)"
             raise ValueError(
                 f"channel: {asked}; the images have the channels {', '.join(channels)}"
             )
-        return found
+        return measured
 
     def path_column(self, channel: str) -> str:
-        """Where the files of a channel stand; one file may hold all channels."""
+        """The column with the files of a channel; one file may hold all channels."""
         return path_column(self.channels, channel)
 
     def take(self, rows: Sequence[int]) -> "ImageSet":
@@ -229,11 +229,11 @@ class ImageSet:
         return ImageSet(self.table.iloc[list(rows)].reset_index(drop=True))
 
     def __len__(self) -> int:
-        """The number of images, whatever is wrong with them."""
+        """The number of images, including those that can't be used."""
         return len(self.table)
 
     def __repr__(self) -> str:
-        """What is there and what is missing, in one line."""
+        """What there is and what is missing, in one line."""
         table = self.table
         paths = [PATH + channel for channel in self.channels]
         counts = {
@@ -270,11 +270,11 @@ def _is_file(path: str, other: object) -> bool:
     return is_path(other) and os.path.realpath(path) == os.path.realpath(other)
 
 
-def _problem(found: list[list[str]]) -> str | None:
-    """Why the files of one image can't be used; `found` has a list for each channel."""
-    for paths in found:
+def _problem(files: list[list[str]]) -> str | None:
+    """Why the files of one image can't be used; `files` has a list per column."""
+    for paths in files:
         if len(paths) > 1:
             return f"{len(paths)} files fit one pattern: {', '.join(sorted(paths)[:3])}"
         if paths and "\\" in paths[0] and not Path(paths[0]).exists():
-            return f"a file's name holds characters that are no text: {paths[0]}"
+            return f"the name of a file is not valid text: {paths[0]}"
     return None

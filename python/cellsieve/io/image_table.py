@@ -1,7 +1,7 @@
 """The image table on disk: its paths are relative to it, so that a folder can be moved as a whole.
 
-In memory, paths are absolute. On disk, a file that shares a folder with the table, however far up,
-is named from the table's folder on, with "/"; on another drive, its path stays absolute.
+In memory, paths are absolute. On disk, the path of a file that shares a folder with the table,
+however far up, is relative to the table's folder and has "/"; on another drive it stays absolute.
 """
 
 import os
@@ -19,10 +19,10 @@ TEXT_COLUMNS = (*TEXT, "channel", "convention", "status", "error", "warning")
 
 
 def image_table_path(output: FilePath) -> Path:
-    """Where the image table of an output stands.
+    """The path of an output's image table.
 
-    `cells.images.csv` beside `cells.parquet`; beside an output that is no table, its whole name
-    comes first (`cells.json.images.csv`), so that the two never meet.
+    `cells.images.csv` beside `cells.parquet`. If the output is not a table, its extension stays
+    (`cells.json.images.csv`), so that the two never meet.
     """
     path = Path(output)
     extension = next((end for end in FORMATS if path.name.lower().endswith(end)), "")
@@ -34,11 +34,11 @@ def read_image_table(path: FilePath, root: FilePath | None = None) -> pd.DataFra
 
     Args:
         path: the table.
-        root: the folder that its relative paths start from; if not given, the table's own.
+        root: the folder that relative paths start from; by default, the one the table lies in.
 
     Raises:
         OSError: it can't be read.
-        ValueError: it is no table.
+        ValueError: it is not a table.
     """
     text = (*TEXT_COLUMNS, *path_columns(column_names(path)))
     table = read_table(path, text=text)
@@ -61,7 +61,7 @@ def absolute_paths(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def relative_paths(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """The table with paths relative to `folder`, where the two have more in common than a root."""
+    """The table with paths relative to `folder`, if they share more with it than a root."""
     base = folder.absolute()
 
     def relative(path: str) -> str:

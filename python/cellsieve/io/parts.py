@@ -1,4 +1,4 @@
-"""Tables that are read as the parts of one."""
+"""Several tables read as the parts of one."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,19 +16,19 @@ PREFIX_SEPARATOR = "+"  # stays as it is in file names: see `safe_names`
 
 
 class Parts:
-    """Tables that are read as the parts of one, a piece at a time, as often as asked.
+    """Several tables read as the parts of one, a piece at a time, as often as needed.
 
-    Duplicate cells are refused, the first time through. Memory holds the ids of the images,
-    and the labels of those whose cells are spread over several pieces.
+    The first pass refuses duplicate cells. Memory holds the ids of the images, and the labels of
+    those whose cells are spread over several pieces.
 
     Args:
         tables: cell tables or their files.
-        text, numbers: columns to be read as text, and as numbers. Of others, what looks like a
-            number is one, but for numbers such as 007.
+        text, numbers: columns to be read as text, and as numbers. In other columns, whatever looks
+            like a number is one, except for the likes of 007.
         prefix_ids: put the name of each file in front of its image ids; see `prefixes`.
 
     Raises:
-        ValueError: a file is given twice; as `prefixes`; while iterating, duplicate cells.
+        ValueError: a file is given twice; as `prefixes`; on iterating, duplicate cells.
         OSError, ImportError: as `read_table`.
     """
 
@@ -41,13 +41,13 @@ class Parts:
         prefix_ids: bool = False,
     ) -> None:
         self.names = [
-            f"table {place}" if isinstance(table, pd.DataFrame) else os.fspath(table)
-            for place, table in enumerate(tables, 1)
+            f"table {number}" if isinstance(table, pd.DataFrame) else os.fspath(table)
+            for number, table in enumerate(tables, 1)
         ]
         files = [Path(table) for table in tables if not isinstance(table, pd.DataFrame)]
-        places = [path.resolve() for path in files]
-        for path, place in zip(files, places, strict=True):
-            if places.count(place) > 1:
+        resolved = [path.resolve() for path in files]
+        for path, real in zip(files, resolved, strict=True):
+            if resolved.count(real) > 1:
                 raise ValueError(f"{path}: given twice; expected different tables")
         self._tables = tables
         known = (*CELL_COLUMNS, *text, *numbers)
@@ -88,9 +88,9 @@ class Parts:
 
 
 def _padded(path: Path, known: tuple[str, ...]) -> set[str]:
-    """The columns of a CSV file, of those not known, that hold numbers such as 007.
+    """Those columns of a CSV file, apart from the known ones, that hold the likes of 007.
 
-    They are names, of plates perhaps, and as numbers would come out as 7.
+    Such values are names (of plates, say), which would become 7 if they were read as numbers.
     """
     if table_format(path) == ".parquet":
         return set()
@@ -98,24 +98,24 @@ def _padded(path: Path, known: tuple[str, ...]) -> set[str]:
         own = [name for name in pd.read_csv(path, nrows=0).columns if name not in known]
         if not own:
             return set()
-        found: set[str] = set()
+        padded: set[str] = set()
         settings: dict[str, Any] = {"usecols": own, "dtype": "str", "keep_default_na": False}
         with pd.read_csv(path, chunksize=ROWS, **settings) as pieces:
             for piece in pieces:
-                found |= {name for name in own if piece[name].str.match(r"[+-]?0\d").any()}
-        return found
+                padded |= {name for name in own if piece[name].str.match(r"[+-]?0\d").any()}
+        return padded
     except ValueError:
-        return set()  # no such table: reading it will say so
+        return set()  # not such a table: reading it will say so
 
 
 def prefixes(tables: Sequence[Table]) -> list[str]:
-    """What is put in front of the image ids of each file: its name, or else that of its folder.
+    """What is put in front of the image ids of each file: its name, or the name of its folder.
 
-    The name without extension where all differ (`plate1.csv`: "plate1"); where some are the same
+    The file names without extension if they all differ (`plate1.csv`: "plate1"); if not
     (`plate1/cells.csv`, `plate2/cells.csv`), the names of the folders.
 
     Raises:
-        ValueError: neither tells the files apart, or there is a table that is no file.
+        ValueError: neither tells the files apart, or a table is not a file.
     """
     if any(isinstance(table, pd.DataFrame) for table in tables):
         raise ValueError("prefix_ids: found a table in memory; expected files, which have names")
@@ -131,7 +131,7 @@ def prefixes(tables: Sequence[Table]) -> list[str]:
 
 
 def prefixed(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
-    """The table with a prefix and "+" in front of each image id; unchanged without a prefix."""
+    """The table with a prefix and "+" in front of each image id; as it is for an empty prefix."""
     if not prefix or "image_id" not in table.columns:
         return table
     ids = table["image_id"]

@@ -34,7 +34,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Pattern:
-    """How files of one kind are named."""
+    """How the image files, or the mask files, are named."""
 
     text: str
     what: What
@@ -50,17 +50,17 @@ class Pattern:
 
     @property
     def folder(self) -> Path:
-        """The folder that is looked into."""
+        """The folder to look in."""
         return Path(os.path.split(self.text)[0])
 
     @property
     def name(self) -> str:
-        """What the files in it are called."""
+        """The pattern of the file names in it."""
         return os.path.split(self.text)[1]
 
     @property
     def literal(self) -> int:
-        """The number of characters that stand for themselves: the more, the narrower."""
+        """The number of literal characters: the more, the narrower the pattern."""
         return len(_PIECES.sub("", self.name))
 
     def listing(self) -> list[str]:
@@ -69,23 +69,23 @@ class Pattern:
             return sorted(entry.name for entry in entries if not entry.is_dir())
 
     def matches(self, names: Iterable[str]) -> dict[str, re.Match[str]]:
-        """The names that fit. The extension may be in any case: cameras write .TIF."""
+        """The names that fit. The extension may be in upper or lower case: cameras write .TIF."""
         extension = Path(self.name).suffix
         if _PIECES.search(extension):
             extension = ""
         stem = self.name.removesuffix(extension)
         pieces = [_PARTS.get(piece, re.escape(piece)) for piece in _PIECES.split(stem)]
         expression = re.compile("".join(pieces) + f"(?i:{re.escape(extension)})")
-        found = ((name, expression.fullmatch(name)) for name in names)
-        return {name: match for name, match in found if match}
+        tried = ((name, expression.fullmatch(name)) for name in names)
+        return {name: match for name, match in tried if match}
 
 
 def find_files(images: str, masks: str) -> Found:
     """The files that two patterns name.
 
-    Where both patterns look into one folder, a file that fits both goes to the narrower one, which
-    says more of the name, and to the masks if they say as much: `f0_cp_masks.tif` is a mask and no
-    image, though it fits "{id}.tif" as well as "{id}_cp_masks.tif".
+    If both patterns look into one folder, a file that fits both goes to the narrower one, which
+    spells out more of the name, and to the masks if both spell out as much: `f0_cp_masks.tif` is a
+    mask and not an image, though it fits "{id}.tif" as well as "{id}_cp_masks.tif".
 
     Raises:
         OSError: a folder can't be read.
@@ -130,13 +130,13 @@ def _files(pattern: Pattern, matches: dict[str, re.Match[str]]) -> list[File]:
 
 
 def printable(name: str) -> str:
-    """A file's name as tables can hold it: what is no text, and line breaks, spelled out."""
+    """A file name that a table can hold: invalid text and control characters are escaped."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return re.sub(r"[\x00-\x1f\x7f]", lambda match: repr(match[0])[1:-1], text)
 
 
 def _nothing_fits(pattern: Pattern, names: Sequence[str], suggestions: Iterable[str]) -> ValueError:
-    """What to say where no file fits: the argument, what is there, and what would fit."""
+    """The error if no file fits: the argument, what the folder holds, and what would fit."""
     examples = ", ".join(names[:3]) or "nothing"
     text = (
         f"{pattern.folder}: no {pattern.what} fits {pattern.name!r}; the folder holds {examples}; "
@@ -167,10 +167,10 @@ def _image_suggestions(pattern: Pattern, names: Sequence[str]) -> list[str]:
 
 
 def _mask_suggestions(names: Sequence[str], ids: Collection[str]) -> list[str]:
-    """Names of the folder with "{id}" where they begin with the id of an image."""
-    found = Counter[str]()
+    """The folder's file names, with "{id}" in place of the id of an image that they begin with."""
+    patterns = Counter[str]()
     for name in names:
         known = (end for end in range(len(name), 0, -1) if name[:end] in ids)
         if end := next(known, 0):
-            found["{id}" + name[end:]] += 1
-    return [pattern for pattern, _ in found.most_common(3)]
+            patterns["{id}" + name[end:]] += 1
+    return [pattern for pattern, _ in patterns.most_common(3)]

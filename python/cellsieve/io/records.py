@@ -32,47 +32,47 @@ def beside(path: FilePath) -> Path | None:
 
 
 def read_beside(path: FilePath) -> Record | None:
-    """The record that stands beside a CSV table; None where there is none, or something else.
+    """The record beside a CSV table; None if there is no such file, or it holds something else.
 
     Raises:
         OSError: it can't be read.
         ValueError: it is not JSON.
     """
-    place = beside(path)
-    if place is None:
+    path_of_record = beside(path)
+    if path_of_record is None:
         return None
     try:
-        record = json.loads(place.read_text(encoding="utf-8"))
+        record = json.loads(path_of_record.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise ValueError(f"{place}: not the rules of a table: {error}") from error
+        raise ValueError(f"{path_of_record}: not the rules of a table: {error}") from error
     return record if isinstance(record, dict) and "rules" in record else None
 
 
 @contextmanager
 def kept_beside(path: FilePath) -> Iterator[Callable[[pd.DataFrame], None]]:
-    """A function that notes the record of a CSV table's first rows; it is written at the end.
+    """A function that notes the record of a CSV table's first rows; the file is written at the end.
 
-    Where there is none, that of a table which was there before goes.
+    If they have none, the record that an earlier table left there is removed.
     """
     noted: list[Record | None] = []
     yield lambda table: noted.append(record_of(table)) if not noted else None
-    place = beside(path)
-    if place is None:
+    path_of_record = beside(path)
+    if path_of_record is None:
         return
     record = next(iter(noted), None)
     if record is None:
         if read_beside(path) is not None:
-            place.unlink()
+            path_of_record.unlink()
         return
-    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    temporary = path_of_record.with_name(f".{path_of_record.name}.{os.getpid()}.tmp")
     temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(place)
+    temporary.replace(path_of_record)
 
 
 def in_metadata(table: pd.DataFrame) -> dict[bytes, bytes]:
-    """What a Parquet file's metadata says of a table."""
+    """The entry for a table's record in a Parquet file's metadata; empty if it has none."""
     record = record_of(table)
     return {} if record is None else {KEY.encode(): json.dumps(record).encode()}
 

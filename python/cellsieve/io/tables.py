@@ -19,7 +19,7 @@ from cellsieve.schema.words import sentence
 _EXTRAS = {".csv": None, ".csv.gz": None, ".parquet": "parquet"}
 FORMATS = tuple(_EXTRAS)
 
-TEXT = ("image_id", "class_label", "reason")  # read as they stand, unless a caller knows better
+TEXT = ("image_id", "class_label", "reason")  # read verbatim, unless a caller knows better
 
 ROWS = 2**16  # rows that are in memory at a time where a table is read or written in pieces
 
@@ -28,7 +28,7 @@ def table_format(path: FilePath) -> str:
     """The extension that decides how a table is read and written.
 
     Raises:
-        ValueError: none of `FORMATS`.
+        ValueError: it is none of `FORMATS`.
     """
     for extension in FORMATS:
         if str(path).lower().endswith(extension):
@@ -37,10 +37,10 @@ def table_format(path: FilePath) -> str:
 
 
 def check_table(path: FilePath) -> None:
-    """Refuses a name that no table can have here.
+    """Refuses a file name that is not that of a table.
 
     Raises:
-        ValueError: another extension than those of `FORMATS`.
+        ValueError: the extension is none of `FORMATS`.
         ImportError: .parquet, and the extra `parquet` is not installed.
     """
     if table_format(path) == ".parquet":
@@ -50,13 +50,13 @@ def check_table(path: FilePath) -> None:
 def read_table(path: FilePath, *, text: tuple[str, ...] = TEXT) -> pd.DataFrame:
     """A table from disk.
 
-    Columns named in `text` are read from CSV as they stand there: "007", "0|16" and "NA" stay
-    text, and only an empty field is missing. Other columns are read as pandas does, floating-point
-    numbers to the last bit.
+    From CSV, the columns named in `text` are read verbatim: "007", "0|16" and "NA" stay text, and
+    only an empty field is missing. Other columns are read as pandas reads them, floating-point
+    numbers exact to the last bit.
 
     Raises:
         OSError: the file can't be read.
-        ValueError: another extension, or a file that is not such a table.
+        ValueError: the extension is none of `FORMATS`, or the file is not such a table.
     """
     check_table(path)
     if table_format(path) == ".parquet":
@@ -69,23 +69,23 @@ def read_table(path: FilePath, *, text: tuple[str, ...] = TEXT) -> pd.DataFrame:
 
 @contextmanager
 def _reading(path: FilePath) -> Iterator[None]:
-    """Says whatever is wrong with a file in a sentence that begins with its name."""
-    name, kind = os.fspath(path), "Parquet" if table_format(path) == ".parquet" else "CSV"
+    """Turns whatever goes wrong with a file into one sentence that begins with its name."""
+    name, form = os.fspath(path), "Parquet" if table_format(path) == ".parquet" else "CSV"
     with Path(path).open("rb") as file:  # a missing file or a folder is an error of the system
         if not file.read(1):
-            raise ValueError(f"{name}: not a {kind} table: the file is empty")
+            raise ValueError(f"{name}: not a {form} table: the file is empty")
     try:
         yield
     except ImportError:
         raise
-    except Exception as error:  # pandas, pyarrow and zlib raise many kinds on damaged files
+    except Exception as error:  # pandas, pyarrow and zlib raise many errors on damaged files
         if isinstance(error, OSError) and error.errno is not None:
             raise OSError(error.errno, error.strerror, name) from error
-        raise ValueError(f"{name}: not a {kind} table: {sentence(error)}") from error
+        raise ValueError(f"{name}: not a {form} table: {sentence(error)}") from error
 
 
 def read_csv(path: FilePath, *, text: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Pandas' reader with the settings that change no value.
+    """Pandas' reader, set so that it changes no value.
 
     Raises:
         OSError, ValueError: as `read_table`.
@@ -111,8 +111,8 @@ def column_names(path: FilePath) -> list[str]:
 
 def _csv_settings(path: FilePath, text: tuple[str, ...]) -> dict[str, Any]:
     header = pd.read_csv(path, nrows=0).columns
-    # Of rows longer than the header pandas would take the first fields for an index. So read, they
-    # are an error.
+    # If rows are longer than the header, pandas would take their first fields for an index. Read
+    # like this, they are an error.
     pd.read_csv(path, nrows=2, header=None, dtype=str)
     return {
         "dtype": {name: str for name in text if name in header},
@@ -123,7 +123,7 @@ def _csv_settings(path: FilePath, text: tuple[str, ...]) -> dict[str, Any]:
 
 
 def read_batches(path: FilePath, *, text: tuple[str, ...] = TEXT) -> Iterator[pd.DataFrame]:
-    """The same table as from `read_table`, some rows at a time; at least one piece, perhaps empty.
+    """The table of `read_table`, some rows at a time: at least one piece, which may be empty.
 
     All pieces have the same types: those of a CSV file are found by reading it once more before,
     unless that has been done and the file is still the same.
@@ -145,14 +145,14 @@ def read_batches(path: FilePath, *, text: tuple[str, ...] = TEXT) -> Iterator[pd
 def _csv_types(
     path: Path, text: tuple[str, ...], version: tuple[int, int, int]
 ) -> Mapping[str, str]:
-    """The type of each column; `version` is another where the file has changed."""
+    """The type of each column; `version` differs once the file has changed."""
     settings = _csv_settings(path, text)
     seen: dict[str, set[str]] = {}
     with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
         for piece in reader:
             for name in piece.columns:
-                seen.setdefault(name, set()).add(_kind(piece[name]))
-    types = {name: _common(kinds) for name, kinds in seen.items()}
+                seen.setdefault(name, set()).add(_type_in(piece[name]))
+    types = {name: _common(of_pieces) for name, of_pieces in seen.items()}
     return types | dict.fromkeys(settings["dtype"], "str")
 
 
@@ -166,7 +166,7 @@ def _parquet_batches(path: FilePath) -> Iterator[pd.DataFrame]:
 
 
 def _record(path: FilePath) -> Record | None:
-    """What a file, or the one beside it, says of how its table was made."""
+    """What a file, or the one beside it, says about how its table was made."""
     if table_format(path) != ".parquet":
         return read_beside(path)
     return from_metadata(
@@ -174,23 +174,23 @@ def _record(path: FilePath) -> Record | None:
     )
 
 
-def _kind(column: "pd.Series[Any]") -> str:
-    """The type that pandas saw in a piece of a column."""
+def _type_in(column: "pd.Series[Any]") -> str:
+    """The type that pandas gave a column in one piece."""
     if column.isna().all():
         return "missing"
     return {"i": "int64", "f": "float64", "b": "bool"}.get(column.dtype.kind, "str")
 
 
-def _common(kinds: set[str]) -> str:
-    """The type that holds all pieces, as pandas would have chosen for the whole column."""
-    for kind in ("int64", "bool"):
-        if kinds == {kind}:
-            return kind
-    return "float64" if kinds <= {"int64", "float64", "missing"} else "str"
+def _common(types: set[str]) -> str:
+    """The type for all pieces: the one that pandas would have chosen for the whole column."""
+    for dtype in ("int64", "bool"):
+        if types == {dtype}:
+            return dtype
+    return "float64" if types <= {"int64", "float64", "missing"} else "str"
 
 
 def refuse_existing(*paths: FilePath, overwrite: bool) -> None:
-    """Refuses to replace files unasked; for a command to call before it does any work.
+    """Refuses to replace files unasked; a command calls it before doing any work.
 
     Raises:
         FileExistsError: one of them is there, and `overwrite` is not asked for.
@@ -203,11 +203,11 @@ def refuse_existing(*paths: FilePath, overwrite: bool) -> None:
 
 
 def write_table(table: pd.DataFrame, path: FilePath) -> None:
-    """Writes a table whole or not at all; the same table gives the same bytes.
+    """Writes a table, whole or not at all; the same table gives the same bytes.
 
     Raises:
         OSError: the file can't be written.
-        ValueError: another extension than those of `FORMATS`.
+        ValueError: the extension is none of `FORMATS`.
         ImportError: .parquet, and the extra `parquet` is not installed.
     """
     with table_writer(path) as write:
@@ -219,8 +219,8 @@ def table_writer(path: FilePath) -> Iterator[Callable[[pd.DataFrame], None]]:
     """A function that appends rows to a table that is there once the block ends.
 
     The first call decides the columns, their types, and the record that is kept with the table (see
-    `cellsieve.schema.record`), so it may bring an empty table. How rows are divided among the calls
-    leaves no trace in the file.
+    `cellsieve.schema.record`), so it may pass an empty table. How the rows are divided among the
+    calls leaves no trace in the file.
 
     Raises:
         OSError, ValueError, ImportError: as `write_table`.
@@ -235,7 +235,7 @@ def table_writer(path: FilePath) -> Iterator[Callable[[pd.DataFrame], None]]:
                 if extension == ".csv":
                     yield _csv_writer(raw, keep)
                 else:
-                    # No name and no time in the gzip header: they would differ from run to run.
+                    # No name and no time in the gzip header: they would differ between runs.
                     with gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as file:
                         yield _csv_writer(file, keep)
 
@@ -256,7 +256,7 @@ def _csv_writer(
 
 @contextmanager
 def _parquet_writer(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
-    """Rows are gathered to groups of one size, whatever the calls bring."""
+    """Gathers rows into row groups of one size, however many each call brings."""
     arrow = require("pyarrow", "parquet", "a .parquet table")
     parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
     writer: Any = None
@@ -287,7 +287,7 @@ def _parquet_writer(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
 
 @contextmanager
 def atomic(path: FilePath) -> Iterator[Path]:
-    """A temporary name beside `path` that becomes `path` at the end, or vanishes on an error."""
+    """A temporary file beside `path` that becomes `path` at the end, or vanishes on an error."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -301,11 +301,11 @@ def atomic(path: FilePath) -> Iterator[Path]:
 
 
 def concat(tables: Sequence[pd.DataFrame], columns: Mapping[str, str]) -> pd.DataFrame:
-    """The tables one below the other, with these columns and types even where there is no row."""
+    """The tables stacked, with these columns and types even if they have no rows."""
     tables = [table for table in tables if len(table)]
     return typed(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), columns)
 
 
 def typed(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
-    """The table with just these columns, of these types."""
+    """The table with exactly these columns, of these types."""
     return table.reindex(columns=list(columns)).astype(dict(columns))

@@ -80,7 +80,7 @@ def read_tiff(file: str | IO[bytes], max_pixels: int) -> Planes:
             return Planes(pixels, kept_axes, _ome_channels(tiff.ome_metadata))
     except (ImportError, _TooLargeError):
         raise
-    except Exception as error:  # tifffile and its codecs raise many kinds on damaged files
+    except Exception as error:  # tifffile and its codecs raise many errors on damaged files
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise ValueError(f"not a readable TIFF file: {sentence(error)}") from error

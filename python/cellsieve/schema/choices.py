@@ -33,7 +33,7 @@ Method = Literal["argmax", "assignment", "marginal"]
 
 
 def check_choice(argument: str, value: object, choices: Any) -> None:
-    """Refuses a value that is none of the words.
+    """Refuses a value that is not among the choices.
 
     Args:
         argument: what a user calls it.
@@ -41,7 +41,7 @@ def check_choice(argument: str, value: object, choices: Any) -> None:
         choices: a `Literal` of the above.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one of them.
     """
     words = get_args(choices)
     if value not in words:

@@ -26,7 +26,7 @@ def check_cells(table: pd.DataFrame, name: str) -> None:
     a row for each of its classes, and no more.
 
     Raises:
-        ValueError: it has some; the message begins with `name` and names the images.
+        ValueError: it has any; the message begins with `name` and names the images.
     """
     if has_keys(table):
         refuse_repeated(key_rows(table, name))
@@ -37,11 +37,11 @@ def check_images(table: pd.DataFrame, name: "str | pd.Series[str]") -> None:
 
     Args:
         table: the image table.
-        name: what it is called, or for each row the table that it comes from.
+        name: what to call it, or for each row the table that it comes from.
 
     Raises:
-        ValueError: it has some, or no column of ids; the message begins with the names and says
-            which ids.
+        ValueError: it has any, or no column of ids; the message begins with the names and lists
+            the ids.
     """
     if "image_id" not in table.columns:
         raise ValueError(
@@ -65,6 +65,7 @@ def check_images(table: pd.DataFrame, name: "str | pd.Series[str]") -> None:
 
 
 def has_keys(table: pd.DataFrame) -> bool:
+    """Whether the rows of a table say which cell they are of."""
     return {"image_id", "label"} <= set(table.columns)
 
 
@@ -95,17 +96,17 @@ def refuse_repeated(rows: pd.DataFrame) -> None:
     """Refuses keys that appear too often, or in two tables.
 
     Raises:
-        ValueError: there are some.
+        ValueError: there are any.
     """
-    found = _repeated(rows)
-    if found.empty:
+    repeated = _repeated(rows)
+    if repeated.empty:
         return
-    keys = found[["image_id", "label"]].drop_duplicates()
+    keys = repeated[["image_id", "label"]].drop_duplicates()
     count = "1 cell appears" if len(keys) == 1 else f"{len(keys)} cells appear"
     first = f"the first is cell {keys['label'].iloc[0]} of image {keys['image_id'].iloc[0]}"
     ids = keys["image_id"].drop_duplicates().tolist()
     images = f"image{'' if len(ids) == 1 else 's'} {_listed(ids)}"
-    names = found["table"].drop_duplicates().tolist()
+    names = repeated["table"].drop_duplicates().tolist()
     if len(names) == 1:
         raise ValueError(
             f"{names[0]}: {count} more than once, in {images}; {first}; image_id and label "

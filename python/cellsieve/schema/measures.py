@@ -1,7 +1,7 @@
-"""The registry of measures: a row for each column that is measured; all else follows from it.
+"""The registry of measures: one row per measured column; everything else follows from it.
 
 The columns of a cell table and their types, what the kernels are asked for, the tables in the
-documentation and the numpy reference are made from these rows, or tested to be equal to them. A
+documentation and the numpy reference are made from these rows, or tested to agree with them. A
 measure is computed by the kernel of its name (`rust/cells/measures`) or by a function of other
 columns, whose names are its parameters.
 """
@@ -51,7 +51,7 @@ def _basic(name: str, sentence: str, formula: str, source: str) -> Measure:
 
 
 #: Every measure; one with a function stands after the columns that it takes. In the formulas,
-#: `rows` and `cols` are the places of a cell's pixels, `pixels` their values, and `outside` the
+#: `rows` and `cols` are where a cell's pixels lie, `pixels` their values, and `outside` the
 #: values of the pixels with label 0.
 MEASURES = (
     _basic("label", "the id in the mask", "mask[row, col]", "skimage: label"),
@@ -128,7 +128,7 @@ SHARES = frozenset(measure.name for measure in MEASURES if measure.unit == "shar
 
 
 def kernels(measures: Iterable[Measure]) -> list[str]:
-    """What the kernels are to be asked for; what the mask alone tells comes unasked."""
+    """What to ask the kernels for; what the mask alone tells comes unasked."""
     names: dict[str, None] = {}
     for measure in measures:
         if measure.sources:

@@ -11,9 +11,9 @@ Record = dict[str, Any]
 
 
 def record_of(table: pd.DataFrame) -> Record | None:
-    """The record of a table in memory."""
-    found = table.attrs.get(KEY)
-    return found if isinstance(found, dict) else None
+    """The record of a table in memory; None if it has none."""
+    record = table.attrs.get(KEY)
+    return record if isinstance(record, dict) else None
 
 
 def with_record(table: pd.DataFrame, record: Record | None) -> pd.DataFrame:

@@ -38,7 +38,7 @@ class Rule:
     min_group: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuses a band that no cell can be judged by."""
+        """Refuses a band that no cell could be judged by."""
         if not isinstance(self.column, str):
             raise TypeError(f"column: found {self.column!r}; expected the name of a column")
         check_choice("kind", self.kind, RuleKind)
@@ -77,12 +77,12 @@ class Rule:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The columns of the groups; empty where all cells are one."""
+        """The columns that make the groups; none if all cells are one group."""
         return () if self.by is None else (self.by,) if isinstance(self.by, str) else tuple(self.by)
 
 
 def _columns(by: Any) -> str | tuple[str, ...] | None:
-    """One name as it is, several as a tuple, none as None."""
+    """A single name as it is, several as a tuple, none as None."""
     if by is None or isinstance(by, str):
         return by
     if not isinstance(by, Sequence) or not all(isinstance(name, str) for name in by):
@@ -93,20 +93,20 @@ def _columns(by: Any) -> str | tuple[str, ...] | None:
 
 
 def check_multi(multi: Any) -> None:
-    """Refuses what is no way to deal with several classes.
+    """Refuses an unknown way of treating cells of several classes.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one of the choices.
     """
     if multi is not None:
         check_choice("multi", multi, SeveralClasses)
 
 
 def check_min_group(min_group: Any) -> None:
-    """Refuses what is no size of a group.
+    """Refuses an invalid size of a group.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a whole number from 1.
     """
     if min_group is None:
         return
@@ -115,10 +115,10 @@ def check_min_group(min_group: Any) -> None:
 
 
 def resolved(rules: Any, multi: SeveralClasses, min_group: int) -> list[Rule]:
-    """The rules with nothing left to the call.
+    """The rules, each with its own `multi` and `min_group`.
 
     Raises:
-        TypeError, ValueError: they are no rules, or an argument is none of the allowed values.
+        TypeError, ValueError: these are not rules, or an argument has an invalid value.
     """
     if multi is None or min_group is None:
         raise ValueError(f"multi and min_group: found {multi} and {min_group}; expected values")
@@ -137,10 +137,10 @@ def resolved(rules: Any, multi: SeveralClasses, min_group: int) -> list[Rule]:
 def exploded_column(rules: Sequence[Rule]) -> str | None:
     """The column whose classes get one row each: `class_label`, or the first that makes groups.
 
-    None where no rule asks for it.
+    None if no rule asks for it.
 
     Raises:
-        ValueError: a rule asks for it, and another by the same column for something else.
+        ValueError: one rule asks for it, and another with groups by the same column does not.
     """
     asking = [rule for rule in rules if rule.multi == "explode"]
     if not asking:

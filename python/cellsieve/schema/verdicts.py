@@ -1,7 +1,7 @@
-"""Verdicts in a table: reasons, limits and the rules behind them are written and read here alone.
+"""Verdicts in a table: the one place that writes and reads reasons, limits and their rules.
 
 A cleaned table remembers the rules that it was judged by (see `cellsieve.schema.record`), each with
-the names of its columns and its reasons, so that no reader has to know how these are made up:
+the names of its columns and its reasons, so that no reader has to guess how these are formed:
 
     {"version": "0.1.0",
      "rules": [{"column": "area", "kind": "value", "lower": 40, "upper": null,
@@ -46,10 +46,10 @@ BETWEEN = "; "  # reasons of one cell
 
 @dataclass(frozen=True)
 class Judgement:
-    """A rule, and where a table says what came of it.
+    """A rule, and how a table says what came of it.
 
     Attributes:
-        rule: with nothing left to the call.
+        rule: with its own `multi` and `min_group`.
         columns: the table's column of each of `LIMIT_COLUMNS`.
         reasons: the table's text for each of `REASONS`.
     """
@@ -60,10 +60,10 @@ class Judgement:
 
 
 def judgements(rules: Sequence[Rule]) -> list[Judgement]:
-    """The names that a table's columns and reasons have by these rules.
+    """The names of the columns and the reasons that these rules give a table.
 
-    Of a single rule, the plain ones. Of several, each begins with the rule's column; the columns of
-    a second rule for one column also have its number.
+    Of a single rule, the plain names. Of several, each name begins with the rule's column; those of
+    a second rule for the same column also have its number.
     """
     made = []
     for name, rule in zip(rule_names(rules), rules, strict=True):
@@ -79,12 +79,12 @@ def made_record(rules: Sequence[Judgement]) -> Record:
         "version": __version__,
         "rules": [
             {
-                **asdict(one.rule),
-                "by": list(one.rule.groups),
-                "columns": dict(one.columns),
-                "reasons": dict(one.reasons),
+                **asdict(each.rule),
+                "by": list(each.rule.groups),
+                "columns": dict(each.columns),
+                "reasons": dict(each.reasons),
             }
-            for one in rules
+            for each in rules
         ],
     }
 
@@ -92,35 +92,39 @@ def made_record(rules: Sequence[Judgement]) -> Record:
 def remembered(table: pd.DataFrame) -> list[Judgement] | None:
     """The rules that a table says it was judged by.
 
-    None where it says nothing, nothing that this version understands, or lacks a column of them.
+    None if it says nothing that this version understands, or lacks one of their columns.
     """
     record = record_of(table)
     names = {field.name for field in fields(Rule)}
     try:
-        found = [
+        judged = [
             Judgement(
                 Rule(**{name: entry[name] for name in names}), entry["columns"], entry["reasons"]
             )
             for entry in (record or {})["rules"]
         ]
-        needed = {"clean", "reason", *(name for one in found for name in one.columns.values())}
+        needed = {"clean", "reason", *(name for each in judged for name in each.columns.values())}
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    return found if found and needed <= set(table.columns) else None
+    return judged if judged and needed <= set(table.columns) else None
 
 
 def earlier_columns(table: pd.DataFrame) -> list[str]:
-    """The columns that an earlier cleaning has written; a caller's own are none of them."""
+    """The columns that an earlier cleaning has written, not those of the caller's own."""
     names = [str(name) for name in table.columns]
     known = remembered(table)
     if known is not None:
-        return [*(name for one in known for name in one.columns.values()), "reason", "clean"]
-    found = [start + column for start in _starts(names) for column in LIMIT_COLUMNS]
-    return [*found, "reason", "clean"] if found and {"reason", "clean"} <= set(names) else []
+        return [*(name for each in known for name in each.columns.values()), "reason", "clean"]
+    limit_columns = [start + column for start in _starts(names) for column in LIMIT_COLUMNS]
+    return (
+        [*limit_columns, "reason", "clean"]
+        if limit_columns and {"reason", "clean"} <= set(names)
+        else []
+    )
 
 
 def _starts(names: Sequence[str]) -> list[str]:
-    """What the names of limits begin with, by the columns of a table that remembers no rules."""
+    """What the names of limits begin with in a table that remembers no rules."""
     starts = [name.removesuffix("lower_limit") for name in names if name.endswith("lower_limit")]
     return [
         start
@@ -130,7 +134,7 @@ def _starts(names: Sequence[str]) -> list[str]:
     ]
 
 
-# ---- what a table says of its cells ----
+# ---- what a table says about its cells ----
 
 
 class Verdicts(NamedTuple):
@@ -152,10 +156,10 @@ class Verdicts(NamedTuple):
 
 
 def verdicts(table: pd.DataFrame, column: str) -> Verdicts:
-    """What a table says of its cells; one that is not cleaned keeps them all.
+    """What a table says about its cells; a table that has not been cleaned keeps them all.
 
     Raises:
-        ValueError: the table has no such column, or it holds no numbers.
+        ValueError: the table has no such column, or it doesn't hold numbers.
     """
     ends = limits(table, column)
     nothing = pd.Series("", index=table.index)
@@ -183,9 +187,9 @@ def _sides(table: pd.DataFrame, column: str) -> list[tuple[str, str]]:
     if known is None:
         return [(side, text) for side in (LOW, HIGH) for text in (side, f"{column} {side}")]
     return [
-        (side, one.reasons[side])
-        for one in known
-        if one.rule.column == column
+        (side, each.reasons[side])
+        for each in known
+        if each.rule.column == column
         for side in (LOW, HIGH)
     ]
 
@@ -194,7 +198,7 @@ def column_values(table: pd.DataFrame, column: str) -> "pd.Series[float]":
     """A column of numbers as float64, missing as NaN.
 
     Raises:
-        ValueError: the table has no such column, or it holds no numbers.
+        ValueError: the table has no such column, or it doesn't hold numbers.
     """
     if column not in table.columns:
         raise ValueError(
@@ -207,33 +211,33 @@ def column_values(table: pd.DataFrame, column: str) -> "pd.Series[float]":
 
 
 def limits(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The limits of each row for a column: `lower` and `upper`, NaN where there is none.
+    """The limits of each row for a column: `lower` and `upper`, NaN where there are none.
 
-    Where several rules judge the column, the narrowest. Of a table that does not say its rules, the
-    columns that are named after `column`; where there are none, those without a name.
+    If several rules judge the column, the narrowest. If the table does not say its rules, those
+    named after `column` (`area_lower_limit`), or else the plain ones (`lower_limit`).
     """
-    found = pd.DataFrame(index=table.index)
+    ends_of_rows = pd.DataFrame(index=table.index)
     for side in ("lower", "upper"):
         names = _limit_columns(table, column, f"{side}_limit")
         ends = pd.DataFrame({name: column_values(table, name) for name in names}, table.index)
         ends = ends.where(np.isfinite(ends))
         values = ends.max(axis=1) if side == "lower" else ends.min(axis=1)
-        found[side] = values.astype("float64")
-    return found
+        ends_of_rows[side] = values.astype("float64")
+    return ends_of_rows
 
 
 def _limit_columns(table: pd.DataFrame, column: str, limit: str) -> list[str]:
     known = remembered(table)
     if known is not None:
-        return [one.columns[limit] for one in known if one.rule.column == column]
+        return [each.columns[limit] for each in known if each.rule.column == column]
     return [name for name in (f"{column}_{limit}", limit) if name in table.columns][:1]
 
 
 def limits_note(table: pd.DataFrame, column: str) -> str:
-    """Why limits are not drawn, or may be those of another column; empty where all is plain."""
+    """Why there are no limits, or which may be those of another column; empty if all is clear."""
     known = remembered(table)
     if known is not None:
-        judged = list(dict.fromkeys(one.rule.column for one in known))
+        judged = list(dict.fromkeys(each.rule.column for each in known))
         if column in judged:
             return ""
         return f"No rule judges {column}, so it has no limits; judged: {', '.join(judged)}."
@@ -256,10 +260,10 @@ def band(table: pd.DataFrame, column: str) -> "pd.Series[Any]":
     Cells without limits are in the middle.
     """
     values, ends = column_values(table, column), limits(table, column)
-    found = pd.Series("middle", index=table.index, dtype="str")
-    found[values < ends["lower"]] = LOW
-    found[values > ends["upper"]] = HIGH
-    return found.mask(values.isna())
+    bands = pd.Series("middle", index=table.index, dtype="str")
+    bands[values < ends["lower"]] = LOW
+    bands[values > ends["upper"]] = HIGH
+    return bands.mask(values.isna())
 
 
 # ---- in words ----

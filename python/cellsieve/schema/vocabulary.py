@@ -38,19 +38,19 @@ def rename_columns(
         columns: "cellsieve" (as it is); "skimage" (bbox-0 to bbox-3); "cellprofiler", as
             CellProfiler's objects stand in one table and pycytominer reads them: Cells_... for what
             was measured (Cells_AreaShape_Area), Metadata_... for all else (Metadata_ObjectNumber is
-            the label), and of a cleaned table a verdict for each rule besides, as coSMicQC names
+            the label), and for a cleaned table also a verdict for each rule, as coSMicQC names
             them (Metadata_cqc_cellsieve_fraction_is_outlier; of a second rule for a column,
             ..._area_2_...); or "notebook": the four columns cell_ID ("<image>_<label>"), bbox
             ("(first row, last row, first column, last column)" as the convention counts them),
             fraction and Label.
-        keep: columns that "notebook" keeps besides.
+        keep: further columns that "notebook" keeps.
 
-    A cell is clean just where none of its verdicts is True: a cell that a rule could not judge has
-    failed it, and one that was dropped by hand within all limits has failed all. Where a table does
-    not remember its rules, Metadata_cqc_cellsieve_is_outlier stands for all together.
+    A cell is clean exactly when none of its verdicts is True: a cell that a rule could not judge
+    has failed that rule, and one within all limits that was dropped by hand has failed all rules.
+    If a table does not remember its rules, Metadata_cqc_cellsieve_is_outlier is the only verdict.
 
     Raises:
-        ValueError: another name, or two columns would have the same.
+        ValueError: an unknown vocabulary, or two columns would have the same name.
     """
     check_choice("columns", columns, Vocabulary)
     if columns == "notebook":
@@ -84,18 +84,18 @@ def _outliers(table: pd.DataFrame) -> "dict[str, pd.Series[Any]]":
         return {"cellsieve": dropped}
     said = table["reason"].fillna("").str.split(BETWEEN)
     flags = {}
-    for one in rules:
-        lower, upper = (table[one.columns[f"{side}_limit"]] for side in ("lower", "upper"))
-        value = column_values(table, one.rule.column)
-        unjudged = {text for kind, text in one.reasons.items() if kind not in (LOW, HIGH)}
-        if one.rule.kind == "value":  # the reasons of another rule for this column are the same
+    for each in rules:
+        lower, upper = (table[each.columns[f"{side}_limit"]] for side in ("lower", "upper"))
+        value = column_values(table, each.rule.column)
+        unjudged = {text for kind, text in each.reasons.items() if kind not in (LOW, HIGH)}
+        if each.rule.kind == "value":  # the reasons of another rule for this column are the same
             failed = ~((value >= lower) & (value <= upper) & np.isfinite(value))
         else:
             failed = (
                 (value < lower) | (value > upper) | said.map(unjudged.intersection).astype(bool)
             )
-        name = one.columns["lower_limit"].removesuffix("lower_limit").removesuffix("_")
-        flags[f"cellsieve_{name or one.rule.column}"] = dropped & failed
+        name = each.columns["lower_limit"].removesuffix("lower_limit").removesuffix("_")
+        flags[f"cellsieve_{name or each.rule.column}"] = dropped & failed
     otherwise = dropped & ~pd.DataFrame(flags, index=table.index).any(axis="columns")
     return {name: flag | otherwise for name, flag in flags.items()}
 

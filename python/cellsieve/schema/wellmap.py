@@ -30,8 +30,8 @@ def well_places(wells: ArrayLike, source: str = "well") -> NDArray[np.int64]:
         ValueError: names that are not one or two letters and a number from 1 to 999.
     """
     codes, names = pd.factorize(np.asarray(wells, object))
-    found = [WELL.fullmatch(str(name)) for name in names]
-    strange = [str(name) for name, match in zip(names, found, strict=True) if match is None]
+    matches = [WELL.fullmatch(str(name)) for name in names]
+    strange = [str(name) for name, match in zip(names, matches, strict=True) if match is None]
     if (codes < 0).any():
         strange.append("a missing value")
     if strange:
@@ -40,7 +40,7 @@ def well_places(wells: ArrayLike, source: str = "well") -> NDArray[np.int64]:
             f"{source}: found {', '.join(strange[:NAMED])}{more}; expected letters and a number, "
             "as B02"
         )
-    places = [(_row(match[1]), int(match[2]) - 1) for match in found if match]
+    places = [(_row(match[1]), int(match[2]) - 1) for match in matches if match]
     return np.array(places, np.int64).reshape(-1, 2)[codes]
 
 
@@ -54,8 +54,8 @@ def _row(letters: str) -> int:
 def with_places(table: pd.DataFrame, source: str) -> pd.DataFrame:
     """The table, called `source` in messages, with the columns experiment, plate and well.
 
-    Those that it lacks come from its ids: the first column, of the form experiment_plate_well, as
-    "HUVEC-18_1_B02". What stands in the table is never replaced.
+    Those that it lacks are taken from its ids: the first column, of the form
+    experiment_plate_well, as "HUVEC-18_1_B02". No column of the table is ever replaced.
 
     Raises:
         ValueError: it lacks some of them, and an id is of another form.
@@ -80,7 +80,7 @@ def row_name(row: int) -> str:
 
 
 def plate_shape(places: NDArray[np.int64], source: str = "well") -> tuple[int, int]:
-    """Rows and columns of the smallest usual plate that holds the wells; of 6 wells without any.
+    """Rows and columns of the smallest usual plate that holds the wells; 6 wells if there are none.
 
     Raises:
         ValueError: a well that lies outside a plate of 1,536 wells.
@@ -112,15 +112,15 @@ def plate_map(
 
     Args:
         wells: the names of the wells.
-        values: a value for each. Of a well that is there several times, the mean of its values.
+        values: a value for each. A well that appears several times has the mean of its values.
         shape: rows and columns of the plate; the smallest usual plate that holds the wells if not
             given.
 
     Returns:
-        float64 of that shape, NaN where there is no well or no value.
+        float64 of that shape, NaN where there is no well, or no value.
 
     Raises:
-        ValueError: a name that is no well, or a well outside the plate.
+        ValueError: a name that is not a well's, or a well outside the plate.
     """
     places = well_places(np.asarray(list(wells), object))
     if shape is None:

@@ -2,7 +2,7 @@
 
 
 def count(number: float, noun: str, plural: str | None = None) -> str:
-    """A number and its noun: "1 image", "2 images"; a plural that is irregular is given."""
+    """A number and its noun: "1 image", "2 images"; irregular plurals have to be given."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
