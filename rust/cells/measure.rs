@@ -5,7 +5,6 @@ use super::components::Suspect;
 use super::grid::Grid;
 use super::label::Label;
 use super::measures::{Column, Needs, Values, basic, needs, sweep};
-use super::notebook;
 use super::pixel::Pixel;
 use super::rle::{self, Rle};
 use super::scan::{Outline, scan};
@@ -86,23 +85,6 @@ pub struct Cells {
     pub suspect: Option<Suspect>,
     /// The compressed encoding of each cell, if asked for.
     pub rle: Option<Vec<String>>,
-}
-
-/// Measures every cell of a mask; without an image, what the mask alone can tell.
-///
-/// # Errors
-/// As [`scan`]; an image of another shape; a measure that is not known or needs the image that is
-/// missing; a NaN pixel; infinite pixels that leave the quantile without a value; a quantile outside
-/// 0 to 1; a floating-point image where the convention is the notebook's.
-pub fn measure<L: Label, P: Pixel>(
-    labels: Grid<'_, L>,
-    image: Option<Grid<'_, P>>,
-    request: &Request<'_>,
-) -> Result<Cells> {
-    match (request.convention, image) {
-        (Convention::Notebook, Some(image)) => notebook::measure(labels, image, request),
-        _ => Read::new(labels, image, request)?.measure(image, request),
-    }
 }
 
 /// What one pass over the mask leaves, before anything is measured.

@@ -5,6 +5,7 @@
 //! which pixels are background. With the threshold known, [`measures`] go over the runs alone.
 
 mod background;
+mod by_convention;
 mod components;
 mod crop;
 mod grid;
@@ -23,11 +24,13 @@ mod naive;
 #[cfg(test)]
 mod tests;
 
+pub use by_convention::measure;
 pub use components::Suspect;
 pub use crop::{Cuts, Keep, Window, crop, crops};
 pub use grid::Grid;
 pub use label::Label;
-pub use measure::{Cells, Convention, Request, Threshold, measure};
+pub use measure::{Cells, Convention, Request, Threshold};
+pub use notebook::Convertible;
 pub use pixel::{Above, Pixel};
 pub use resize::resize;
 pub use scan::{Outline, Region, Run, scan};

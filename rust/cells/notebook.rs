@@ -44,7 +44,7 @@ impl Convertible for f32 {
 }
 
 /// What [`super::measure`] does, by this convention.
-pub(super) fn measure<L: Label, P: Pixel>(
+pub(super) fn measure<L: Label, P: Pixel + Convertible>(
     labels: Grid<'_, L>,
     image: Grid<'_, P>,
     request: &Request<'_>,

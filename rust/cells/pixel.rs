@@ -1,10 +1,9 @@
 //! The pixel types an image may have.
 
 use super::background::{Background, Counts, Values};
-use super::notebook::Convertible;
 
 /// A pixel of a channel.
-pub trait Pixel: Convertible + Copy + Default + PartialOrd + Into<f64> + Send + Sync + 'static {
+pub trait Pixel: Copy + Default + PartialOrd + Into<f64> + Send + Sync + 'static {
     /// What the pixels outside every cell are gathered in.
     type Background: Background<Self>;
 

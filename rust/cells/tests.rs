@@ -15,7 +15,7 @@ fn rows_of<T>(values: &[T], columns: usize) -> Grid<'_, T> {
     Grid::new(values, (values.len().checked_div(columns).unwrap_or(0), columns))
 }
 
-fn measured<L: Label, P: Pixel>(
+fn measured<L: Label, P: Pixel + Convertible>(
     labels: &[L],
     image: &[P],
     columns: usize,
@@ -85,7 +85,7 @@ fn pixels(n: usize, seed: u64, most: u64) -> Vec<u64> {
     (0..n).map(|_| next().min(next())).collect()
 }
 
-fn check<L: Label + TryFrom<i64>, P: Pixel>(
+fn check<L: Label + TryFrom<i64>, P: Pixel + Convertible>(
     columns: usize,
     ids: &[i64],
     image: &[P],
@@ -190,7 +190,12 @@ fn flood(ids: &[i64], columns: usize) -> u64 {
     pieces
 }
 
-fn refuses<L: Label, P: Pixel>(labels: &[L], image: &[P], q: f64, convention: Convention) -> String {
+fn refuses<L: Label, P: Pixel + Convertible>(
+    labels: &[L],
+    image: &[P],
+    q: f64,
+    convention: Convention,
+) -> String {
     measured(labels, image, 2, Threshold::Quantile(q), convention, 0).unwrap_err().to_string()
 }
 
@@ -254,7 +259,7 @@ fn pixels_above_are_those_of_the_threshold() {
     }
 }
 
-fn is_above<P: Pixel>(pixel: P, threshold: f64) -> bool {
+fn is_above<P: Pixel + Convertible>(pixel: P, threshold: f64) -> bool {
     match P::above(threshold) {
         Above::None => false,
         Above::All => true,

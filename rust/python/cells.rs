@@ -1,7 +1,7 @@
 //! Cells: label images and channels in, a table's columns out.
 
 use super::dtypes::{with_file_labels, with_file_pixels, with_labels, with_pixels};
-use crate::cells::{self, Grid, Label, Pixel, Request, Threshold, measures::Values};
+use crate::cells::{self, Convertible, Grid, Label, Pixel, Request, Threshold, measures::Values};
 use crate::files::{self, Channel};
 use crate::{Error, Result};
 use numpy::{IntoPyArray, PyUntypedArray};
@@ -58,7 +58,7 @@ impl Cells {
 }
 
 /// The kernel, detached from the interpreter.
-fn detached<L: Label, P: Pixel>(
+fn detached<L: Label, P: Pixel + Convertible>(
     py: Python<'_>,
     labels: Grid<'_, L>,
     image: Option<Grid<'_, P>>,
