@@ -194,6 +194,19 @@ def test_the_pattern_that_would_fit(tmp_path, image_pattern, mask_pattern, said)
         cs.ImageSet.from_patterns(f"{tmp_path}/i/{image_pattern}", f"{tmp_path}/m/{mask_pattern}")
 
 
+@pytest.mark.parametrize(
+    ("names", "image_pattern", "said"),
+    [
+        (["f0_gray.png", "f0_label.png"], "{id}_gray.png", r"1 file fits .* '\{id\}_label.png'"),
+        (["f0.tif", "f0_cp_masks.tif"], "{id}.tif", r"1 file fits .* '\{id\}_cp_masks.tif'"),
+    ],
+)
+def test_an_image_is_not_suggested_as_its_own_mask(tmp_path, names, image_pattern, said):
+    touch(tmp_path / "x", *names)
+    with pytest.raises(ValueError, match=said):
+        cs.ImageSet.from_patterns(f"{tmp_path}/x/{image_pattern}", f"{tmp_path}/x/{{id}}.npz")
+
+
 def test_no_pattern_would_fit(tmp_path):
     touch(tmp_path / "i", "f0_green.png")
     touch(tmp_path / "m", "labels")

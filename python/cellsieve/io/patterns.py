@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -103,8 +103,9 @@ def find_files(images: str, masks: str) -> Found:
         raise _nothing_fits(image, image_names, _image_suggestions(image, image_names))
     found_images = _files(image, image_files)
     if not mask_files:
-        ids = {file.image_id for file in found_images}
-        raise _nothing_fits(mask, mask_names, _mask_suggestions(mask_names, ids))
+        ids = {name: file.image_id for name, file in zip(image_files, found_images, strict=True)}
+        suggestions = _mask_suggestions(mask_names, ids if shared else {}, set(ids.values()))
+        raise _nothing_fits(mask, mask_names, suggestions)
     taken = [(image, image_names, image_files), (mask, mask_names, mask_files)]
     if shared:
         taken = [(image, image_names, image_files | mask_files)]
@@ -166,11 +167,16 @@ def _image_suggestions(pattern: Pattern, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _mask_suggestions(names: Sequence[str], ids: Collection[str]) -> list[str]:
-    """The folder's file names, with "{id}" in place of the id of an image that they begin with."""
-    patterns = Counter[str]()
+def _mask_suggestions(
+    names: Sequence[str], own: Mapping[str, str], ids: Collection[str]
+) -> list[str]:
+    """Names of the folder with "{id}" where they begin with the id of an image.
+
+    A file that is an image itself (`own` says of which id) is no mask of that image.
+    """
+    suggestions = Counter[str]()
     for name in names:
         known = (end for end in range(len(name), 0, -1) if name[:end] in ids)
-        if end := next(known, 0):
-            patterns["{id}" + name[end:]] += 1
-    return [pattern for pattern, _ in patterns.most_common(3)]
+        if end := next((end for end in known if name[:end] != own.get(name)), 0):
+            suggestions["{id}" + name[end:]] += 1
+    return [pattern for pattern, _ in suggestions.most_common(3)]
