@@ -263,7 +263,7 @@ def test_a_table_without_readable_rules_falls_back_and_says_so(forget: Any, tmp_
     assert said in page
     ax = cs.plot_distribution(table, class_label="0")
     assert len(ax.lines) == 2
-    assert "the table does not say by which rules it was cleaned" in ax.get_xlabel()
+    assert "the table does not say which rules it was cleaned by" in ax.get_xlabel()
     figure = cs.plot_gallery(table, pd.DataFrame({"image_id": [], "path_mask": []}), "low", 2)
     assert said in figure.get_supxlabel()
     with pytest.raises(ValueError, match="table: says no rules"):
