@@ -51,7 +51,7 @@ def test_masked_argmax_equals_the_reference(seed, shape, kind, layout, k, thread
     group = rng.integers(0, 3, shape[0]).astype(rng.choice(["i1", "u2", "i8", ">i4"]))
     # NaN stands only where it is not allowed.
     scores[~allowed[group.astype(int)] & (rng.random(shape) < 0.3)] = np.nan
-    classes, values = masked_argmax(LAYOUTS[layout](scores), group, allowed, k, threads=threads)
+    classes, values = masked_argmax(LAYOUTS[layout](scores), group, allowed, k, jobs=threads)
     expected = naive.masked_argmax(scores, group, allowed, k)
     assert (classes.dtype, values.dtype) == (np.int64, np.float64)
     np.testing.assert_array_equal(classes, expected)
@@ -120,8 +120,8 @@ def test_refusals_name_the_argument():
     ]:
         with pytest.raises(error, match=text):
             masked_argmax(*arguments)
-    with pytest.raises(ValueError, match="threads: found 0"):
-        masked_argmax(scores, group, allowed, threads=0)
+    with pytest.raises(ValueError, match="jobs: found 0"):
+        masked_argmax(scores, group, allowed, jobs=0)
     with pytest.raises(TypeError, match="column_group: dtype float64"):
         log_sums(scores, [0.5, 1, 2])
     with pytest.raises(ValueError, match="column_group: length 2; expected 3"):
@@ -143,7 +143,7 @@ def test_refusals_name_the_argument():
 def test_log_sums_equal_the_reference(layout, sharpness, rng):
     scores = rng.random((12, 40)).astype(np.float32)
     group = rng.integers(-1, 3, 40)
-    sums, best = log_sums(LAYOUTS[layout](scores), group, sharpness=sharpness, threads=2)
+    sums, best = log_sums(LAYOUTS[layout](scores), group, sharpness=sharpness, jobs=2)
     np.testing.assert_allclose(sums, naive.log_sums(scores, group, 3, sharpness), atol=2e-5)
     known = np.where(group >= 0, scores, -np.inf)
     np.testing.assert_array_equal(best, known.argmax(axis=1))

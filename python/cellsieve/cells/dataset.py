@@ -190,7 +190,7 @@ def measure_to(
 
     Beside the cells (`cells.parquet`) stands the image table (`cells.images.csv`), with the column
     `settings` besides: what the images were measured with, as JSON. What is measured
-    is kept in `cells.parquet.parts` until all is; a run that was killed goes on from there.
+    is kept in `cells.parquet.parts` until all is; a run that was killed resumes from there.
 
     Args:
         images, channel, quantile, threshold, convention, jobs, executor, progress, max_pixels, rle:

@@ -9,7 +9,7 @@ from cellsieve import _core
 
 
 def masked_argmax(
-    scores: ArrayLike, group: ArrayLike, allowed: ArrayLike, k: int = 1, *, threads: int = 1
+    scores: ArrayLike, group: ArrayLike, allowed: ArrayLike, k: int = 1, *, jobs: int = 1
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The best `k` classes of each row among those allowed to its group.
 
@@ -23,7 +23,7 @@ def masked_argmax(
         group: shape (rows,), integers: the row of `allowed` that holds for each row of scores.
         allowed: shape (groups, classes), bool.
         k: how many classes of each row are wanted, 1 or more.
-        threads: how many threads share the rows; they change no result.
+        jobs: the number of threads that share the rows; it changes no result.
 
     Returns:
         The classes (column numbers, int64) and their scores (float64, exactly as in `scores`),
@@ -36,7 +36,7 @@ def masked_argmax(
             are not bool.
         ValueError: shapes that do not fit each other; a group that `allowed` has no row for; a row
             with no allowed class; NaN among a row's allowed scores (elsewhere it does not matter);
-            `k` or `threads` below 1.
+            `k` or `jobs` below 1.
 
     Example:
         >>> import numpy as np
@@ -52,7 +52,7 @@ def masked_argmax(
         _integers("group", group),
         _flags(allowed),
         k=_at_least_1("k", k),
-        threads=_at_least_1("threads", threads),
+        threads=_at_least_1("jobs", jobs),
     )
 
 
@@ -62,7 +62,7 @@ def log_sums(
     *,
     groups: int | None = None,
     sharpness: float | None = None,
-    threads: int = 1,
+    jobs: int = 1,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The logarithm of the sum of each row's scores in each group of columns, and its argmax.
 
@@ -74,7 +74,7 @@ def log_sums(
         groups: the number of groups; if not given, one more than the highest of `column_group`.
         sharpness: sum `exp(sharpness * scores)` in place of the scores; a positive number, that is
             1 / temperature.
-        threads: how many threads share the rows; they change no result.
+        jobs: the number of threads that share the rows; it changes no result.
 
     Returns:
         The logarithms, float64 of shape (rows, groups), and the column of the highest score in any
@@ -85,7 +85,7 @@ def log_sums(
     Raises:
         TypeError: scores that are not floating-point, or groups that are not integers.
         ValueError: not one group per column; NaN, infinity or, without `sharpness`, a negative
-            number among the scores of a group; `sharpness` that is not positive; `threads` below 1.
+            number among the scores of a group; `sharpness` that is not positive; `jobs` below 1.
 
     Example:
         >>> import numpy as np
@@ -100,8 +100,8 @@ def log_sums(
         groups = int(of_column.max(initial=-1)) + 1
     if groups < 0:
         raise ValueError(f"groups: found {groups}; expected 0 or more")
-    threads = _at_least_1("threads", threads)
-    return _core.log_sums(_scores(scores), of_column, groups, sharpness, threads=threads)
+    jobs = _at_least_1("jobs", jobs)
+    return _core.log_sums(_scores(scores), of_column, groups, sharpness, threads=jobs)
 
 
 class Marginals(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a long run has finished so far, so that a killed one goes on where it stopped.
+"""What a long run has finished so far, so that a killed run can be resumed.
 
 Beside `cells.parquet` a run keeps the folder `cells.parquet.parts`: for each finished chunk a CSV
 of its cells, and, written last, one of its images. A part is there whole or not at all, so a kill
@@ -243,7 +243,7 @@ class Journal:
         write_image_table(images.assign(**{SETTINGS: self.settings}), path)
 
     def _check_settings(self, texts: Sequence[str], path: Path) -> None:
-        """Refuses to go on where an earlier run had other settings, naming them."""
+        """Refuses to resume a run that had other settings, naming them."""
         now = json.loads(self.settings)
         for text in texts:
             try:
