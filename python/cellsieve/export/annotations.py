@@ -23,7 +23,6 @@ from cellsieve.export.source import (
     check_apart,
     check_channels,
     chunk_of,
-    natural,
     outline,
     path_of,
     places,
@@ -40,7 +39,7 @@ from cellsieve.schema.cells import BOX
 from cellsieve.schema.choices import AnnotatedClasses, AnnotationFormat, PictureFormat, check_choice
 from cellsieve.schema.colours import SHOWN
 from cellsieve.schema.images import file_of
-from cellsieve.schema.labels import SEPARATOR, class_text
+from cellsieve.schema.labels import SEPARATOR, class_text, natural
 from cellsieve.schema.types import FilePath, is_path
 
 #: What is kept of every cell until the annotations are written.

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from cellsieve import _core
+from cellsieve.export.names import safe_names
 from cellsieve.export.source import (
     OUTCOME_COLUMNS,
     Cleaned,
@@ -26,13 +27,11 @@ from cellsieve.export.source import (
     check_channels,
     chunk_of,
     digest,
-    natural,
     path_of,
     places,
     read_channels,
     read_cleaned,
     requested,
-    safe_names,
 )
 from cellsieve.io.arrays import native
 from cellsieve.io.readers import MAX_PIXELS, read_image, read_mask
@@ -41,6 +40,7 @@ from cellsieve.run.folders import INDEX, FolderJournal, check_originals
 from cellsieve.run.tasks import Done, run_tasks
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.choices import CropKind, Fit, Keep, check_choice
+from cellsieve.schema.labels import natural
 from cellsieve.schema.types import FilePath
 
 SHARD_CELLS = 1000
