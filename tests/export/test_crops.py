@@ -18,7 +18,7 @@ from PIL import Image
 
 import cellsieve as cs
 from cellsieve.cli import main
-from cellsieve.export.crops import Cropper
+from cellsieve.export.crops.writer import Cropper
 from cellsieve.export.names import safe_names
 
 

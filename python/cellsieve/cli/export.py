@@ -11,7 +11,8 @@ import pandas as pd
 
 from cellsieve.cli.arguments import add_image_table, add_run, positive, table_path
 from cellsieve.export.annotate import annotate
-from cellsieve.export.crops import SHARD_CELLS, crops
+from cellsieve.export.crops import crops
+from cellsieve.export.crops.shards import SHARD_CELLS
 from cellsieve.export.masks import masks
 from cellsieve.schema.choices import (
     AnnotatedClasses,
