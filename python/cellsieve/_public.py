@@ -16,7 +16,7 @@ from cellsieve.cleaning.judge import rules_of as rules_of
 from cellsieve.cleaning.overrides import apply_overrides as apply_overrides
 from cellsieve.cleaning.rule_files import read_rules as read_rules
 from cellsieve.cleaning.rule_files import write_rules as write_rules
-from cellsieve.export.annotations import annotate as annotate
+from cellsieve.export.annotate import annotate as annotate
 from cellsieve.export.crops import CellCrops as CellCrops
 from cellsieve.export.crops import crops as crops
 from cellsieve.export.crops import cut_cells as cut_cells

@@ -15,7 +15,7 @@ from pycocotools.coco import COCO
 
 import cellsieve as cs
 from cellsieve.cli import main
-from cellsieve.export import annotations
+from cellsieve.export import annotate
 from cellsieve.export.composites import composite
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -284,7 +284,7 @@ def test_a_run_goes_on_where_it_stopped(small_set, clean_table, monkeypatch):
     cs.annotate(clean_table, small_set / "whole.json", progress=False)
     output = small_set / "a.json"
     read, armed = [], [True]
-    outline = annotations.outline
+    outline = annotate.outline
 
     def some(task, **options):
         if armed and len(read) == 3:
@@ -293,7 +293,7 @@ def test_a_run_goes_on_where_it_stopped(small_set, clean_table, monkeypatch):
         read.append(task.image_id)
         return outline(task, **options)
 
-    monkeypatch.setattr(annotations, "outline", some)
+    monkeypatch.setattr(annotate, "outline", some)
     with pytest.raises(KeyboardInterrupt):
         cs.annotate(clean_table, output, jobs=1, progress=False)
     assert not output.exists()

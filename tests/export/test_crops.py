@@ -18,8 +18,8 @@ from PIL import Image
 
 import cellsieve as cs
 from cellsieve.cli import main
-from cellsieve.export.crops import Cropper
-from cellsieve.export.source import safe_names
+from cellsieve.export.crops.writer import Cropper
+from cellsieve.export.names import safe_names
 
 
 def index_of(folder):

@@ -10,8 +10,9 @@ from typing import Any, get_args
 import pandas as pd
 
 from cellsieve.cli.arguments import add_image_table, add_run, positive, table_path
-from cellsieve.export.annotations import annotate
-from cellsieve.export.crops import SHARD_CELLS, crops
+from cellsieve.export.annotate import annotate
+from cellsieve.export.crops import crops
+from cellsieve.export.crops.shards import SHARD_CELLS
 from cellsieve.export.masks import masks
 from cellsieve.schema.choices import (
     AnnotatedClasses,

@@ -7,9 +7,7 @@ made of it; what is finished is kept in a journal.
 
 import hashlib
 import os
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
+from cellsieve.export.names import safe_names
 from cellsieve.io.arrays import native
 from cellsieve.io.image_table import image_table_path, read_image_table
 from cellsieve.io.parts import Parts
@@ -373,45 +372,3 @@ def check_apart(output: FilePath, table: FilePath, images: FilePath | None) -> N
             f"{os.fspath(output)}: its image table would replace {read}, which is read; choose "
             "another name"
         )
-
-
-RESERVED = {"con", "prn", "aux", "nul"} | {
-    f"{device}{number}" for device in ("com", "lpt") for number in range(10)
-}
-LONGEST = 100  # characters: room for a suffix within the 255 bytes that a file's name may have
-
-
-def safe_names(texts: Iterable[str]) -> dict[str, str]:
-    """A file name for each text, good on any system: no folder, nothing reserved, no two alike.
-
-    A text of ASCII letters, digits, "_", "+" and "-" stays as it is. In others the rest becomes
-    "_", and a hash of the text at the end keeps them apart; so it does those that differ in upper
-    and lower case alone, are reserved on Windows, too long, or look as if they had a hash already.
-    """
-    texts = list(dict.fromkeys(texts))
-    counts = Counter(text.lower() for text in texts)
-    return {
-        text: text if counts[text.lower()] == 1 and _plain(text) else _hashed(text)
-        for text in texts
-    }
-
-
-def _plain(text: str) -> bool:
-    return (
-        re.fullmatch("[A-Za-z0-9_+-]+", text) is not None
-        and len(text) <= LONGEST
-        and text.lower() not in RESERVED
-        and re.search("-[0-9a-f]{16}$", text) is None
-    )
-
-
-def _hashed(text: str) -> str:
-    name = re.sub("[^A-Za-z0-9_+-]+", "_", text)[:LONGEST]
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
-    return f"{name}-{digest.hexdigest()}"
-
-
-def natural(label: str) -> tuple[bool, int, str]:
-    """Sorts whole numbers in their order, then the rest in theirs."""
-    whole = label.isascii() and label.isdigit()
-    return not whole, int(label) if whole else 0, label

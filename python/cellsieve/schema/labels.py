@@ -24,3 +24,9 @@ def class_text(labels: "pd.Series[Any]") -> "pd.Series[Any]":
 def classes_of(text: str) -> list[str]:
     """The classes of a label such as "0|16", each once, in the order of their names."""
     return sorted({name for name in text.split(SEPARATOR) if name})
+
+
+def natural(label: str) -> tuple[bool, int, str]:
+    """Sorts whole numbers in their order, then the rest in theirs."""
+    whole = label.isascii() and label.isdigit()
+    return not whole, int(label) if whole else 0, label

@@ -1,29 +1,28 @@
 """Clean cells as annotations: COCO JSON, and the middle format of mmdetection."""
 
-import json
 import os
-import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from pathlib import Path
-from typing import IO, Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
+from cellsieve.export.categories import read_categories
+from cellsieve.export.coco import write_coco
 from cellsieve.export.composites import check_colours, composite, encode_picture, write_bytes
+from cellsieve.export.entries import Picture, annotations
+from cellsieve.export.mmdet import write_mmdet
 from cellsieve.export.source import (
     OUTCOME_COLUMNS,
-    Cleaned,
     Task,
     channels_of,
     check_apart,
     check_channels,
     chunk_of,
-    natural,
     outline,
     path_of,
     places,
@@ -32,7 +31,7 @@ from cellsieve.export.source import (
     requested,
 )
 from cellsieve.io.readers import MAX_PIXELS
-from cellsieve.io.tables import FORMATS, atomic, read_batches, read_table, refuse_existing, typed
+from cellsieve.io.tables import atomic, read_batches, refuse_existing, typed
 from cellsieve.run.folders import check_originals
 from cellsieve.run.journal import Journal, sweep
 from cellsieve.run.tasks import Done, run_tasks
@@ -40,8 +39,8 @@ from cellsieve.schema.cells import BOX
 from cellsieve.schema.choices import AnnotatedClasses, AnnotationFormat, PictureFormat, check_choice
 from cellsieve.schema.colours import SHOWN
 from cellsieve.schema.images import file_of
-from cellsieve.schema.labels import SEPARATOR, class_text
-from cellsieve.schema.types import FilePath, is_path
+from cellsieve.schema.labels import class_text
+from cellsieve.schema.types import FilePath
 
 #: What is kept of every cell until the annotations are written.
 COLUMNS = {
@@ -52,9 +51,6 @@ COLUMNS = {
     "area": "int64",
     "rle": "str",
 }
-
-
-ONE_CLASS = "cell"
 
 
 @dataclass(frozen=True)
@@ -157,7 +153,7 @@ def annotate(
     if colours is not None:
         check_colours(colours)
     cleaned = read_cleaned(table, images, root, all_cells=all_cells)
-    known = _categories(cleaned, categories, multi, os.fspath(table))
+    known = read_categories(cleaned, categories, multi, os.fspath(table))
     if colours is None:
         colours = {name: name for name in SHOWN if name in channels_of(cleaned)}
     if composites is not None and not colours:
@@ -239,39 +235,15 @@ def annotate(
         shapes = {task.image_id: task.shape for task in tasks}
         kept = listed.loc[listed["cells"].fillna(0) > 0, "image_id"]
         pictures = [Picture(image, files[image], *shapes[image]) for image in kept]
-        write = _write_coco if kind == "coco" else _write_mmdet
+        cells = annotations(rows, known)
         with atomic(output) as temporary:
-            write(temporary, pictures, _cells(rows, known), known, output.suffix.lower() == ".pkl")
+            if kind == "coco":
+                write_coco(temporary, pictures, cells, known.names)
+            else:
+                as_pickle = output.suffix.lower() == ".pkl"
+                write_mmdet(temporary, pictures, cells, as_pickle)
         journal.close(listed)
     return listed.drop(columns="part")
-
-
-class Picture(NamedTuple):
-    """An image of the output."""
-
-    image_id: str
-    file_name: str
-    height: int
-    width: int
-
-
-class Categories(NamedTuple):
-    """The categories: their names, and the place of each class label."""
-
-    names: list[str]
-    places: dict[str, int]
-    one: bool
-
-
-class Annotation(NamedTuple):
-    """A cell with one of its categories."""
-
-    image_id: str
-    category: int
-    label: int
-    bbox: tuple[int, int, int, int]
-    area: int
-    rle: str
 
 
 @dataclass(frozen=True)
@@ -371,189 +343,3 @@ def _rows_of_table(table: FilePath, all_cells: bool) -> Iterator[pd.DataFrame]:
         if "class_label" not in kept:
             kept = kept.assign(class_label=None)
         yield kept.assign(class_label=class_text(kept["class_label"]))[list(COLUMNS)]
-
-
-def _categories(cleaned: Cleaned, given: Any, multi: str, table: str) -> Categories:
-    """The categories, each class label of the table among them.
-
-    Raises:
-        ValueError: a cell has no class label, or one that has no category.
-    """
-    if multi == "one":
-        return Categories([ONE_CLASS], {}, one=True)
-    used: dict[str, str] = {}
-    for task in cleaned.tasks:
-        for text in set(task.classes.tolist()):
-            if text is None:
-                raise ValueError(
-                    f"{table}: clean cells of {task.image_id} have no class label; label them, or "
-                    "take all cells as one category (--multi one)"
-                )
-            for label in text.split(SEPARATOR):
-                used.setdefault(label, task.image_id)
-    if given is None:
-        labels = sorted(used, key=natural)
-        names = labels
-    else:
-        pairs = _given_categories(given)
-        labels, names = list(pairs), list(pairs.values())
-    places = {label: place for place, label in enumerate(labels)}
-    for label, image_id in used.items():
-        if label not in places:
-            raise ValueError(
-                f"{table}: the class label {label!r} of {image_id} has no category; the categories "
-                f"are {', '.join(places) or 'none'}"
-            )
-    return Categories(names, places, one=False)
-
-
-def _given_categories(given: Any) -> dict[str, str]:
-    """Class label to name, from whatever holds that."""
-    if is_path(given):
-        name = os.fspath(given)
-        if name.lower().endswith(FORMATS):
-            rows = read_table(given, text=("class_label", "name"))
-            if "class_label" not in rows:
-                raise ValueError(
-                    f"{name}: has the columns {', '.join(map(str, rows.columns))}; expected "
-                    "class_label, and name if the categories have names"
-                )
-            labels = class_text(rows["class_label"])
-            given = dict(zip(labels, rows.get("name", labels), strict=True))
-        else:
-            try:
-                given = json.loads(Path(given).read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ValueError(f"{name}: not JSON: {error}") from error
-    if isinstance(given, Mapping):
-        return {str(label): str(name) for label, name in given.items()}
-    if isinstance(given, Sequence) and not isinstance(given, str):
-        return {str(label): str(label) for label in given}
-    raise ValueError(f"categories: found {given!r}; expected class labels, or class label to name")
-
-
-def _cells(rows: Iterable[pd.DataFrame], known: Categories) -> Iterator[Annotation]:
-    """An annotation for each cell and category, in the order of the rows."""
-    before: tuple[str, int] | None = None
-    for piece in rows:
-        for image, text, label, top, left, bottom, right, area, rle in piece.itertuples(
-            index=False, name=None
-        ):
-            if known.one:
-                # A table with a row for each class of a cell has the cell several times.
-                places = [0] if before != (image, label) else []
-                before = (image, label)
-            else:
-                places = [known.places[one] for one in dict.fromkeys(text.split(SEPARATOR))]
-            for place in places:
-                box = (left, top, right - left, bottom - top)
-                yield Annotation(image, place, label, box, area, rle)
-
-
-def _write_coco(
-    path: Path, pictures: Sequence[Picture], cells: Iterator[Annotation], known: Categories, _: bool
-) -> None:
-    """Piece by piece, so that memory does not grow with the cells."""
-    ids = {picture.image_id: place for place, picture in enumerate(pictures, 1)}
-    images = (
-        {
-            "id": ids[picture.image_id],
-            "file_name": picture.file_name,
-            "width": picture.width,
-            "height": picture.height,
-            "cellsieve_id": picture.image_id,
-        }
-        for picture in pictures
-    )
-    categories = (
-        {"id": place, "name": name, "supercategory": ONE_CLASS}
-        for place, name in enumerate(known.names, 1)
-    )
-    sizes = {picture.image_id: [picture.height, picture.width] for picture in pictures}
-    annotations = (
-        {
-            "id": number,
-            "image_id": ids[cell.image_id],
-            "category_id": cell.category + 1,
-            "segmentation": {"size": sizes[cell.image_id], "counts": cell.rle},
-            "area": cell.area,
-            "bbox": cell.bbox,
-            "iscrowd": 0,
-            "label": cell.label,
-        }
-        for number, cell in enumerate(cells, 1)
-    )
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write('{"info": {"description": "Clean cells, written by cellsieve"}')
-        for name, entries in (
-            ("images", images),
-            ("categories", categories),
-            ("annotations", annotations),
-        ):
-            file.write(f',\n"{name}": ')
-            _write_list(file, entries)
-        file.write("}\n")
-
-
-def _write_list(file: IO[str], entries: Iterable[Any]) -> None:
-    file.write("[")
-    for place, entry in enumerate(entries):
-        file.write(",\n" if place else "\n")
-        file.write(json.dumps(entry))
-    file.write("]")
-
-
-def _write_mmdet(
-    path: Path,
-    pictures: Sequence[Picture],
-    cells: Iterator[Annotation],
-    known: Categories,
-    as_pickle: bool,
-) -> None:
-    entries = _mmdet_entries(pictures, cells, as_pickle)
-    if as_pickle:
-        with path.open("wb") as file:
-            pickler = pickle.Pickler(file, protocol=4)
-            pickler.fast = True  # remembers nothing, so that memory does not grow with the cells
-            pickler.dump(_AsList(entries))
-    else:
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            _write_list(file, entries)
-            file.write("\n")
-
-
-class _AsList:
-    """Pickled as the plain list of what an iterator gives, one after the other."""
-
-    def __init__(self, entries: Iterator[Any]) -> None:
-        self.entries = entries
-
-    def __reduce__(self) -> tuple[type, tuple[()], None, Iterator[Any]]:
-        return list, (), None, self.entries
-
-
-def _mmdet_entries(
-    pictures: Sequence[Picture], cells: Iterator[Annotation], as_pickle: bool
-) -> Iterator[dict[str, Any]]:
-    by_image = groupby(cells, key=lambda cell: cell.image_id)
-    for picture, (image, group) in zip(pictures, by_image, strict=True):
-        assert picture.image_id == image
-        own = list(group)
-        boxes = np.array([cell.bbox for cell in own], dtype=np.float32)
-        boxes[:, 2:] += boxes[:, :2]
-        labels = np.array([cell.category for cell in own], dtype=np.int64)
-        size = [picture.height, picture.width]
-        masks = [
-            {"size": size, "counts": cell.rle.encode("ascii") if as_pickle else cell.rle}
-            for cell in own
-        ]
-        yield {
-            "filename": picture.file_name,
-            "width": picture.width,
-            "height": picture.height,
-            "ann": {
-                "bboxes": boxes if as_pickle else boxes.tolist(),
-                "labels": labels if as_pickle else labels.tolist(),
-                "masks": masks,
-            },
-        }

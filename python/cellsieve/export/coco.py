@@ -1,0 +1,52 @@
+"""Annotations as COCO JSON: https://cocodataset.org/#format-data."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cellsieve.export.categories import ONE_CLASS
+from cellsieve.export.entries import Annotation, Picture, write_list
+
+
+def write_coco(
+    path: Path, pictures: Sequence[Picture], cells: Iterator[Annotation], names: Sequence[str]
+) -> None:
+    """Writes a file, piece by piece, so that memory does not grow with the cells."""
+    ids = {picture.image_id: place for place, picture in enumerate(pictures, 1)}
+    images = (
+        {
+            "id": ids[picture.image_id],
+            "file_name": picture.file_name,
+            "width": picture.width,
+            "height": picture.height,
+            "cellsieve_id": picture.image_id,
+        }
+        for picture in pictures
+    )
+    categories = (
+        {"id": place, "name": name, "supercategory": ONE_CLASS}
+        for place, name in enumerate(names, 1)
+    )
+    sizes = {picture.image_id: [picture.height, picture.width] for picture in pictures}
+    annotations = (
+        {
+            "id": number,
+            "image_id": ids[cell.image_id],
+            "category_id": cell.category + 1,
+            "segmentation": {"size": sizes[cell.image_id], "counts": cell.rle},
+            "area": cell.area,
+            "bbox": cell.bbox,
+            "iscrowd": 0,
+            "label": cell.label,
+        }
+        for number, cell in enumerate(cells, 1)
+    )
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write('{"info": {"description": "Clean cells, written by cellsieve"}')
+        for name, entries in (
+            ("images", images),
+            ("categories", categories),
+            ("annotations", annotations),
+        ):
+            file.write(f',\n"{name}": ')
+            write_list(file, entries)
+        file.write("}\n")
