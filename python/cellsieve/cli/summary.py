@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellsieve.look.picking import natural
+from cellsieve.schema.labels import natural
 from cellsieve.schema.verdicts import BY_HAND
 
 LARGEST = 12  # groups that are listed; the rest is summed up

@@ -126,7 +126,7 @@ def annotate(
         root: the folder that its relative paths start from, if not the one it lies in.
         all_cells: take every cell, whatever the column `clean` says.
         jobs, executor, progress, max_pixels: as for `measure_to`.
-        resume: go on where an earlier run stopped, with the same settings (`settings` in the image
+        resume: take up an interrupted run with the same settings (`settings` in the image
             table; `max_pixels` may differ); the file ends the same, byte for byte.
         overwrite: remove what an earlier run has written and start over.
 

@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.schema.choices import Band, Order, check_choice
-from cellsieve.schema.labels import class_text
+from cellsieve.schema.labels import class_text, natural
 from cellsieve.schema.verdicts import band, column_values
 
 BANDS: tuple[Band, ...] = ("low", "middle", "high")
@@ -73,8 +73,3 @@ def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFra
             + (" ..." if len(found) > 20 else "")
         )
     return rows
-
-
-def natural(text: str) -> tuple[int, int, str]:
-    """A key that sorts "2" before "10"."""
-    return (0, int(text), text) if text.isdecimal() else (1, 0, text)

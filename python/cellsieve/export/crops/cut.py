@@ -30,8 +30,8 @@ def cut_cells(
     Args:
         mask: label image, shape (rows, columns), as for `measure`.
         channels: arrays of the same shape and of one dtype: uint8, uint16 or float32.
-        cells: a row a cell, with the columns `label`, `min_row`, `min_col`, `max_row` and `max_col`
-            that `measure` gives.
+        cells: one row per cell, with the columns `label`, `min_row`, `min_col`, `max_row` and
+            `max_col` that `measure` gives.
         size, fit, keep: as for `crops`.
 
     Returns:

@@ -89,7 +89,7 @@ def crops(
         seed: of these choices; the same gives the same cells.
         shard_cells: a shard ends with the image that brings it to this many cells.
         images, root, all_cells, jobs, executor, progress, max_pixels: as for `annotate`.
-        resume: go on where an earlier run stopped, with the same settings (`settings` in the image
+        resume: take up an interrupted run with the same settings (`settings` in the image
             table; `max_pixels` may differ).
         overwrite: remove what an earlier run has written and start over.
 

@@ -15,6 +15,7 @@ from cellsieve.export.crops.writer import INDEX_COLUMNS, Cropper
 from cellsieve.export.source import Task, chunk_of, digest
 from cellsieve.io.tables import atomic
 from cellsieve.run.tasks import Done
+from cellsieve.schema.labels import SEPARATOR
 
 SHARD_CELLS = 1000
 
@@ -100,7 +101,7 @@ class Sharder:
 
 def _joined(classes: "pd.Series[Any]") -> str | None:
     known = classes.dropna().unique().tolist()
-    return "|".join(known) if known else None
+    return SEPARATOR.join(known) if known else None
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes | memoryview) -> None:

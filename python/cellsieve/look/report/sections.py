@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.look.picking import natural
-from cellsieve.schema.labels import class_text
+from cellsieve.schema.labels import class_text, natural
 from cellsieve.schema.verdicts import BY_HAND, MULTI_LABEL, Verdicts, in_words
 
 
