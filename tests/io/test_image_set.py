@@ -131,13 +131,25 @@ def test_extensions_in_any_case_and_what_is_left_over(tmp_path):
     images = cs.ImageSet.from_patterns(f"{tmp_path}/i/{{id}}.tif", f"{tmp_path}/m/{{id}}.png")
     assert images.table["image_id"].tolist() == ["a", "b"]
     assert images.table["path_mask"].notna().all()
-    left = [f"{tmp_path}/i/c.Tiff", f"{tmp_path}/i/thumbs.db", f"{tmp_path}/m/notes.txt"]
-    assert list(images.ignored) == left
-    assert "3 other files ignored" in repr(images)
+    left = ["i/c.Tiff", "i/d.tif/", "i/thumbs.db", "m/notes.txt"]
+    assert list(images.ignored) == [f"{tmp_path}/{name}" for name in left]
+    assert "4 other files or folders ignored" in repr(images)
     # One name in two cases is one id with two files, not a choice between them.
     touch(tmp_path / "i", "a.TIF")
     images = cs.ImageSet.from_patterns(f"{tmp_path}/i/{{id}}.tif", f"{tmp_path}/m/{{id}}.png")
     assert "2 files fit one pattern" in images.table["problem"][0]
+
+
+def test_the_folder_of_the_masks_is_not_left_over(tmp_path):
+    touch(tmp_path, "a.tif")
+    (tmp_path / "masks").mkdir()
+    touch(tmp_path / "masks" / "cells", "a.png")
+    (tmp_path / "plate2").mkdir()
+    images = cs.ImageSet.from_patterns(
+        f"{tmp_path}/{{id}}.tif", f"{tmp_path}/masks/cells/{{id}}.png"
+    )
+    assert images.ignored == (f"{tmp_path}/plate2/",)
+    assert "1 other file or folder ignored" in repr(images)
 
 
 def test_labels_in_the_folder_are_not_left_over(folders):

@@ -173,7 +173,11 @@ def _print_ignored(images: ImageSet, most: int = 5) -> None:
     """Files that a pattern may have missed."""
     if images.ignored:
         number = len(images.ignored)
-        files = count(number, "file fits no pattern and was", "files fit no pattern and were")
+        files = count(
+            number,
+            "file or folder fits no pattern and was",
+            "files or folders fit no pattern and were",
+        )
         names = ", ".join(images.ignored[:most]) + (", ..." if number > most else "")
         print(f"{files} not read: {names}", file=sys.stderr)
 

@@ -24,6 +24,7 @@ from cellsieve.schema.images import (
 )
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.types import FilePath, Table, is_path
+from cellsieve.schema.words import count
 
 LABEL_COLUMNS = [("image_id", "class_label"), ("ID", "Label")]
 
@@ -38,8 +39,8 @@ class ImageSet:
             `path_<channel>` for each channel (missing where there is no such file), and `problem`:
             why the image can't be used for any channel; missing if nothing is wrong.
         labels_without_image: how many ids of the labels belong to no image.
-        ignored: paths of the files in the folders that fit no pattern, hidden ones (whose name
-            begins with a dot) not counted.
+        ignored: paths of what lies in the folders and fits no pattern: files, and folders, which
+            end with "/". What is hidden (its name begins with a dot) does not count.
     """
 
     table: pd.DataFrame
@@ -246,8 +247,11 @@ class ImageSet:
         if self.labels_without_image:
             parts.append(f"{self.labels_without_image} labels without an image")
         if self.ignored:
-            parts.append(f"{len(self.ignored)} other files ignored")
-        listed = ", ".join([f"{len(table)} images", f"channels {'/'.join(self.channels)}", *parts])
+            others = count(len(self.ignored), "other file or folder", "other files or folders")
+            parts.append(f"{others} ignored")
+        listed = ", ".join(
+            [count(len(table), "image"), f"channels {'/'.join(self.channels)}", *parts]
+        )
         return f"ImageSet({listed})"
 
 

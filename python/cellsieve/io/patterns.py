@@ -64,9 +64,9 @@ class Pattern:
         return len(_PIECES.sub("", self.name))
 
     def listing(self) -> list[str]:
-        """The files of the folder, in the order of their names."""
+        """What the folder holds, in the order of the names; those of folders end with "/"."""
         with os.scandir(self.folder) as entries:
-            return sorted(entry.name for entry in entries if not entry.is_dir())
+            return sorted(entry.name + "/" * entry.is_dir() for entry in entries)
 
     def matches(self, names: Iterable[str]) -> dict[str, re.Match[str]]:
         """The names that fit. The extension may be in upper or lower case: cameras write .TIF."""
@@ -76,7 +76,7 @@ class Pattern:
         stem = self.name.removesuffix(extension)
         pieces = [_PARTS.get(piece, re.escape(piece)) for piece in _PIECES.split(stem)]
         expression = re.compile("".join(pieces) + f"(?i:{re.escape(extension)})")
-        tried = ((name, expression.fullmatch(name)) for name in names)
+        tried = ((name, expression.fullmatch(name)) for name in names if not name.endswith("/"))
         return {name: match for name, match in tried if match}
 
 
@@ -109,11 +109,16 @@ def find_files(images: str, masks: str) -> Found:
     taken = [(image, image_names, image_files), (mask, mask_names, mask_files)]
     if shared:
         taken = [(image, image_names, image_files | mask_files)]
+    looked_into = [pattern.folder.resolve() for pattern in (image, mask)]
     ignored = [
-        str(pattern.folder / name)
+        os.path.join(pattern.folder, name)  # noqa: PTH118  a Path would lose the "/" of a folder
         for pattern, names, files in taken
         for name in names
-        if name not in files and not name.startswith(".")
+        if name not in files
+        and not name.startswith(".")
+        and not any(
+            folder.is_relative_to(pattern.folder.resolve() / name) for folder in looked_into
+        )
     ]
     return Found(found_images, _files(mask, mask_files), ignored)
 
@@ -156,7 +161,7 @@ def _nothing_fits(pattern: Pattern, names: Sequence[str], suggestions: Iterable[
 
 def _image_suggestions(pattern: Pattern, names: Sequence[str]) -> list[str]:
     """The same pattern, or the plainest ones, with the extension that most files have."""
-    extensions = Counter(Path(name).suffix for name in names)
+    extensions = Counter(Path(name).suffix for name in names if not name.endswith("/"))
     if not extensions:
         return []
     extension = extensions.most_common(1)[0][0]
