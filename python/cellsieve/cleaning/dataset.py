@@ -11,7 +11,7 @@ from cellsieve.cleaning.overrides import apply_overrides, read_marks, unknown_ma
 from cellsieve.io.image_table import absolute_paths, image_table_path, write_image_table
 from cellsieve.io.parts import Parts, prefixed, prefixes
 from cellsieve.io.records import beside
-from cellsieve.io.tables import table_writer
+from cellsieve.io.tables import refuse_existing, table_writer
 from cellsieve.schema.choices import SeveralClasses, Vocabulary
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.record import record_of, with_record
@@ -73,9 +73,7 @@ def clean_to(
     images, missing = _image_tables(inputs, target, prefix_ids=prefix_ids)
     target_images = image_table_path(target)
     there = [target, beside(target), target_images if images is not None or missing else None]
-    for path in filter(None, there):
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists; overwrite (--overwrite) to replace it")
+    refuse_existing(*filter(None, there), overwrite=overwrite)
     marks = None if overrides is None else read_marks(overrides)
     limits = [
         limits_of(parts, rule, exploded) if rule.kind == "percentile" else None for rule in rules

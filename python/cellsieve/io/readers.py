@@ -32,8 +32,8 @@ class Format(NamedTuple):
     #: Opens a path or an open file, of at most so many pixels a channel. None: the kernels do, from
     #: the path to the last number in one call outside Python's lock.
     read: Callable[[str | IO[bytes], int], Planes] | None = None
-    library: str = ""  # that it needs
-    extra: str | None = None  # that brings the library
+    module: str = ""  # that it needs
+    extra: str | None = None  # that brings the module
 
 
 FORMATS = {
@@ -67,7 +67,7 @@ def check_libraries(paths: Iterable[FilePath]) -> None:
 def _check_library(suffix: str) -> None:
     form = FORMATS[suffix]
     if form.extra is not None:
-        require(form.library, form.extra, f"reading {suffix}")
+        require(form.module, form.extra, f"reading {suffix}")
 
 
 def _format(file: File, suffix: str | None = None) -> tuple[str, Format]:
