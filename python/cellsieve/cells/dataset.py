@@ -145,7 +145,9 @@ def measure_images(
     """
     channel = _checked_channel(images, channel)
     exact = is_whole(images.channels)
-    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle, exact)
+    settings = Settings(
+        channel, quantile, threshold, convention, max_pixels, rle, exact, images.parts
+    )
     work = chunks(tasks(images, channel), jobs or default_jobs())
     chunk = chunk_measurer(settings)
     results = dict(
@@ -213,7 +215,9 @@ def measure_to(
     """
     channel = _checked_channel(images, channel)
     exact = is_whole(images.channels)
-    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle, exact)
+    settings = Settings(
+        channel, quantile, threshold, convention, max_pixels, rle, exact, images.parts
+    )
     path = images.path_column(channel)
     check_table(output)
     rename_columns(pd.DataFrame(columns=list(settings.columns)), columns)
@@ -229,7 +233,9 @@ def measure_to(
             journal,
             tasks(images, channel),
             chunk_measurer(settings),
-            requests=lambda rows: _requests(rows, path).where(rows["status"].isin(MEASURED)),
+            requests=lambda rows: _requests(rows, path, images.parts).where(
+                rows["status"].isin(MEASURED)
+            ),
             image_rows=lambda chunk, outcomes: image_table(
                 images.take([task.row for task in chunk]), outcomes, settings
             ),
@@ -262,6 +268,7 @@ class Task(NamedTuple):
     mask: str
     image: str
     request: str
+    parts: tuple[str, ...] = ()
 
 
 def tasks(images: ImageSet, channel: str) -> list[Task]:
@@ -272,9 +279,12 @@ def tasks(images: ImageSet, channel: str) -> list[Task]:
     """
     path = images.path_column(channel)
     table = images.table[unusable(images, channel)["status"].isna()]
-    table = table[["image_id", "class_label", MASK, path]].assign(request=_requests(table, path))
+    requests = _requests(table, path, images.parts)
+    said = table[list(images.parts)].astype(object).itertuples(index=False, name=None)
+    table = table[["image_id", "class_label", MASK, path]].assign(request=requests)
     table = table.astype(object)
-    return [Task(*row) for row in table.where(table.notna(), None).itertuples()]
+    rows = table.where(table.notna(), None).itertuples()
+    return [Task(*row)._replace(parts=parts) for row, parts in zip(rows, said, strict=True)]
 
 
 def chunk_measurer(settings: Settings) -> Chunk:
@@ -309,9 +319,10 @@ def _cells(found: Sequence[tuple[Task, _core.Cells]], settings: Settings) -> pd.
     """One table for all: a table takes longer to make than a small image to measure."""
     cells = cell_table(*(measured for _, measured in found))
     counts = [len(measured) for _, measured in found]
-    for place, name in enumerate(("image_id", "class_label")):
-        values = np.array([getattr(task, name) for task, _ in found], dtype=object)
-        cells.insert(place, name, pd.Series(np.repeat(values, counts), dtype="str"))
+    for place, name in enumerate(("image_id", "class_label", *settings.parts)):
+        said = [(task.image_id, task.class_label, *task.parts)[place] for task, _ in found]
+        values = np.repeat(np.array(said, dtype=object), counts)
+        cells.insert(place, name, pd.Series(values, dtype="str"))
     return typed(cells, settings.columns)
 
 
@@ -342,8 +353,8 @@ def _asked(settings: Settings, columns: Vocabulary) -> dict[str, Any]:
     }
 
 
-def _requests(table: pd.DataFrame, path: str) -> "pd.Series[Any]":
-    """What is asked of each image besides the settings: its files, and its cells' class."""
-    asked = table.reindex(columns=["class_label", MASK, path]).astype(object).fillna("")
+def _requests(table: pd.DataFrame, path: str, parts: Sequence[str]) -> "pd.Series[Any]":
+    """What is asked of each image besides the settings: its files, its cells' class and parts."""
+    asked = table.reindex(columns=["class_label", MASK, path, *parts]).astype(object).fillna("")
     texts = map("\0".join, asked.itertuples(index=False, name=None))
     return pd.Series(list(texts), index=table.index, dtype="str")

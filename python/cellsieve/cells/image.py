@@ -40,6 +40,7 @@ class Settings:
     max_pixels: int = MAX_PIXELS
     rle: bool = False  # whether cells are encoded in the same scan; changes no number
     exact: bool = False  # whether the files themselves must know a channel of that name
+    parts: tuple[str, ...] = ()  # columns that say more of each image: see `ImageSet.parts`
 
     def __post_init__(self) -> None:
         """Refuses settings that no image could be measured with."""
@@ -59,7 +60,8 @@ class Settings:
     @property
     def columns(self) -> dict[str, str]:
         """The columns of the cell table and their types."""
-        return CELL_COLUMNS | RLE_COLUMN if self.rle else CELL_COLUMNS
+        first = dict.fromkeys(("image_id", "class_label", *self.parts), "str")
+        return {**first, **CELL_COLUMNS, **(RLE_COLUMN if self.rle else {})}
 
 
 def measure(

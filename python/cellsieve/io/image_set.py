@@ -18,6 +18,7 @@ from cellsieve.schema.images import (
     UNUSABLE,
     WHOLE,
     channel_names,
+    check_parts,
     is_whole,
     path_column,
     path_columns,
@@ -35,15 +36,19 @@ class ImageSet:
 
     Attributes:
         table: one row per image, numbered from 0, by ascending id: `image_id`, `class_label` (text;
-            several joined by "|"; missing where there is none), `path_mask`, a column
-            `path_<channel>` for each channel (missing where there is no such file), and `problem`:
-            why the image can't be used for any channel; missing if nothing is wrong.
+            several joined by "|"; missing where there is none), the columns of `parts`,
+            `path_mask`, a column `path_<channel>` for each channel (missing where there is no such
+            file), and `problem`: why the image can't be used for any channel; missing if nothing is
+            wrong.
+        parts: names of the columns that say more of each image, as "plate" and "well"; they are
+            text, and columns of the image table and of the cell table too.
         labels_without_image: how many ids of the labels belong to no image.
         ignored: paths of what lies in the folders and fits no pattern: files, and folders, which
             end with "/". What is hidden (its name begins with a dot) does not count.
     """
 
     table: pd.DataFrame
+    parts: tuple[str, ...] = ()
     labels_without_image: int = 0
     ignored: tuple[str, ...] = ()
 
@@ -79,26 +84,35 @@ class ImageSet:
 
         Args:
             images: pattern of the image files, as "plate1/{id}_{channel}.tif". `{id}` is any text,
-                `{channel}` any text without "_" and ".", "*" anything; the extension fits in any
-                case (.tif, .TIF). Without `{channel}`, one file holds all channels of an image.
-            masks: pattern of the mask files, as "masks/{id}_cp_masks.png". In a folder that holds
-                both, a file that fits both patterns is what the narrower one says: the one with
+                `{channel}` any text without "_" and ".", "*" anything, none of them with "/"; the
+                extension fits in any case (.tif, .TIF). Without `{channel}`, one file holds all
+                channels of an image. Any other name in braces, in the names of folders too, is a
+                part of the id, as "{plate}/{well}/f{field}_{channel}.tif": the parts joined by "+"
+                in their order are the id (P1+A01+3), and each is a column of its own (see `parts`).
+                What is named twice has to be the same in both places.
+            masks: pattern of the mask files, as "masks/{id}_cp_masks.png", which names the same
+                parts. A file that fits both patterns is what the narrower one says: the one with
                 more literal text, or the mask pattern if both have as much.
             labels: a CSV or Parquet file, or a table, with the columns ID and Label, or image_id
                 and class_label. Labels never add an image: their ids are compared, not opened.
 
         Raises:
             OSError: a folder can't be read.
-            ValueError: a pattern fits no file, or the labels lack these columns.
+            ValueError: a pattern fits no file, the two name different parts, or a part has the name
+                of another column; or the labels lack these columns.
             TypeError: the labels are neither a table nor a file.
         """
         found = find_files(images, masks)
+        check_parts(found.parts)
         channels: dict[str, dict[str, list[str]]] = {}
         for file in found.images:
             channels.setdefault(file.channel, {}).setdefault(file.image_id, []).append(file.path)
         mask_paths: dict[str, list[str]] = {}
         for file in found.masks:
             mask_paths.setdefault(file.image_id, []).append(file.path)
+        parts: dict[str, set[tuple[str, ...]]] = {}
+        for file in (*found.images, *found.masks):
+            parts.setdefault(file.image_id, set()).add(file.parts)
 
         if "mask" in channels:
             example = next(iter(channels["mask"].values()))[0]
@@ -110,15 +124,19 @@ class ImageSet:
         ids = sorted(set().union(*files.values()))
         table = pd.DataFrame({"image_id": pd.Series(ids, dtype="str")})
         table["class_label"] = pd.Series(pd.NA, index=table.index, dtype="str")
+        for place, name in enumerate(found.parts):
+            said = [min(parts[image_id])[place] for image_id in ids]
+            table[name] = pd.Series(said, dtype="str")
         for column, paths in files.items():
             first = [paths[image_id][0] if image_id in paths else None for image_id in ids]
             table[column] = pd.Series(first, dtype="str")
         problems = [
-            _problem([paths.get(image_id, []) for paths in files.values()]) for image_id in ids
+            _problem([paths.get(image_id, []) for paths in files.values()], parts[image_id])
+            for image_id in ids
         ]
         table["problem"] = pd.Series(problems, dtype="str")
         ignored = [path for path in found.ignored if not _is_file(path, labels)]
-        return cls(table, ignored=tuple(ignored))._with_labels(labels)
+        return cls(table, found.parts, ignored=tuple(ignored))._with_labels(labels)
 
     @classmethod
     def from_table(
@@ -126,6 +144,7 @@ class ImageSet:
         frame: Table,
         *,
         root: FilePath | None = None,
+        parts: Sequence[str] = (),
     ) -> "ImageSet":
         """A table made by hand or by another program, or the image table of an earlier run.
 
@@ -134,34 +153,42 @@ class ImageSet:
                 least one `path_<channel>`, and `class_label` if there are labels.
             root: the folder that relative paths start from; by default the file's folder or, for
                 a table in memory, the working directory.
+            parts: columns that say more of each image, as "plate" and "well", which the tables
+                made from it keep as text. Other columns are left out.
 
         Raises:
             OSError: the file can't be read.
-            ValueError: a column is missing.
+            ValueError: a column is missing, or a part has the name of another column.
         """
+        check_parts(parts)
+        source = os.fspath(frame) if is_path(frame) else "frame"
         if not isinstance(frame, pd.DataFrame):
-            frame = read_image_table(frame, root)
+            frame = read_image_table(frame, root, text=tuple(parts))
         elif root is not None:
             frame = absolute_paths(frame, Path(root))
         frame = frame.reset_index(drop=True)
         paths = path_columns(map(str, frame.columns))
-        missing = [name for name in ("image_id", MASK) if name not in frame.columns]
+        missing = [name for name in ("image_id", MASK, *parts) if name not in frame.columns]
         if missing or len(paths) < 2:
+            also = "".join(f"{name}, " for name in parts)
             raise ValueError(
-                f"frame: has the columns {', '.join(map(str, frame.columns))}; expected image_id, "
-                f"{MASK} and a {PATH}<channel> for each channel, as {PATH}green"
+                f"{source}: has the columns {', '.join(map(str, frame.columns))}; expected "
+                f"image_id, {also}{MASK} and a {PATH}<channel> for each channel, as {PATH}green"
             )
         if frame["image_id"].isna().any():
-            raise ValueError(f"frame: {frame['image_id'].isna().sum()} rows have no image_id")
+            raise ValueError(f"{source}: {frame['image_id'].isna().sum()} rows have no image_id")
         table = pd.DataFrame({"image_id": frame["image_id"].astype("str")})
         table["class_label"] = class_text(frame["class_label"]) if "class_label" in frame else pd.NA
         table["class_label"] = table["class_label"].astype("str")
+        for name in parts:
+            table[name] = frame[name].astype("str")
         for name in paths:
             table[name] = frame[name].map(os.fspath, na_action="ignore").astype("str")
         table["problem"] = pd.Series(pd.NA, index=table.index, dtype="str")
         counts = table["image_id"].map(table["image_id"].value_counts())
         table.loc[counts > 1, "problem"] = counts.map("{} rows have this id".format)
-        return cls(table.sort_values("image_id", kind="stable", ignore_index=True))
+        table = table.sort_values("image_id", kind="stable", ignore_index=True)
+        return cls(table, tuple(parts))
 
     def _with_labels(self, labels: Table | None) -> "ImageSet":
         """The same images with class labels, joined by id."""
@@ -227,7 +254,7 @@ class ImageSet:
 
     def take(self, rows: Sequence[int]) -> "ImageSet":
         """Some of the images, by their rows in `table`."""
-        return ImageSet(self.table.iloc[list(rows)].reset_index(drop=True))
+        return ImageSet(self.table.iloc[list(rows)].reset_index(drop=True), self.parts)
 
     def __len__(self) -> int:
         """The number of images, including those that can't be used."""
@@ -274,8 +301,11 @@ def _is_file(path: str, other: object) -> bool:
     return is_path(other) and os.path.realpath(path) == os.path.realpath(other)
 
 
-def _problem(files: list[list[str]]) -> str | None:
+def _problem(files: list[list[str]], parts: set[tuple[str, ...]]) -> str | None:
     """Why the files of one image can't be used; `files` has a list per column."""
+    if len(parts) > 1:
+        both = " and ".join(", ".join(each) for each in sorted(parts)[:2])
+        return f"different parts make this id: {both}"
     for paths in files:
         if len(paths) > 1:
             return f"{len(paths)} files fit one pattern: {', '.join(sorted(paths)[:3])}"
