@@ -26,24 +26,23 @@ from cellsieve.schema.images import MEASURED
 from cellsieve.schema.rules import MIN_GROUP, Rule
 from cellsieve.schema.words import count
 
+IMAGE_PATTERN, MASK_PATTERN = "{id}_{channel}.png", "{id}.npz"
 
-def add_image_arguments(command: argparse.ArgumentParser, *, masks_required: bool) -> None:
+
+def add_image_arguments(command: argparse.ArgumentParser) -> None:
     """The arguments that say which files belong together."""
-    command.add_argument(
-        "--masks", type=Path, required=masks_required, metavar="FOLDER", help="folder of the masks"
-    )
+    command.add_argument("--masks", type=Path, metavar="FOLDER", help="folder of the masks")
     command.add_argument(
         "--image-pattern",
-        default="{id}_{channel}.png",
         metavar="PATTERN",
-        help="how image files are named (default: %(default)s); without {channel}, one file holds "
-        "all channels; * is anything",
+        help=f"how image files are named (default: {IMAGE_PATTERN}); without {{channel}}, one file "
+        "holds all channels; * is anything; folders and other names in braces are parts of the id "
+        "and columns: {plate}/{well}/f{field}_{channel}.tif",
     )
     command.add_argument(
         "--mask-pattern",
-        default="{id}.npz",
         metavar="PATTERN",
-        help="how mask files are named (default: %(default)s)",
+        help=f"how mask files are named (default: {MASK_PATTERN})",
     )
     command.add_argument(
         "--channel",
@@ -57,10 +56,38 @@ def add_image_arguments(command: argparse.ArgumentParser, *, masks_required: boo
 def images_of(options: argparse.Namespace) -> ImageSet:
     """The images that these arguments name."""
     return ImageSet.from_patterns(
-        f"{options.images}/{options.image_pattern}",
-        f"{options.masks}/{options.mask_pattern}",
+        f"{options.images}/{options.image_pattern or IMAGE_PATTERN}",
+        f"{options.masks}/{options.mask_pattern or MASK_PATTERN}",
         getattr(options, "labels", None),
     )
+
+
+#: The arguments that say where files are: the folders' ones, and those of a table of paths.
+OF_FOLDERS = ("images", "masks", "image_pattern", "mask_pattern")
+OF_TABLE = ("root", "parts")
+
+
+def _images(options: argparse.Namespace) -> ImageSet:
+    """The images of folders, or of a table of paths."""
+    of_folders, of_table = (
+        [name for name in names if getattr(options, name) is not None]
+        for names in (OF_FOLDERS, OF_TABLE)
+    )
+    if options.table is None:
+        if of_table:
+            raise ValueError(f"--{of_table[0]}: belongs to a table of paths (--images TABLE)")
+        if options.images is None or options.masks is None:
+            missing = "IMAGES" if options.images is None else "--masks"
+            raise ValueError(
+                f"{missing}: is missing; expected a folder of images and --masks, or a table of "
+                "their paths (--images TABLE)"
+            )
+        return images_of(options)
+    if of_folders:
+        name = "IMAGES" if of_folders[0] == "images" else f"--{of_folders[0].replace('_', '-')}"
+        raise ValueError(f"--images and {name}: found both; a table names the files itself")
+    parts = options.parts.split(",") if options.parts else ()
+    return ImageSet.from_table(options.table, options.labels, root=options.root, parts=parts)
 
 
 def add_measure(commands: Any, summary: str) -> None:
@@ -75,7 +102,28 @@ def add_measure(commands: Any, summary: str) -> None:
         epilog="Exit code: 0 all images were measured, 1 some were not (the image table says "
         "why), 2 nothing was done, 130 interrupted (--resume resumes the run).",
     )
-    command.add_argument("images", metavar="IMAGES", type=Path, help="folder of the image files")
+    command.add_argument(
+        "images", metavar="IMAGES", nargs="?", type=Path, help="folder of the image files"
+    )
+    command.add_argument(
+        "--images",
+        dest="table",
+        type=table_path,
+        metavar="TABLE",
+        help="in place of folders and patterns, a table of paths: image_id, path_mask, a "
+        "path_<channel> for each channel, class_label if there are labels",
+    )
+    command.add_argument(
+        "--root",
+        type=Path,
+        metavar="FOLDER",
+        help="where relative paths in that table start (default: its own folder)",
+    )
+    command.add_argument(
+        "--parts",
+        metavar="COLUMN,...",
+        help="columns of that table that the image and cell tables keep, as plate,well",
+    )
     command.add_argument(
         "--labels",
         type=Path,
@@ -90,7 +138,7 @@ def add_measure(commands: Any, summary: str) -> None:
         metavar="TABLE",
         help=f"the cell table to write: {', '.join(FORMATS)}",
     )
-    add_image_arguments(command, masks_required=True)
+    add_image_arguments(command)
     threshold = command.add_mutually_exclusive_group()
     threshold.add_argument(
         "--quantile",
@@ -138,7 +186,7 @@ def _limit(text: str) -> float | None:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    images = images_of(options)
+    images = _images(options)
     print(images)
     table = measure_to(
         images,

@@ -142,6 +142,7 @@ class ImageSet:
     def from_table(
         cls,
         frame: Table,
+        labels: Table | None = None,
         *,
         root: FilePath | None = None,
         parts: Sequence[str] = (),
@@ -151,6 +152,7 @@ class ImageSet:
         Args:
             frame: a table or its file, with the columns `image_id`, `path_mask` and at
                 least one `path_<channel>`, and `class_label` if there are labels.
+            labels: see `from_patterns`; in place of the column `class_label`.
             root: the folder that relative paths start from; by default the file's folder or, for
                 a table in memory, the working directory.
             parts: columns that say more of each image, as "plate" and "well", which the tables
@@ -159,6 +161,7 @@ class ImageSet:
         Raises:
             OSError: the file can't be read.
             ValueError: a column is missing, or a part has the name of another column.
+            TypeError: as `from_patterns`.
         """
         check_parts(parts)
         source = os.fspath(frame) if is_path(frame) else "frame"
@@ -188,7 +191,7 @@ class ImageSet:
         counts = table["image_id"].map(table["image_id"].value_counts())
         table.loc[counts > 1, "problem"] = counts.map("{} rows have this id".format)
         table = table.sort_values("image_id", kind="stable", ignore_index=True)
-        return cls(table, tuple(parts))
+        return cls(table, tuple(parts))._with_labels(labels)
 
     def _with_labels(self, labels: Table | None) -> "ImageSet":
         """The same images with class labels, joined by id."""
