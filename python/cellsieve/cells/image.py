@@ -237,7 +237,7 @@ def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.
             exact=settings.exact,
         )
     pixels = read_channel(image, settings.wanted, settings.max_pixels, exact=settings.exact)
-    labels, clip = mask_and_capacity(mask, settings.max_pixels)
+    labels, clip = mask_and_capacity(mask, settings.max_pixels, shape=pixels.shape[:2])
     try:
         return measured(labels, pixels, settings, clip)
     except ValueError as error:

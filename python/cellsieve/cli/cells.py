@@ -139,6 +139,31 @@ def add_measure(commands: Any, summary: str) -> None:
         help=f"the cell table to write: {', '.join(FORMATS)}",
     )
     add_image_arguments(command)
+    command.add_argument(
+        "--z",
+        metavar="N|max",
+        help="of z-stacks, this plane (from 0), or the largest value of each pixel; of masks too, "
+        "unless they are of one plane",
+    )
+    command.add_argument(
+        "--pages",
+        choices=("channels", "z"),
+        help="what the pages of a TIFF file are that does not say it",
+    )
+    command.add_argument(
+        "--mask-channel", metavar="NAME", help="the channel of mask files that have several"
+    )
+    command.add_argument(
+        "--mask-scale",
+        choices=("nearest",),
+        help="bring masks of another size to that of their image, by a whole number",
+    )
+    command.add_argument(
+        "--allow-pickle",
+        action="store_true",
+        help="open cellpose's _seg.npy, which are pickles and could name any code to run; they are "
+        "refused if they name more than arrays, numbers and text",
+    )
     threshold = command.add_mutually_exclusive_group()
     threshold.add_argument(
         "--quantile",
@@ -186,7 +211,13 @@ def _limit(text: str) -> float | None:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    images = _images(options)
+    images = _images(options).reading(
+        z=options.z,
+        pages=options.pages,
+        mask_channel=options.mask_channel,
+        mask_scale=options.mask_scale,
+        allow_pickle=options.allow_pickle,
+    )
     print(images)
     table = measure_to(
         images,

@@ -218,7 +218,7 @@ def outline(
             task.mask, image, channel, measures, max_pixels=pixel_limit(max_pixels), rle=rle
         )
     pixels = read_image(image, channel, max_pixels=max_pixels) if image is not None else None
-    mask = read_mask(task.mask, max_pixels=max_pixels)
+    mask = read_mask(task.mask, max_pixels=max_pixels, shape=task.shape)
     try:
         return _core.measure(mask, pixels, measures, rle=rle)
     except ValueError as error:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cellsieve.io.image_table import absolute_paths, read_image_table
 from cellsieve.io.patterns import find_files
+from cellsieve.io.reading import ALLOWED, CHANNEL, PAGES, PICKLE, SCALE, Z, chosen, reading
 from cellsieve.io.tables import read_table
 from cellsieve.schema.images import (
     MASK,
@@ -192,6 +193,45 @@ class ImageSet:
         table.loc[counts > 1, "problem"] = counts.map("{} rows have this id".format)
         table = table.sort_values("image_id", kind="stable", ignore_index=True)
         return cls(table, tuple(parts))._with_labels(labels)
+
+    def reading(
+        self,
+        *,
+        z: int | str | None = None,
+        pages: str | None = None,
+        mask_channel: str | int | None = None,
+        mask_scale: str | None = None,
+        allow_pickle: bool = False,
+    ) -> "ImageSet":
+        """The same images, and what is read of their files where these hold several planes.
+
+        It stands behind each path ("stack.tif#z=max"), in the tables made from these images too, so
+        that all commands read the same; a table of paths may say it in the same words.
+
+        Args:
+            z: which plane of a stack, from 0, or "max": the largest value of each pixel (of a mask,
+                the largest id). A mask of a single plane is that of every z.
+            pages: what the pages of a TIFF file are that does not say it: "channels" or "z".
+            mask_channel: the channel of the mask files, if they have several.
+            mask_scale: "nearest" to bring masks of another size to that of their image, by a whole
+                number, the same for rows and columns. Where the mask is the larger one, small cells
+                may lose their shape, or all their pixels.
+            allow_pickle: open cellpose's `_seg.npy`, which are pickles. A pickle can name any code
+                to run; these are refused if they name more than arrays, numbers and text.
+
+        Raises:
+            ValueError: there is no such choice.
+        """
+        both = {Z: z, PAGES: pages}
+        table = self.table.copy()
+        for name in path_columns(table.columns):
+            choice = both if name != MASK else {**both, CHANNEL: mask_channel, SCALE: mask_scale}
+            table[name] = table[name].map(lambda path, of=choice: chosen(path, **of), "ignore")
+        if allow_pickle:
+            seg = table[MASK].map(lambda path: reading(path).path.endswith("_seg.npy"), "ignore")
+            pickled = table[MASK].map(lambda path: chosen(path, **{PICKLE: ALLOWED}), "ignore")
+            table[MASK] = pickled.where(seg.eq(True), table[MASK])
+        return replace(self, table=table.astype(self.table.dtypes))
 
     def _with_labels(self, labels: Table | None) -> "ImageSet":
         """The same images with class labels, joined by id."""
