@@ -79,7 +79,7 @@ def test_typos(given, meant, capsys):
 
 def test_nothing_like_it(capsys):
     with pytest.raises(SystemExit):
-        main(["measure", "x", "--masks", "m", "-o", "c.csv", "--zzz"])
+        main(["measure", "x", "--masks", "m", "-o", "c.csv", "--yyyyyy"])
     error = capsys.readouterr().err
     assert error.startswith("usage: cellsieve measure")
-    assert "unrecognized arguments: --zzz\n" in error
+    assert "unrecognized arguments: --yyyyyy\n" in error

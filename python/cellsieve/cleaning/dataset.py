@@ -10,6 +10,7 @@ from cellsieve.cleaning.judge import group_keys, judge, limits_of, notes_of, tex
 from cellsieve.cleaning.overrides import apply_overrides, read_marks, unknown_marks
 from cellsieve.io.image_table import absolute_paths, image_table_path, write_image_table
 from cellsieve.io.parts import Parts, prefixed, prefixes
+from cellsieve.io.places import place
 from cellsieve.io.records import beside
 from cellsieve.io.tables import refuse_existing, table_writer
 from cellsieve.schema.choices import SeveralClasses, Vocabulary
@@ -65,8 +66,8 @@ def clean_to(
         raise ValueError("inputs: found none; expected at least one cell table")
     rules = resolved(rules, multi, min_group)
     exploded = exploded_column(rules)
-    target = Path(output)
-    if target.resolve() in [Path(path).resolve() for path in inputs]:
+    target = place(output)
+    if target.resolve() in [place(path).resolve() for path in inputs]:
         raise ValueError(f"{target}: is an input; choose another name for the output")
     judged = tuple(rule.column for rule in rules)
     parts = Parts(inputs, text_columns(rules), judged, prefix_ids=prefix_ids)

@@ -5,10 +5,9 @@ import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Any
 
-from cellsieve.io.tables import atomic
+from cellsieve.io.places import atomic, place
 from cellsieve.schema.rules import Rule
 from cellsieve.schema.types import FilePath
 
@@ -24,7 +23,7 @@ def read_rules(path: FilePath) -> list[Rule]:
         ValueError: it is not TOML, has no rule, or a rule has an unknown or wrong entry.
     """
     try:
-        entries = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        entries = tomllib.loads(place(path).read_text(encoding="utf-8"))
         tables = entries.pop("rule", [])
         if entries or not tables or not isinstance(tables, list):
             found = ", ".join(entries) or "no rule"

@@ -1,8 +1,8 @@
 """`cellsieve measure` and `cellsieve clean`."""
 
 import argparse
+import os
 import sys
-from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
@@ -14,6 +14,7 @@ from cellsieve.cli.arguments import (
     add_columns,
     add_overwrite,
     add_run,
+    file_path,
     positive,
     table_path,
 )
@@ -31,7 +32,7 @@ IMAGE_PATTERN, MASK_PATTERN = "{id}_{channel}.png", "{id}.npz"
 
 def add_image_arguments(command: argparse.ArgumentParser) -> None:
     """The arguments that say which files belong together."""
-    command.add_argument("--masks", type=Path, metavar="FOLDER", help="folder of the masks")
+    command.add_argument("--masks", type=file_path, metavar="FOLDER", help="folder of the masks")
     command.add_argument(
         "--image-pattern",
         metavar="PATTERN",
@@ -56,8 +57,8 @@ def add_image_arguments(command: argparse.ArgumentParser) -> None:
 def images_of(options: argparse.Namespace) -> ImageSet:
     """The images that these arguments name."""
     return ImageSet.from_patterns(
-        f"{options.images}/{options.image_pattern or IMAGE_PATTERN}",
-        f"{options.masks}/{options.mask_pattern or MASK_PATTERN}",
+        os.fspath(options.images / (options.image_pattern or IMAGE_PATTERN)),
+        os.fspath(options.masks / (options.mask_pattern or MASK_PATTERN)),
         getattr(options, "labels", None),
     )
 
@@ -103,7 +104,7 @@ def add_measure(commands: Any, summary: str) -> None:
         "why), 2 nothing was done, 130 interrupted (--resume resumes the run).",
     )
     command.add_argument(
-        "images", metavar="IMAGES", nargs="?", type=Path, help="folder of the image files"
+        "images", metavar="IMAGES", nargs="?", type=file_path, help="folder of the image files"
     )
     command.add_argument(
         "--images",
@@ -115,7 +116,7 @@ def add_measure(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--root",
-        type=Path,
+        type=file_path,
         metavar="FOLDER",
         help="where relative paths in that table start (default: its own folder)",
     )
@@ -126,7 +127,7 @@ def add_measure(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--labels",
-        type=Path,
+        type=file_path,
         metavar="TABLE",
         help="class labels: a table with the columns ID and Label, or image_id and class_label",
     )
@@ -344,7 +345,7 @@ def add_clean(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--rules",
-        type=Path,
+        type=file_path,
         metavar="TOML",
         help="TOML file of rules, in place of the five options above",
     )

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from cellsieve.cli.arguments import add_image_table, add_run, positive, table_path
+from cellsieve.cli.arguments import add_image_table, add_run, file_path, positive, table_path
 from cellsieve.export.annotate import annotate
 from cellsieve.export.crops import crops
 from cellsieve.export.crops.shards import SHARD_CELLS
@@ -86,7 +86,7 @@ def add_annotate(commands: Any, summary: str) -> None:
     command.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=file_path,
         required=True,
         metavar="FILE",
         help=".json, or .pkl for --format mmdet",
@@ -105,7 +105,7 @@ def add_annotate(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--categories",
-        type=Path,
+        type=file_path,
         metavar="FILE",
         help="class labels in the order of the categories, or with their names: JSON, or a table "
         "with the columns class_label and name (default: the class labels of CLEAN)",
@@ -128,7 +128,7 @@ def add_annotate(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--composites",
-        type=Path,
+        type=file_path,
         metavar="FOLDER",
         help="also write an RGB picture of each image, which the annotations then name",
     )
@@ -179,7 +179,7 @@ def add_masks(commands: Any, summary: str) -> None:
     )
     _add_clean_argument(command)
     command.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write"
+        "-o", "--output", type=file_path, required=True, metavar="FOLDER", help="folder to write"
     )
     _add_common(command)
     command.set_defaults(run=_masks)
@@ -202,7 +202,7 @@ def add_crops(commands: Any, summary: str) -> None:
     )
     _add_clean_argument(command)
     command.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write"
+        "-o", "--output", type=file_path, required=True, metavar="FOLDER", help="folder to write"
     )
     command.add_argument(
         "--channels",

@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any, get_args
 
-from cellsieve.cli.arguments import add_image_table, add_jobs, add_overwrite, table_path
+from cellsieve.cli.arguments import add_image_table, add_jobs, add_overwrite, file_path, table_path
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.tables import read_table, refuse_existing
 from cellsieve.look.plots import (
@@ -124,8 +123,8 @@ def add_plot(commands: Any, summary: str) -> None:
         example="cellsieve plot overlay images/demo-00_green.png masks/demo-00.npz -o overlay.png",
         help="an image, its mask, and both with the cells' ids",
     )
-    kind.add_argument("image", metavar="IMAGE", type=Path, help="an image file")
-    kind.add_argument("mask", metavar="MASK", type=Path, help="its label image")
+    kind.add_argument("image", metavar="IMAGE", type=file_path, help="an image file")
+    kind.add_argument("mask", metavar="MASK", type=file_path, help="its label image")
     kind.add_argument("--no-ids", action="store_true", help="don't label the cells with their ids")
     kind.set_defaults(run=_plot, draw=_overlay)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
@@ -173,7 +172,9 @@ def add_plot(commands: Any, summary: str) -> None:
 
 
 def _add_output(command: Any, metavar: str, what: str) -> None:
-    command.add_argument("-o", "--output", metavar=metavar, type=Path, required=True, help=what)
+    command.add_argument(
+        "-o", "--output", metavar=metavar, type=file_path, required=True, help=what
+    )
     add_overwrite(command)
 
 

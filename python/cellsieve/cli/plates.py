@@ -4,13 +4,13 @@ import argparse
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 
 from cellsieve.cli.arguments import add_jobs, add_overwrite
-from cellsieve.io.tables import atomic, check_table, refuse_existing, write_table
+from cellsieve.io.places import atomic, place
+from cellsieve.io.tables import check_table, refuse_existing, write_table
 from cellsieve.plates import ConvergenceWarning, PlateLayout
 from cellsieve.plates.infer import CERTAIN
 from cellsieve.plates.wells import first
@@ -226,7 +226,7 @@ def _refuse_outputs(
         if path is not None:
             check_table(path)
     paths = [path for path in (*tables, *others) if path is not None]
-    if len({Path(path).resolve() for path in paths}) < len(paths):
+    if len({place(path).resolve() for path in paths}) < len(paths):
         raise ValueError(f"{paths[0]}: given for two outputs; expected a file for each")
     refuse_existing(*paths, overwrite=options.overwrite)
 

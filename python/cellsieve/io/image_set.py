@@ -9,6 +9,7 @@ import pandas as pd
 
 from cellsieve.io.image_table import absolute_paths, read_image_table
 from cellsieve.io.patterns import find_files
+from cellsieve.io.places import place
 from cellsieve.io.reading import ALLOWED, CHANNEL, PAGES, PICKLE, SCALE, Z, chosen, reading
 from cellsieve.io.tables import read_table
 from cellsieve.schema.images import (
@@ -125,8 +126,8 @@ class ImageSet:
         ids = sorted(set().union(*files.values()))
         table = pd.DataFrame({"image_id": pd.Series(ids, dtype="str")})
         table["class_label"] = pd.Series(pd.NA, index=table.index, dtype="str")
-        for place, name in enumerate(found.parts):
-            said = [min(parts[image_id])[place] for image_id in ids]
+        for number, name in enumerate(found.parts):
+            said = [min(parts[image_id])[number] for image_id in ids]
             table[name] = pd.Series(said, dtype="str")
         for column, paths in files.items():
             first = [paths[image_id][0] if image_id in paths else None for image_id in ids]
@@ -169,7 +170,7 @@ class ImageSet:
         if not isinstance(frame, pd.DataFrame):
             frame = read_image_table(frame, root, text=tuple(parts))
         elif root is not None:
-            frame = absolute_paths(frame, Path(root))
+            frame = absolute_paths(frame, place(root))
         frame = frame.reset_index(drop=True)
         paths = path_columns(map(str, frame.columns))
         missing = [name for name in ("image_id", MASK, *parts) if name not in frame.columns]
@@ -187,6 +188,8 @@ class ImageSet:
         for name in parts:
             table[name] = frame[name].astype("str")
         for name in paths:
+            for path in frame[name].dropna():
+                place(path)  # a URL with a password is refused before it is written anywhere
             table[name] = frame[name].map(os.fspath, na_action="ignore").astype("str")
         table["problem"] = pd.Series(pd.NA, index=table.index, dtype="str")
         counts = table["image_id"].map(table["image_id"].value_counts())

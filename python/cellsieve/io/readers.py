@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from cellsieve import _core
 from cellsieve.io.arrays import native
 from cellsieve.io.cellpose import read_seg
 from cellsieve.io.extras import listed, require
+from cellsieve.io.places import Remote, is_url, place
 from cellsieve.io.planes import Planes
 from cellsieve.io.reading import CHANNEL, PICKLE, SCALE, Reading, reading
 from cellsieve.io.tiff import read_tiff
@@ -54,7 +54,10 @@ def kernels_read(*paths: FilePath) -> bool:
     Raises:
         ValueError: one is of none of the formats, by its suffix; or it is cellpose's own file.
     """
-    return all(_format(found)[1].read is None and not found.choice for found in map(reading, paths))
+    return all(
+        _format(found)[1].read is None and not found.choice and not is_url(found.path)
+        for found in map(reading, paths)
+    )
 
 
 def check_libraries(paths: Iterable[FilePath]) -> None:
@@ -63,7 +66,7 @@ def check_libraries(paths: Iterable[FilePath]) -> None:
     Raises:
         ImportError: there is one.
     """
-    suffixes = {Path(reading(path).path).suffix.lower() for path in paths}
+    suffixes = {place(reading(path).path).suffix.lower() for path in paths}
     for suffix in sorted(suffixes & FORMATS.keys()):
         _check_library(suffix)
 
@@ -81,7 +84,7 @@ def _format(file: Reading | bytes | IO[bytes], suffix: str | None = None) -> tup
         name = file.path
         if suffix is not None:
             raise ValueError(f"suffix: found {suffix!r} for {name}, whose name says its format")
-        suffix, wrong = Path(name).suffix, f"{name}: expected an image or a label image"
+        suffix, wrong = place(name).suffix, f"{name}: expected an image or a label image"
     elif not isinstance(file, bytes) and not hasattr(file, "read"):
         raise TypeError(
             f"path: found {type(file).__name__}; expected a path, bytes or an open file"
@@ -107,7 +110,7 @@ def _format(file: Reading | bytes | IO[bytes], suffix: str | None = None) -> tup
 def _read_seg(file: str | IO[bytes], max_pixels: int) -> Planes:
     if not isinstance(file, str):
         raise TypeError("a _seg.npy of cellpose is read from its path alone")
-    with Path(file).open("rb") as opened:
+    with place(file).open("rb") as opened:
         planes = read_seg(opened)
     if planes.pixels.size > max_pixels:
         raise ValueError(f"has {planes.pixels.size} pixels; at most {max_pixels} are read")
@@ -116,7 +119,7 @@ def _read_seg(file: str | IO[bytes], max_pixels: int) -> Planes:
 
 def _holds_objects(name: str) -> bool:
     """Whether the header of a .npy file says so; what is wrong otherwise, reading will tell."""
-    with suppress(OSError), Path(name).open("rb") as file:
+    with suppress(OSError), place(name).open("rb") as file:
         return b"'descr': '|O'" in file.read(128)
     return False
 
@@ -175,6 +178,12 @@ def _image(
     name = None if channel is None else str(channel)
     if not isinstance(found, Reading):
         return _core.decode_image(_content(found), suffix, name, most)
+    if is_url(found.path):
+        content = Remote(found.path).read_bytes()
+        with _named(file):
+            pixels = _core.decode_image(content, suffix, name, most)
+            Planes(pixels, "YXS"[: pixels.ndim], []).of(choice)
+        return pixels
     pixels = _core.read_image(found.path, name, most, exact)
     with _named(file):
         Planes(pixels, "YXS"[: pixels.ndim], []).of(choice)  # a plane or colours: no stack
@@ -225,6 +234,10 @@ def mask_and_capacity(
         with _named(file):
             planes = form.read(_opened(found), most).of(choice, lone=True)
             mask, capacity = planes.labels(choice.get(CHANNEL))
+    elif isinstance(found, Reading) and is_url(found.path):
+        content = Remote(found.path).read_bytes()
+        with _named(file):
+            mask, capacity = _core.decode_mask(content, suffix, most)
     elif isinstance(found, Reading):
         mask, capacity = _core.read_mask(found.path, most)
     else:
@@ -257,7 +270,7 @@ def _scaled(mask: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
 
 def _opened(file: Reading | bytes | IO[bytes]) -> str | IO[bytes]:
     if isinstance(file, Reading):
-        return file.path
+        return Remote(file.path).open() if is_url(file.path) else file.path
     return BytesIO(file) if isinstance(file, bytes) else file
 
 

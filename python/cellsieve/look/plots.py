@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -11,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
+from cellsieve.io.places import atomic, place
 from cellsieve.io.readers import read_image, read_mask
-from cellsieve.io.tables import atomic
 from cellsieve.look.colours import Colours, compose, contrast
 from cellsieve.look.picking import class_rows, pick
 from cellsieve.look.views import Look, image_table, pictures
@@ -435,7 +434,7 @@ def save(drawn: "Axes | Figure", output: FilePath) -> None:
         ValueError: another extension.
         OSError: the file can't be written.
     """
-    kind = Path(output).suffix.lower().removeprefix(".")
+    kind = place(output).suffix.lower().removeprefix(".")
     if kind not in ("png", "svg"):
         raise ValueError(f"{os.fspath(output)}: expected a picture: .png, .svg")
     plt = require("matplotlib.pyplot", "plot", "drawing plots")

@@ -1,12 +1,12 @@
 """A report that opens in any browser: a single page with everything in it."""
 
 import os
-from pathlib import Path
 
 import pandas as pd
 
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
+from cellsieve.io.places import place
 from cellsieve.io.tables import read_table, refuse_existing
 from cellsieve.look.report.cells import cells_report
 from cellsieve.look.report.plates import plates_report
@@ -80,11 +80,11 @@ def report(
         OSError: a table can't be read, or the page can't be written.
         ImportError: the extra `report` is not installed.
     """
-    if Path(output).suffix.lower() not in (".html", ".htm"):
+    if place(output).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
     refuse_existing(output, overwrite=overwrite)
     shown = _loaded(table)
-    path = None if isinstance(table, pd.DataFrame) else Path(table)
+    path = None if isinstance(table, pd.DataFrame) else place(table)
     if is_assignment(shown) or is_wells(shown):
         whole = is_assignment(shown)
         decoded = None if wells is None else _loaded(wells)
