@@ -117,7 +117,8 @@ class Masker:
     def file(self, task: Task) -> str:
         """Where its mask goes."""
         original = _original(task)
-        return f"{task.name}{original.suffix}" if self.by_id else original.name
+        suffix = original.suffix if original.suffix.lower() in FORMATS else ".npz"
+        return f"{task.name}{suffix}" if self.by_id else f"{original.stem}{suffix}"
 
     def __call__(self, task: Task) -> Done:
         """Its row of the index, and what writes it."""

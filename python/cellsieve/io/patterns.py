@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from cellsieve.io.places import entries, is_url, place
+from cellsieve.io.reading import in_zarr
 from cellsieve.schema.images import WHOLE
 
 What = Literal["image", "mask"]
@@ -145,9 +146,13 @@ class Pattern:
         return Listing(names, entered)
 
     def matches(self, names: Iterable[str]) -> dict[str, re.Match[str]]:
-        """The names of files that fit."""
+        """The names of files that fit; a folder that holds an image is one, and what is in it."""
         expression = self._levels[-1]
-        tried = ((name, expression.fullmatch(name)) for name in names if not name.endswith("/"))
+        tried = (
+            (name, expression.fullmatch(name.removesuffix("/")))
+            for name in names
+            if not name.endswith("/") or in_zarr(name.removesuffix("/"))
+        )
         return {name: match for name, match in tried if match}
 
 
@@ -217,6 +222,7 @@ def find_files(images: str, masks: str) -> Found:
         for name in seen.names
         if pattern.real_base + name not in known
         and not name.removesuffix("/").rpartition("/")[2].startswith(".")
+        and not in_zarr(name.removesuffix("/").rpartition("/")[0])
     }
     return Found(
         found_images,
@@ -230,7 +236,7 @@ def _files(pattern: Pattern, matches: dict[str, re.Match[str]], named: Sequence[
     base = place(pattern.base).absolute()
     start = str(base).rstrip("/")
     files = []
-    for name, match in matches.items():
+    for name, match in ((name.removesuffix("/"), match) for name, match in matches.items()):
         said = {each: printable(match[each]) for each in named}
         files.append(
             File(
