@@ -9,7 +9,15 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from cellsieve.cli.arguments import add_image_table, add_run, file_path, positive, table_path
+from cellsieve.cli.arguments import (
+    add_image_table,
+    add_overwrite,
+    add_run,
+    file_path,
+    positive,
+    table_path,
+)
+from cellsieve.export.anndata import export_to
 from cellsieve.export.annotate import annotate
 from cellsieve.export.crops import crops
 from cellsieve.export.crops.shards import SHARD_CELLS
@@ -165,6 +173,32 @@ def _annotate(options: argparse.Namespace) -> int:
         **_common(options),
     )
     return _report(listed, "cell", "annotated", options.output)
+
+
+def add_export(commands: Any, summary: str) -> None:
+    """Adds the command."""
+    command = commands.add_parser(
+        "export",
+        example="cellsieve export clean.csv -o clean.h5ad",
+        help=summary,
+        description="Writes a cell table as AnnData, which scanpy and squidpy read: what was "
+        "measured of each cell as X, all other columns as obs, the middle of its box as "
+        "obsm['spatial'].",
+        epilog="Exit code: 0 done, 2 nothing was done.",
+    )
+    command.add_argument("cells", metavar="CELLS", type=table_path, help="cell table")
+    command.add_argument(
+        "-o", "--output", type=file_path, required=True, metavar="FILE", help="file to write: .h5ad"
+    )
+    add_overwrite(command)
+    command.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    export_to(options.cells, options.output, overwrite=options.overwrite)
+    if not options.quiet:
+        print(f"cells: {options.output}")
+    return 0
 
 
 def add_masks(commands: Any, summary: str) -> None:
