@@ -46,10 +46,10 @@ def add_image_arguments(command: argparse.ArgumentParser, *, masks_required: boo
         help="how mask files are named (default: %(default)s)",
     )
     command.add_argument(
-        "--channel",
-        metavar="NAME",
-        help="the channel to measure (default: the only one; of several, green). In files with "
-        "several channels: red, green, blue or alpha; in TIFF files the OME-TIFF name, or the "
+        "--channels",
+        metavar="NAME,...",
+        help="the channel to measure, or several joined by commas (default: the only one). In files "
+        "with several channels: red, green, blue or alpha; in TIFF files the OME-TIFF name, or the "
         "number from 0",
     )
 
@@ -60,14 +60,28 @@ def images_of(options: argparse.Namespace) -> ImageSet:
         f"{options.images}/{options.image_pattern}",
         f"{options.masks}/{options.mask_pattern}",
         getattr(options, "labels", None),
+        nuclei=_nuclei_pattern(options),
     )
+
+
+def _nuclei_pattern(options: argparse.Namespace) -> str | None:
+    """Where the masks of the nuclei are, if any are named."""
+    folder = getattr(options, "nuclei", None)
+    if folder is None:
+        return None
+    return f"{folder}/{options.nuclei_pattern or options.mask_pattern}"
+
+
+def channels_of(options: argparse.Namespace) -> list[str] | None:
+    """The channels that are named."""
+    return None if options.channels is None else options.channels.split(",")
 
 
 def add_measure(commands: Any, summary: str) -> None:
     """Adds the command."""
     command = commands.add_parser(
         "measure",
-        example="cellsieve measure images --masks masks --labels train.csv -o cells.csv",
+        example="cellsieve measure images --masks masks --channels green -o cells.csv",
         help=summary,
         description="Measures every cell of a folder of images and writes a table with one row "
         "per cell, and beside it the image table (cells.parquet: cells.images.csv) with one row "
@@ -91,6 +105,36 @@ def add_measure(commands: Any, summary: str) -> None:
         help=f"the cell table to write: {', '.join(FORMATS)}",
     )
     add_image_arguments(command, masks_required=True)
+    command.add_argument(
+        "--properties",
+        metavar="NAME,...",
+        help="what to measure beside the columns of a default table: families (intensity, focus, "
+        "shape, place, nuclei, compartments, image), single columns, or all; see 'cellsieve "
+        "properties'",
+    )
+    command.add_argument(
+        "--nuclei",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of a second mask for each image, whose labels are nuclei",
+    )
+    command.add_argument(
+        "--nuclei-pattern",
+        metavar="PATTERN",
+        help="how these masks are named (default: as the others)",
+    )
+    command.add_argument(
+        "--compartments",
+        action="store_true",
+        help="add the columns of 'intensity' for the nuclei and for the rest of the cells",
+    )
+    command.add_argument(
+        "--max-value",
+        type=float,
+        metavar="VALUE",
+        help="pixels are saturated from this value on (default: the largest of their type; 4095 "
+        "where 12 bits lie in 16)",
+    )
     threshold = command.add_mutually_exclusive_group()
     threshold.add_argument(
         "--quantile",
@@ -143,9 +187,12 @@ def _measure(options: argparse.Namespace) -> int:
     table = measure_to(
         images,
         options.output,
-        options.channel,
+        channels_of(options),
+        properties=options.properties.split(",") if options.properties else (),
+        compartments=options.compartments,
         quantile=options.quantile,
         threshold=options.threshold,
+        max_value=options.max_value,
         convention=options.convention,
         columns=options.columns,
         jobs=options.jobs,
@@ -155,10 +202,11 @@ def _measure(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         rle=options.rle,
     )
+    channels = images.measured_channels(channels_of(options))
     print(
         f"{count(table['cells'].sum(), 'cell')} of "
         f"{count(table['status'].isin(MEASURED).sum(), 'image')}, "
-        f"channel {images.measured_channel(options.channel)}"
+        f"{'channel' if len(channels) == 1 else 'channels'} {', '.join(channels)}"
     )
     print(f"cells:  {options.output}")
     print(f"images: {image_table_path(options.output)}")

@@ -14,6 +14,7 @@ from cellsieve.schema.images import (
     MASK,
     NO_IMAGE,
     NO_MASK,
+    NUCLEI,
     PATH,
     UNUSABLE,
     WHOLE,
@@ -74,6 +75,8 @@ class ImageSet:
         images: str,
         masks: str,
         labels: Table | None = None,
+        *,
+        nuclei: str | None = None,
     ) -> "ImageSet":
         """Finds files by their names.
 
@@ -199,26 +202,32 @@ class ImageSet:
         """The names of the channels; ["image"] if one file holds all of them."""
         return channel_names(self.table.columns)
 
-    def measured_channel(self, channel: str | None = None) -> str:
-        """The name of the channel that is measured, and that its image table records.
+    @property
+    def has_nuclei(self) -> bool:
+        """Whether there are masks of nuclei."""
+        return NUCLEI in self.table.columns
+
+    def measured_channels(self, channels: str | Sequence[str] | None = None) -> list[str]:
+        """The names of the channels that are measured, and that the image table records.
 
         Args:
-            channel: the one that is asked for. By default the only one; of several, green (the
-                protein's channel in the Human Protein Atlas); if one file holds all channels,
-                "image", its only one.
+            channels: those that are asked for. By default the only one; if one file holds all
+                channels, "image", its only one.
 
         Raises:
-            ValueError: there is no such channel, or there are several and none is named green.
+            ValueError: there is no such channel, or there are several and none is named.
         """
-        channels = self.channels
-        if is_whole(channels):
-            return channel or WHOLE  # the files themselves say whether they have it
-        measured = channel or (channels[0] if len(channels) == 1 else "green")
-        if measured not in channels:
-            asked = f"found {channel!r}" if channel else "none is named (--channel)"
-            raise ValueError(
-                f"channel: {asked}; the images have the channels {', '.join(channels)}"
-            )
+        known = self.channels
+        asked = [channels] if isinstance(channels, str) else list(channels or [])
+        if any("," in name for name in asked):
+            raise ValueError(f"channels: found {', '.join(asked)}; expected names without a comma")
+        if is_whole(known):
+            return asked or [WHOLE]  # the files themselves say whether they have them
+        measured = asked or known
+        if (len(known) > 1 and not asked) or not set(measured) <= set(known):
+            unknown = ", ".join(repr(name) for name in measured if name not in known)
+            said = f"found {unknown}" if asked else "none is named (--channels)"
+            raise ValueError(f"channels: {said}; the images have the channels {', '.join(known)}")
         return measured
 
     def path_column(self, channel: str) -> str:
@@ -255,15 +264,19 @@ class ImageSet:
         return f"ImageSet({listed})"
 
 
-def unusable(images: ImageSet, channel: str) -> pd.DataFrame:
+def unusable(images: ImageSet, channels: Sequence[str], *, nuclei: bool = False) -> pd.DataFrame:
     """`status` and `error` of the images that need not be tried; missing for the others."""
     table = images.table
     outcome = pd.DataFrame({"status": None, "error": None}, index=table.index, dtype="str")
-    for rows, status, error in (
-        (table[images.path_column(channel)].isna(), NO_IMAGE, f"no image of channel {channel}"),
+    paths = {images.path_column(name): f"no image of channel {name}" for name in reversed(channels)}
+    reasons = [(table[path].isna(), NO_IMAGE, error) for path, error in paths.items()]
+    if nuclei:
+        reasons.append((table[NUCLEI].isna(), NO_MASK, "no mask of the nuclei of this image"))
+    reasons += [
         (table[MASK].isna(), NO_MASK, "no mask for this image"),
         (table["problem"].notna(), UNUSABLE, table["problem"]),
-    ):
+    ]
+    for rows, status, error in reasons:
         outcome.loc[rows, "status"] = status
         outcome.loc[rows, "error"] = error
     return outcome

@@ -46,8 +46,10 @@ def chosen(properties: Sequence[str], *, nuclei: bool) -> tuple[Measure, ...]:
         measure
         for measure in MEASURES
         if measure.family == "basic"
-        or {measure.family, measure.name} & asked
-        and (measure.name not in ON_REQUEST or measure.name in asked)
+        or (
+            {measure.family, measure.name} & asked
+            and (measure.name not in ON_REQUEST or measure.name in asked)
+        )
         or (
             "all" in asked
             and not {measure.family, measure.name} & set(ON_REQUEST)
@@ -57,7 +59,7 @@ def chosen(properties: Sequence[str], *, nuclei: bool) -> tuple[Measure, ...]:
     lacking = [measure.name for measure in measures if measure.needs == "nuclei"]
     if lacking and not nuclei:
         raise ValueError(
-            f"properties: found {lacking[0]}, which needs the masks of the nuclei, and there are none"
+            f"properties: found {lacking[0]}, which needs masks of the nuclei; there are none"
         )
     return measures
 
@@ -101,7 +103,7 @@ def columns_of(
 
 
 def described(column: str, channels: Iterable[str] = ()) -> tuple[Measure, str | None] | None:
-    """The measure and, if the column's name ends with one, the channel; None if it is no measure."""
+    """The measure and the channel that a column's name ends with; None if it is no measure."""
     if column in BY_NAME:
         return BY_NAME[column], None
     for channel in channels:

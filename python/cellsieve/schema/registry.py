@@ -2,8 +2,7 @@
 
 A measure is computed by the kernel of its name (`rust/cells/measures`) or by a function of other
 columns. In the formulas, `rows` and `cols` are where a cell's pixels lie, `pixels` their values,
-`outside` the values of the pixels with label 0, and `cell` is a mask of the whole image that is True
-in the cell.
+`outside` the values of the pixels with label 0, and `cell` a mask of the image, True in the cell.
 """
 
 from typing import Any
@@ -87,7 +86,13 @@ def _family(family: str, scope: Scope, needs: Needs) -> Any:
     ) -> Measure:
         given = {"dtype": "float64", "scope": scope, "needs": needs} | unusual
         return Measure(
-            name, unit=unit, family=family, sentence=sentence, formula=formula, source=source, **given
+            name,
+            unit=unit,
+            family=family,
+            sentence=sentence,
+            formula=formula,
+            source=source,
+            **given,
         )
 
     return row
@@ -185,8 +190,8 @@ IMAGE = (
         "power_spectrum_slope",
         "",
         "slope of the image's radial power spectrum on logarithmic axes: the more negative, the "
-        "more blurred; NaN below 8 pixels a side and for an image of one value",
-        "slope of log10(power) over log10(frequency), frequencies 0 < f < 1/2",
+        "more blurred; NaN below 32 pixels a side, and for an image of one value",
+        "slope of log(power in a ring) over log(its radius), 2 <= radius < min(height, width) / 8",
         "CellProfiler: MeasureImageQuality, PowerLogLogSlope (Bray et al. 2012)",
     ),
     _image(
@@ -216,10 +221,18 @@ INTENSITY = (
         "intensity_min", "intensity", "the darkest pixel", "pixels.min()", "skimage: intensity_min"
     ),
     _intensity(
-        "intensity_max", "intensity", "the brightest pixel", "pixels.max()", "skimage: intensity_max"
+        "intensity_max",
+        "intensity",
+        "the brightest pixel",
+        "pixels.max()",
+        "skimage: intensity_max",
     ),
     _intensity(
-        "intensity_mean", "intensity", "mean of the pixels", "pixels.mean()", "skimage: intensity_mean"
+        "intensity_mean",
+        "intensity",
+        "mean of the pixels",
+        "pixels.mean()",
+        "skimage: intensity_mean",
     ),
     _intensity(
         "intensity_std",

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.schema.measures import DEFAULT, Measure
+from cellsieve.schema.measure import Measure
+from cellsieve.schema.measures import DEFAULT
 
 
 class Cell(NamedTuple):
