@@ -92,7 +92,7 @@ def measure(
 ) -> Cells:
     """Finds every cell of a mask, and measures it in some channels.
 
-    `measures` are names of kernels (`cellsieve.schema.measures`); those of the mask need no channel.
+    `measures` are names of kernels (`cellsieve.schema.measures`); those of masks need no channel.
     `nuclei` is a second label image. Pixels are saturated from `saturation` on, if not from the
     largest of their dtype. `clip` is the largest id that the mask's file could hold, if not by its
     dtype.

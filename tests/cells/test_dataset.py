@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -483,3 +484,38 @@ def test_a_channel_that_is_not_in_the_file_is_refused(whole_files, kind, asked, 
     _, ledger = cs.measure_images(whole_files(kind), asked, return_images=True, progress=False)
     assert ledger["status"].tolist() == ["failed"]
     assert said in ledger["error"][0]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_parts_of_the_id_are_columns(small_set, suffix):
+    """As they stand in the names: 01 stays 01, and a resumed run ends with the same bytes."""
+    for number, (plate, well) in enumerate(product(("01", "P2"), ("A1", "a1"))):
+        folder = small_set / "plates" / plate / well
+        folder.mkdir(parents=True)
+        for name in ("green", "red"):
+            (small_set / "images" / f"im{number}_{name}.png").rename(folder / f"f007_{name}.png")
+        (small_set / "masks" / f"im{number}.npz").rename(folder / "f007.npz")
+    folder = small_set / "plates/{plate}/{well}"
+    images = cs.ImageSet.from_patterns(
+        f"{folder}/f{{field}}_{{channel}}.png", f"{folder}/f{{field}}.npz"
+    )
+    output, part = small_set / f"cells.{suffix}", small_set / f"part.{suffix}"
+    cs.measure_to(images, output, "green", progress=False)
+    table = cs.read_image_table(small_set / "cells.images.csv", text=images.parts)
+    assert list(table.columns[:6]) == [
+        *("image_id", "class_label", "plate", "well", "field", "path_mask")
+    ]
+    assert (table["image_id"] == table["plate"] + "+" + table["well"] + "+007").all()
+    assert table["plate"].tolist() == ["01", "01", "P2", "P2"]
+    cells = cs.read_table(output, text=("image_id", "plate", "field"))
+    assert list(cells.columns[:6]) == ["image_id", "class_label", *images.parts, "label"]
+    assert (cells["image_id"] == cells["plate"] + "+" + cells["well"] + "+" + cells["field"]).all()
+    in_memory = cs.measure_images(images, "green").drop(columns="class_label")
+    pd.testing.assert_frame_equal(in_memory, cells.drop(columns="class_label"), check_dtype=False)
+    # Some first, the rest later; and once more what is finished.
+    cs.measure_to(images.take([0, 2]), part, "green", progress=False)
+    for _ in range(2):
+        cs.measure_to(images, part, "green", progress=False, resume=True)
+        assert part.read_bytes() == output.read_bytes()
+    again = cs.ImageSet.from_table(small_set / "cells.images.csv", parts=images.parts)
+    pd.testing.assert_frame_equal(again.table, images.table)

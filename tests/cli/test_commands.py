@@ -311,3 +311,46 @@ def test_an_interrupt_of_the_first_moment_is_said_in_one_line(tmp_path, start):
         _, said = process.communicate()
     assert process.returncode == 130
     assert said == "cellsieve: interrupted; what is finished is kept\n"
+
+
+def test_a_table_of_paths(arguments, small_set, small_images, capsys):
+    """The same bytes as from the folders; and other columns as parts where they are named."""
+    assert main(arguments) == 0
+    files = small_images.table.drop(columns="problem").assign(plate="01", x=7)
+    for name in ("path_mask", "path_green", "path_red"):
+        files[name] = files[name].str.removeprefix(f"{small_set}/")
+    files.iloc[::-1].to_csv(small_set / "files.csv", index=False)
+    (small_set / "out").mkdir()
+    files.to_csv(small_set / "out" / "files.csv", index=False)
+    table = ["measure", "--images", str(small_set / "files.csv"), "-o"]
+    assert main([*table, str(small_set / "t.csv")]) == 0
+    for end in ("csv", "images.csv"):
+        same = (small_set / f"cells.{end}").read_bytes()
+        assert (small_set / f"t.{end}").read_bytes() == same
+    assert main([*table, str(small_set / "p.csv"), "--parts", "plate"]) == 0
+    cells = cs.read_table(small_set / "p.csv", text=("plate",))
+    assert set(cells["plate"]) == {"01"}
+    assert "x" not in cells
+    table = ["measure", "--images", str(small_set / "out" / "files.csv"), "-o"]
+    assert main([*table, str(small_set / "no.csv"), "-q"]) == 1
+    assert main([*table, str(small_set / "r.csv"), "--root", str(small_set)]) == 0
+    assert (small_set / "r.csv").read_bytes() == (small_set / "cells.csv").read_bytes()
+    labels = ["--labels", str(small_set / "new.csv"), "--root", str(small_set)]
+    (small_set / "new.csv").write_text("ID,Label\nim0,99\n")
+    assert main([*table, str(small_set / "l.csv"), *labels]) == 0
+    assert set(cs.read_table(small_set / "l.csv")["class_label"].dropna()) == {"99"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["i"], "--masks: is missing; expected a folder of images and --masks, or a table"),
+        (["--masks", "m"], "IMAGES: is missing"),
+        (["i", "--images", "t.csv"], "--images and IMAGES: found both"),
+        (["--images", "t.csv", "--mask-pattern", "x"], "--images and --mask-pattern: found both"),
+        (["i", "--masks", "m", "--parts", "x"], "--parts: belongs to a table of paths"),
+    ],
+)
+def test_folders_or_a_table(given, said, capsys):
+    assert main(["measure", *given, "-o", "c.csv"]) == 2
+    assert said in capsys.readouterr().err

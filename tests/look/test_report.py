@@ -201,7 +201,9 @@ def test_each_image_is_decoded_once(demo: Path, tmp_path: Path, monkeypatch: Any
     for name in ("read_image", "read_mask"):
         read = getattr(views, name)
         monkeypatch.setattr(
-            views, name, lambda path, read=read: (opened.update([str(path)]), read(path))[1]
+            views,
+            name,
+            lambda path, read=read, **how: (opened.update([str(path)]), read(path, **how))[1],
         )
     page = written(demo / "clean.csv", tmp_path)
     images = {cell["image_id"] for cell in page.data["cells"]}

@@ -189,8 +189,7 @@ def measure_images(
         run(chunk, work, jobs=jobs, executor=executor, progress=progress, description="measure")
     )
     ordered = [results[place] for place in range(len(work))]
-    columns_of_cells = {"image_id": "str", "class_label": "str", **settings.columns}
-    cells = concat([result[0] for result in ordered], columns_of_cells)
+    cells = concat([result[0] for result in ordered], settings.columns_of_set)
     outcomes = concat([result[1] for result in ordered], outcome_columns(settings))
     table = image_table(images, outcomes, settings)
     if return_images:
@@ -265,11 +264,10 @@ def measure_to(
         rle=rle,
     )
     check_table(output)
-    cell_columns = {"image_id": "str", "class_label": "str", **settings.columns}
-    rename_columns(pd.DataFrame(columns=list(cell_columns)), columns)
+    rename_columns(pd.DataFrame(columns=list(settings.columns_of_set)), columns)
     with Journal(
         output,
-        cell_columns,
+        settings.columns_of_set,
         image_columns(settings),
         _asked(settings, columns),
         resume=resume,
@@ -314,6 +312,7 @@ def _settings(
         properties=with_compartments(names, compartments),
         own=own,
         nuclei=images.has_nuclei,
+        parts=images.parts,
         **others,
     )
     for column in _files(images, settings):
@@ -342,6 +341,7 @@ class Task(NamedTuple):
     nuclei: str | None
     images: list[str]  # the file of each channel
     request: str
+    parts: tuple[str, ...] = ()
 
 
 def tasks(images: ImageSet, settings: Settings) -> list[Task]:
@@ -351,6 +351,7 @@ def tasks(images: ImageSet, settings: Settings) -> list[Task]:
     paths = _files(images, settings)
     first = 2 if reads_nuclei(settings) else 1
     files = table[paths].astype(object).itertuples(index=False, name=None)
+    said = table[list(images.parts)].astype(object).itertuples(index=False, name=None)
     labels = table["class_label"].astype(object).where(table["class_label"].notna(), None)
     return [
         Task(
@@ -361,13 +362,15 @@ def tasks(images: ImageSet, settings: Settings) -> list[Task]:
             of_image[1] if first == 2 else None,
             list(of_image[first:]),
             request,
+            of_name,
         )
-        for row, image_id, label, of_image, request in zip(
+        for row, image_id, label, of_image, request, of_name in zip(
             table.index.tolist(),
             table["image_id"].tolist(),
             labels.tolist(),
             files,
             requests.tolist(),
+            said,
             strict=True,
         )
     ]
@@ -411,10 +414,11 @@ def _cells(found: Sequence[tuple[Task, Found]], settings: Settings) -> pd.DataFr
     """One table for all: a table takes longer to make than a small image to measure."""
     cells = cell_table([each for _, each in found], settings)
     counts = [len(each) for _, each in found]
-    for place, name in enumerate(("image_id", "class_label")):
-        values = np.array([getattr(task, name) for task, _ in found], dtype=object)
-        cells.insert(place, name, pd.Series(np.repeat(values, counts), dtype="str"))
-    return typed(cells, {"image_id": "str", "class_label": "str", **settings.columns})
+    for place, name in enumerate(("image_id", "class_label", *settings.parts)):
+        said = [(task.image_id, task.class_label, *task.parts)[place] for task, _ in found]
+        values = np.repeat(np.array(said, dtype=object), counts)
+        cells.insert(place, name, pd.Series(values, dtype="str"))
+    return typed(cells, settings.columns_of_set)
 
 
 def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -448,8 +452,8 @@ def _asked(settings: Settings, columns: Vocabulary) -> dict[str, Any]:
 
 
 def _requests(table: pd.DataFrame, images: ImageSet, settings: Settings) -> "pd.Series[Any]":
-    """What is asked of each image besides the settings: its files, and its cells' class."""
-    names = ["class_label", *_files(images, settings)]
+    """What is asked of each image besides the settings: its files, its cells' class and parts."""
+    names = ["class_label", *_files(images, settings), *images.parts]
     asked = table.reindex(columns=names).astype(object).fillna("")
     texts = map("\0".join, asked.itertuples(index=False, name=None))
     return pd.Series(list(texts), index=table.index, dtype="str")

@@ -177,8 +177,9 @@ def measure_file(
         channels: tuple[str | int | None, ...] = tuple(image_path)
         paths = list(image_path.values())
     else:
-        one = channel is None or isinstance(channel, (str, int))
-        channels = (channel,) if one else tuple(channel)
+        if channel is None or isinstance(channel, (str, int)):
+            channel = [channel]  # type: ignore[list-item]
+        channels = tuple(channel)
         paths = [image_path] * len(channels)
     settings = Settings(
         channels,
@@ -267,8 +268,11 @@ def measured_files(
         read_channel(path, name, settings.max_pixels, exact=settings.exact)
         for path, name in zip(channels, settings.wanted, strict=True)
     ]
-    labels, clip = mask_and_capacity(mask, settings.max_pixels)
-    second = None if nuclei is None else mask_and_capacity(nuclei, settings.max_pixels)[0]
+    shape = planes[0].shape[:2]
+    labels, clip = mask_and_capacity(mask, settings.max_pixels, shape=shape)
+    second = None
+    if nuclei is not None:
+        second, _ = mask_and_capacity(nuclei, settings.max_pixels, shape=shape)
     try:
         return measured(labels, planes, settings, second, clip)
     except ValueError as error:

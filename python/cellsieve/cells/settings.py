@@ -30,6 +30,8 @@ class Settings:
     max_value: float | None = None  # pixels are saturated from it on
     named: bool = False  # whether the columns of a single channel end in its name too
 
+    parts: tuple[str, ...] = ()  # columns that say more of each image: see `ImageSet.parts`
+
     def __post_init__(self) -> None:
         """Refuses settings that no image could be measured with."""
         if not 0 <= self.quantile <= 1:
@@ -85,6 +87,12 @@ class Settings:
     def in_python(self) -> bool:
         """Whether something is measured that takes the pixels into Python."""
         return bool(self.own) or any(row.name == "power_spectrum_slope" for row in self.measures)
+
+    @property
+    def columns_of_set(self) -> dict[str, str]:
+        """The columns of the cell table of a data set, and their types."""
+        first = dict.fromkeys(("image_id", "class_label", *self.parts), "str")
+        return first | self.columns
 
     @property
     def columns(self) -> dict[str, str]:

@@ -141,4 +141,5 @@ class _Values:
         if measure.compartment is None:
             return of_channel.columns[measure.name]
         assert of_channel.compartments is not None
+        assert measure.whole is not None
         return of_channel.compartments[COMPARTMENTS.index(measure.compartment)][measure.whole]

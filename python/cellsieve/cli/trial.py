@@ -44,7 +44,7 @@ def add_bench(commands: Any, summary: str) -> None:
     command.add_argument(
         "--images", metavar="FOLDER", type=Path, help="images of your own (needs --masks)"
     )
-    add_image_arguments(command, masks_required=False)
+    add_image_arguments(command)
     command.add_argument(
         "--size",
         type=int,

@@ -230,7 +230,7 @@ def outline(
         )
     images = [] if image is None else [image]
     pixels = [read_image(image, channel, max_pixels=max_pixels) for image in images]
-    mask = read_mask(task.mask, max_pixels=max_pixels)
+    mask = read_mask(task.mask, max_pixels=max_pixels, shape=task.shape)
     try:
         return _core.measure(mask, pixels, measures, rle=rle)
     except ValueError as error:

@@ -5,6 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from cellsieve.schema.cells import CELL_COLUMNS, RLE_COLUMN
+from cellsieve.schema.measures import BY_NAME
+
 PATH = "path_"  # columns of files begin so: path_mask, path_green, ...
 MASK = PATH + "mask"
 NUCLEI = PATH + "nuclei"  # a second label image
@@ -15,6 +18,28 @@ WHOLE = "image"  # what the channel is called where one file holds all channels 
 #: `status` of images whose cells are in the table; the rest are in the image table alone.
 MEASURED = ("measured", "no_background")
 NO_IMAGE, NO_MASK, UNUSABLE = "no_image", "no_mask", "unusable"  # of those never tried
+
+
+#: Names of columns that no part of an id may have.
+TAKEN = frozenset(
+    {"image", "mask", "channel", "problem", "quantile", "convention", "height", "width", "cells"}
+    | {"status", "error", "warning", "settings", "part", "clean", "reason"}
+    | {*CELL_COLUMNS, *RLE_COLUMN, *BY_NAME}
+)
+
+
+def check_parts(names: Iterable[str]) -> None:
+    """Refuses parts of an id that have the name of another column of an image or cell table.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for name in names:
+        if name in TAKEN or name.startswith(PATH):
+            raise ValueError(
+                f"{{{name}}}: is the name of another column of the tables; call this part of the "
+                "id something else, as plate, well or field"
+            )
 
 
 def path_columns(names: Iterable[str]) -> list[str]:
@@ -41,7 +66,7 @@ def channel_files(row: "pd.Series[Any]") -> dict[str, str]:
 
 def measured_channels(images: pd.DataFrame) -> list[str]:
     """The channels that an image table says were measured, in the order in which they were."""
-    given = images["channel"].dropna().astype(str) if "channel" in images else []
+    given = images["channel"].dropna().astype(str).unique().tolist() if "channel" in images else []
     return list(dict.fromkeys(name for text in given for name in text.split(",")))
 
 
