@@ -11,6 +11,7 @@ from cellsieve.cells.rle import decode_rle as decode_rle
 from cellsieve.cells.rle import encode_rle as encode_rle
 from cellsieve.cleaning.dataset import clean_to as clean_to
 from cellsieve.cleaning.judge import clean as clean
+from cellsieve.cleaning.judge import group_limits as group_limits
 from cellsieve.cleaning.judge import percentile_limits as percentile_limits
 from cellsieve.cleaning.judge import rules_of as rules_of
 from cellsieve.cleaning.overrides import apply_overrides as apply_overrides

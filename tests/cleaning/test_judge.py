@@ -73,6 +73,23 @@ def test_quantiles_of_parts_equal_numpy(values, cuts, q):
             np.testing.assert_array_equal(found.loc[group, 0], expected)
 
 
+def test_many_small_groups_in_parts_equal_numpy(rng):
+    """As where each image is a group; with how many values equal a limit at the group's end."""
+    groups = pd.Series(rng.integers(0, 300, 2000)).astype("str")
+    values = pd.Series(rng.integers(0, 6, 2000) / 6)
+    cuts = [slice(0, 900), slice(900, 900), slice(900, None)]
+    found = group_quantiles(lambda: [(groups[cut], values[cut]) for cut in cuts], [0.2, 0.9])
+    assert len(found) == groups.nunique()
+    for group, own in values.groupby(groups):
+        row = found.loc[group]
+        assert row["n"] == len(own)
+        for number, q in enumerate((0.2, 0.9)):
+            assert row[number] == np.quantile(own, q)
+            for end, limit in (("smallest", own.min()), ("largest", own.max())):
+                expected = (own == limit).sum() if row[number] == limit else 0
+                assert row[f"at_{end}_{number}"] == expected
+
+
 @pytest.mark.parametrize("extension", [".csv", ".parquet"])
 def test_parts_on_disk_are_judged_as_one_table(rng, tmp_path, extension):
     cells = table(rng)
@@ -235,7 +252,7 @@ def test_several_rules(rng, tmp_path):
         ("[[rule]]\nlower = 5", "percentiles are numbers from 0 to 1"),
         ("[[rule]]\nlower = 0.9\nupper = 0.1", "expected lower <= upper"),
         ("[[rule]]\nlower = 'much'", "rules.toml"),
-        ("[[rule]]\nkind = 'zscore'\nlower = 0.1", "'percentile' or 'value'"),
+        ("[[rule]]\nkind = 'iqr'\nlower = 0.1", "'percentile', 'value', 'mad' or 'zscore'"),
         ("lower = 0.1", "found lower; expected tables"),
         ("", "no rule"),
         ("[[rule", "rules.toml"),

@@ -75,9 +75,7 @@ def clean_to(
     there = [target, beside(target), target_images if images is not None or missing else None]
     refuse_existing(*filter(None, there), overwrite=overwrite)
     marks = None if overrides is None else read_marks(overrides)
-    limits = [
-        limits_of(parts, rule, exploded) if rule.kind == "percentile" else None for rule in rules
-    ]
+    limits = [limits_of(parts, rule, exploded) if rule.grouped else None for rule in rules]
     summary = Summary(rules)
     tallies = [Tally()] * len(rules)
     unseen = marks
@@ -119,10 +117,7 @@ class Summary:
     def __init__(self, rules: Sequence[Rule]) -> None:
         # Each column is read as the first rule that makes groups by it reads it.
         self._multi = {
-            name: rule.multi
-            for rule in reversed(rules)
-            if rule.kind == "percentile"
-            for name in rule.groups
+            name: rule.multi for rule in reversed(rules) if rule.grouped for name in rule.groups
         }
         self._columns = list(dict.fromkeys(name for by in grouped_by(rules) for name in by))
         self._pieces: list[pd.DataFrame] = []
@@ -144,7 +139,7 @@ class Summary:
 
 def grouped_by(rules: Sequence[Rule]) -> list[tuple[str, ...]]:
     """The columns that make groups, for each different choice of them among the rules."""
-    by = [rule.groups for rule in rules if rule.kind == "percentile" and rule.groups]
+    by = [rule.groups for rule in rules if rule.grouped and rule.groups]
     return list(dict.fromkeys(by))
 
 

@@ -1,4 +1,4 @@
-"""Limits that can cut nothing, since no value lies beyond them."""
+"""Limits that can cut nothing, since no value lies beyond them, or all that differs."""
 
 from typing import Any, NamedTuple
 
@@ -41,34 +41,52 @@ def value_notes(rule: Rule, counts: Tally) -> list[str]:
     ]
 
 
-def percentile_notes(rule: Rule, limits: pd.DataFrame) -> list[str]:
+def group_notes(rule: Rule, limits: pd.DataFrame) -> list[str]:
     """A sentence for each side of a percentile rule where the limits of some groups cut nothing.
 
-    The percentiles 0 and 1 ask for exactly that, and get none.
+    The percentiles 0 and 1 ask for exactly that, and get none. Of a rule of kind "mad", one where
+    at least half of a group is equal, so that all else lies beyond its limits.
 
     Args:
         rule: with its `min_group`.
-        limits: from `percentile_limits`.
+        limits: from `limits_of`.
     """
     judged = limits[limits["group_size"] >= (rule.min_group or 1)]
+    if rule.kind == "mad":
+        equal = judged[judged["spread"] == 0]
+        if equal.empty:
+            return []
+        where = _where(rule, equal, len(judged))
+        return [
+            f"{rule.column}: at least half of the values are equal{where}, so the MAD is 0 and "
+            "every value beyond the median on a side that has a limit lies beyond the limit"
+        ]
+    if rule.kind != "percentile":
+        return []
     notes = []
     for side, (end, _) in SIDES.items():
         idle = judged[judged[f"at_{side}"] > 0]
         if idle.empty or getattr(rule, side) == (0 if side == "lower" else 1):
             continue
-        where = ""
-        if rule.groups:
-            names = idle.sort_values(f"at_{side}", ascending=False, kind="stable")
-            shown = [
-                " ".join(row)
-                for row in names[list(rule.groups)].head(SHOWN).itertuples(index=False, name=None)
-            ]
-            more = ", ..." if len(idle) > SHOWN else ""
-            count = f"{len(idle)} of {len(judged)} groups" if len(judged) > 1 else "the only group"
-            where = f" in {count} ({', '.join(shown)}{more})"
-        equal = _equal(int(idle[f"at_{side}"].sum()))
-        notes.append(f"{rule.column}: the {side} limit equals the {end} value{where}: {equal}")
+        where = _where(
+            rule, idle.sort_values(f"at_{side}", ascending=False, kind="stable"), len(judged)
+        )
+        said = _equal(int(idle[f"at_{side}"].sum()))
+        notes.append(f"{rule.column}: the {side} limit equals the {end} value{where}: {said}")
     return notes
+
+
+def _where(rule: Rule, some: pd.DataFrame, judged: int) -> str:
+    """Which of the groups that were judged; nothing where all cells are one group."""
+    if not rule.groups:
+        return ""
+    shown = [
+        " ".join(row)
+        for row in some[list(rule.groups)].head(SHOWN).itertuples(index=False, name=None)
+    ]
+    more = ", ..." if len(some) > SHOWN else ""
+    count = f"{len(some)} of {judged} groups" if judged > 1 else "the only group"
+    return f" in {count} ({', '.join(shown)}{more})"
 
 
 def _equal(cells: int) -> str:

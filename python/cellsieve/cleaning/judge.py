@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from cellsieve.cleaning.idle import Tally, percentile_notes, tally, value_notes
+from cellsieve.cleaning.idle import Tally, group_notes, tally, value_notes
 from cellsieve.cleaning.quantiles import Part, group_quantiles
+from cellsieve.cleaning.spread import group_spread
 from cellsieve.io.parts import Parts
 from cellsieve.io.tables import TEXT, read_table
 from cellsieve.schema.choices import SeveralClasses
@@ -66,11 +67,40 @@ def percentile_limits(
         TypeError: an argument of the wrong type.
         OSError: a file can't be read.
     """
-    [rule] = resolved([Rule(column, lower, upper, by)], multi, 1)
+    return group_limits(table, Rule(column, lower, upper, by), multi, prefix_ids=prefix_ids)
+
+
+def group_limits(
+    table: Table | Sequence[Table],
+    rule: Rule,
+    multi: SeveralClasses = "skip",
+    *,
+    prefix_ids: bool = False,
+) -> pd.DataFrame:
+    """The limits of each group by a rule of any kind that has groups.
+
+    Args:
+        table, prefix_ids: as for `percentile_limits`.
+        rule: of kind "percentile", "mad" or "zscore".
+        multi: as for `clean`, unless the rule has its own.
+
+    Returns:
+        One row per group, as `percentile_limits`; of the kinds "mad" and "zscore", `center` (the
+        median, the mean) and `spread` (1.4826 times the median absolute deviation, the standard
+        deviation) in place of `at_lower` and `at_upper`. They are the same to the last bit however
+        the table is cut into parts and whatever the order of its rows.
+
+    Raises:
+        ValueError: the rule is of kind "value"; else as `percentile_limits`.
+        TypeError, OSError: as `percentile_limits`.
+    """
+    [rule] = resolved([rule], multi, 1)
+    if not rule.grouped:
+        raise ValueError(f"rule for {rule.column}: found kind 'value', which has no groups")
     tables = [table] if is_table(table) else table
     if not isinstance(tables, Sequence) or not all(is_table(each) for each in tables):
         raise TypeError(f"table: found {table!r}; expected a cell table, its file, or a list")
-    parts = Parts(tables, text_columns([rule]), (column,), prefix_ids=prefix_ids)
+    parts = Parts(tables, text_columns([rule]), (rule.column,), prefix_ids=prefix_ids)
     return limits_of(parts, rule, exploded_column([rule]))
 
 
@@ -105,8 +135,8 @@ def clean(
             distinct values.
         rules: several rules at once, instead of `by`, `column`, `lower` and `upper`; a cell must
             pass all of them.
-        limits: for each rule, limits from `percentile_limits` instead of those of this table; for
-            a table that comes in parts.
+        limits: for each rule, limits from `group_limits` instead of those of this table (None for
+            a rule of values); for a table that comes in parts.
 
     Returns:
         The same rows in the same order, with all their columns and
@@ -155,7 +185,7 @@ def clean(
     check_cells(table, name)
     exploded = exploded_column(rules)
     known = [
-        limits_of([table], rule, exploded) if rule.kind == "percentile" and limit is None else limit
+        limits_of([table], rule, exploded) if rule.grouped and limit is None else limit
         for rule, limit in zip(rules, given, strict=True)
     ]
     result = judge(table, rules, known)
@@ -201,7 +231,7 @@ def judge(
     Args:
         table: a cell table, or a piece of one.
         rules: each with its own `multi` and `min_group`.
-        limits: those of each percentile rule over the whole table.
+        limits: those of each rule with groups over the whole table.
     """
     exploded = exploded_column(rules)
     if exploded is not None:
@@ -282,10 +312,10 @@ def _verdict(
     reason = pd.Series("", index=table.index, dtype="str")
     reason[values < verdict["lower_limit"]] = LOW
     reason[values > verdict["upper_limit"]] = HIGH
-    if rule.kind == "percentile":
+    if rule.grouped:
         reason[verdict["group_size"] < (rule.min_group or 1)] = SMALL_GROUP
     reason[values.isna()] = UNMEASURED
-    if rule.kind == "percentile":
+    if rule.grouped:
         reason[groups.isna()] = MULTI_LABEL
         for name in rule.groups:
             reason[group_keys(table, [name]).isna()] = NO_LABEL
@@ -298,7 +328,7 @@ def _part(table: pd.DataFrame, rule: Rule) -> Part:
     values = _column(table, rule.column)
     if not pd.api.types.is_numeric_dtype(values) and values.notna().any():
         raise ValueError(f"column {rule.column}: holds {values.dtype}; expected numbers")
-    groups = rule.groups if rule.kind == "percentile" else ()
+    groups = rule.groups if rule.grouped else ()
     return group_keys(table, groups, rule.multi), _finite(values)
 
 
@@ -326,13 +356,17 @@ def _finite(values: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def limits_of(pieces: Iterable[pd.DataFrame], rule: Rule, exploded: str | None) -> pd.DataFrame:
-    """The limits of a percentile rule over the pieces of a table, which are read twice.
+    """The limits of a rule with groups over the pieces of a table, which are read several times.
 
     Args:
         pieces: the same each time.
         rule: with its `multi`.
         exploded: the column whose classes get one row each, see `exploded_column`. If this rule
             makes no groups by it, a cell counts once, whatever the number of its classes.
+
+    Returns:
+        One row per group, as from `percentile_limits`; of the kinds "mad" and "zscore", `center`
+        and `spread` in place of `at_lower` and `at_upper`.
     """
 
     def parts() -> Iterator[Part]:
@@ -341,27 +375,36 @@ def limits_of(pieces: Iterable[pd.DataFrame], rule: Rule, exploded: str | None) 
 
     ends = {"lower": rule.lower, "upper": rule.upper}
     given = {side: end for side, end in ends.items() if end is not None}
-    quantiles = group_quantiles(parts, list(given.values()))
-    names = [key.split(JOIN) for key in quantiles.index] if rule.groups else None
-    limits = pd.DataFrame(names, range(len(quantiles)), list(rule.groups), dtype="str")
-    limits["group_size"] = quantiles["n"].to_numpy()
-    limits["lower_limit"], limits["upper_limit"] = float("-inf"), float("inf")
-    limits["at_lower"] = limits["at_upper"] = 0
-    for number, side in enumerate(given):
-        end = "smallest" if side == "lower" else "largest"
-        limits[f"{side}_limit"] = quantiles[number].to_numpy()
-        limits[f"at_{side}"] = quantiles[f"at_{end}_{number}"].to_numpy()
-    return limits
+    if rule.kind in ("mad", "zscore"):
+        found = group_spread(parts, rule.kind)
+        about = {name: found[name].to_numpy() for name in ("center", "spread")}
+        known = {
+            f"{side}_limit": about["center"] + end * about["spread"] for side, end in given.items()
+        }
+    else:
+        found = group_quantiles(parts, list(given.values()))
+        about = {f"at_{side}": np.zeros(len(found), np.int64) for side in ends}
+        known = {}
+        for number, side in enumerate(given):
+            end_of_group = "smallest" if side == "lower" else "largest"
+            known[f"{side}_limit"] = found[number].to_numpy()
+            about[f"at_{side}"] = found[f"at_{end_of_group}_{number}"].to_numpy()
+    names = [key.split(JOIN) for key in found.index] if rule.groups else None
+    limits = pd.DataFrame(names, range(len(found)), list(rule.groups), dtype="str")
+    limits["group_size"] = found["n"].to_numpy()
+    return limits.assign(lower_limit=float("-inf"), upper_limit=float("inf")).assign(
+        **known, **about
+    )
 
 
 def notes_of(
     rules: Sequence[Rule], limits: Sequence[pd.DataFrame | None], tallies: Sequence[Tally]
 ) -> list[str]:
-    """A sentence for each rule and side whose limits can cut nothing."""
+    """A sentence for each rule whose limits can cut nothing, or cut all that differs."""
     return [
         note
         for rule, known, counts in zip(rules, limits, tallies, strict=True)
-        for note in (value_notes(rule, counts) if known is None else percentile_notes(rule, known))
+        for note in (value_notes(rule, counts) if known is None else group_notes(rule, known))
     ]
 
 

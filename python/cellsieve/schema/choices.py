@@ -6,7 +6,7 @@ Vocabulary = Literal["cellsieve", "skimage", "cellprofiler", "notebook"]
 Convention = Literal["cellsieve", "notebook"]
 RleForm = Literal["compressed", "uncompressed", "hpa"]
 
-RuleKind = Literal["percentile", "value"]
+RuleKind = Literal["percentile", "value", "mad", "zscore"]
 SeveralClasses = Literal["skip", "explode", "own"]
 """What becomes of a cell of several classes where cells are judged."""
 

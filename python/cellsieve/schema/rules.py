@@ -18,11 +18,13 @@ class Rule:
     Attributes:
         column: the column that is judged.
         lower, upper: the ends of the band, both within it; None leaves that side open. Of kind
-            "percentile", quantiles (0 to 1) of the column over the cell's group; of kind "value",
-            values of the column.
-        by: the column whose values are the groups of a percentile rule, or several, whose
-            combinations are; None takes all cells as one group.
-        kind: "percentile" or "value".
+            "percentile", quantiles (0 to 1) of the column over the cell's group; of kind "mad",
+            distances from the group's median in units of 1.4826 times its median absolute
+            deviation, negative below it (-3 and 3, say); of kind "zscore", distances from the
+            group's mean in standard deviations (divisor n); of kind "value", values of the column.
+        by: the column whose values are the groups, or several, whose combinations are; None takes
+            all cells as one group. Rules of values have no groups.
+        kind: "percentile", "mad", "zscore" or "value".
         multi, min_group: as for `clean`, for this rule alone; None takes those of the call.
 
     Raises:
@@ -79,6 +81,11 @@ class Rule:
     def groups(self) -> tuple[str, ...]:
         """The columns that make the groups; none if all cells are one group."""
         return () if self.by is None else (self.by,) if isinstance(self.by, str) else tuple(self.by)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether its limits are those of groups, which have to be found first."""
+        return self.kind != "value"
 
 
 def _columns(by: Any) -> str | tuple[str, ...] | None:
@@ -148,7 +155,7 @@ def exploded_column(rules: Sequence[Rule]) -> str | None:
     columns = [name for rule in asking for name in rule.groups]
     column = "class_label" if "class_label" in columns else (columns or ["class_label"])[0]
     for rule in rules:
-        if rule.kind == "percentile" and rule.multi != "explode" and column in rule.groups:
+        if rule.grouped and rule.multi != "explode" and column in rule.groups:
             raise ValueError(
                 f"rules: found multi 'explode' and {rule.multi!r} for the groups of {column}; "
                 "rows can only be exploded for all rules"

@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve._core import __version__
+from cellsieve.schema.choices import RuleKind
 from cellsieve.schema.record import Record, record_of, with_record
 from cellsieve.schema.rules import Rule, rule_names
 
@@ -280,16 +281,15 @@ def in_words(reason: str) -> str:
 
 def rule_in_words(rule: Rule) -> str:
     """What a rule asks of a cell, in one line."""
-    ends = [end for end in (rule.lower, rule.upper) if end is not None]
-    percent = rule.kind == "percentile"
-    said = [f"the {100 * end:.10g} %" if percent else f"{end:g}" for end in ends]
+    said = [_end(rule.kind, end) for end in (rule.lower, rule.upper) if end is not None]
     if len(said) == 2:
         band = f"from {said[0]} to {said[1]}"
     else:
         band = f"{'at most' if rule.lower is None else 'at least'} {said[0]}"
-    if not percent:
+    if not rule.grouped:
         return f"{rule.column} {band}"
-    text = f"{rule.column} {band} percentile of "
+    of = {"percentile": " percentile of", "mad": " the median of", "zscore": " the mean of"}
+    text = f"{rule.column} {band}{of[rule.kind]} "
     if not rule.groups:
         return text + "all cells"
     several = {"skip": "marked", "explode": "judged in each of them", "own": "groups of their own"}
@@ -298,6 +298,16 @@ def rule_in_words(rule: Rule) -> str:
         f"groups of fewer than {rule.min_group} are marked" if (rule.min_group or 1) > 1 else "",
     ]
     return f"{text}each {' and '.join(rule.groups)} ({', '.join(filter(None, details))})"
+
+
+def _end(kind: RuleKind, end: float) -> str:
+    """An end of a band."""
+    if kind == "percentile":
+        return f"the {100 * end:.10g} %"
+    if kind == "value":
+        return f"{end:g}"
+    unit = {"mad": "scaled MADs", "zscore": "standard deviations"}[kind]
+    return f"{abs(end):g} {unit} {'below' if end < 0 else 'above'}"
 
 
 # ---- by hand ----
