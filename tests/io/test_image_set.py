@@ -361,7 +361,7 @@ def test_the_measured_channel(folders):
 def test_paths_on_disk_are_relative_to_the_image_table(small_images, small_set):
     """So the bytes don't depend on where the data lie, and a folder can be moved as a whole."""
     (small_set / "out").mkdir()
-    cs.measure_to(small_images, small_set / "out" / "cells.csv", progress=False)
+    cs.measure_to(small_images, small_set / "out" / "cells.csv", "green", progress=False)
     raw = (small_set / "out" / "cells.images.csv").read_text()
     assert "../images/im0_green.png" in raw
     assert str(small_set) not in raw
@@ -374,7 +374,7 @@ def test_paths_on_disk_are_relative_to_the_image_table(small_images, small_set):
     pd.testing.assert_frame_equal(again.table, images.table)
     # A finished run is known again where it lies now.
     before = (moved / "out" / "cells.csv").read_bytes()
-    cs.measure_to(images, moved / "out" / "cells.csv", progress=False, resume=True)
+    cs.measure_to(images, moved / "out" / "cells.csv", "green", progress=False, resume=True)
     assert (moved / "out" / "cells.csv").read_bytes() == before
 
 

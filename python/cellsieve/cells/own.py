@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cellsieve import _core
 from cellsieve.schema.measures import BY_NAME, FAMILIES
+from cellsieve.schema.words import count
 
 GROUP = "cellsieve.measures"
 
@@ -120,7 +121,7 @@ def measure_own(
                     found[_suffixed(name, channel)][row] = value
         if failed:
             text = " ".join(failed[0].split())
-            problems.append(f"{measure.name} failed {len(failed)} times, first for {text}")
+            problems.append(f"{measure.name} failed {count(len(failed), 'time')}, first for {text}")
     return found, problems
 
 

@@ -120,3 +120,33 @@ def markdown(measures: Iterable[Measure]) -> str:
         cells = (f"`{row.name}`", row.dtype, row.unit, row.sentence, f"`{row.formula}`", row.source)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+HANDBOOK = """\
+# Everything that can be measured
+
+<!-- made by: cellsieve properties --markdown > docs/properties.md -->
+
+`cellsieve measure --properties NAME,...` and `measure(..., properties=[...])` take the names of
+families and of single columns, and `all`, which is every family but `compartments` and every column
+but `power_spectrum_slope` (these take longer than everything else together). The columns of the
+family `basic` are in every table.
+
+In the formulas, `rows` and `cols` are where a cell's pixels lie, `pixels` their values, `outside`
+the values of the pixels with label 0, and `cell` a mask of the image, True in the cell. Where
+several channels are measured, each column that there is one of for each channel ends in `_` and the
+channel's name. What is not defined is NaN (or missing, of whole numbers), never 0.
+
+Whole numbers, quantiles, minimum and maximum, shares, `extent` and `solidity` equal the definition
+to the last bit; all other numbers to nine digits.
+"""
+
+
+def handbook() -> str:
+    """The page of the documentation on all measures."""
+    pages = [HANDBOOK]
+    for family in FAMILIES:
+        rows = [row for row in MEASURES if row.family == family]
+        where = " (in the image table)" if family == "image" else ""
+        pages.append(f"## {family}{where}\n\n{markdown(rows)}")
+    return "\n".join(pages)

@@ -237,7 +237,7 @@ INTENSITY = (
     _intensity(
         "intensity_std",
         "intensity",
-        "standard deviation of the pixels, divided by their number",
+        "standard deviation of the pixels (of all of them: ddof 0)",
         "pixels.std()",
         "skimage: intensity_std",
     ),
