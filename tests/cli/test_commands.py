@@ -167,7 +167,7 @@ def test_demo_and_bench(tmp_path, capsys):
     assert "--overwrite" in capsys.readouterr().err
 
     images = ["--images", str(tmp_path / "demo/images"), "--masks", str(tmp_path / "demo/masks")]
-    for options in (["--size", "96"], images):
+    for options in (["--size", "96"], [*images, "--channels", "green"]):
         assert main(["bench", *options]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) > 5

@@ -108,7 +108,8 @@ def add_measure(commands: Any, summary: str) -> None:
     """Adds the command."""
     command = commands.add_parser(
         "measure",
-        example="cellsieve measure images --masks masks --channels green -o cells.csv",
+        example="cellsieve measure images --masks masks --labels train.csv --channels green "
+        "-o cells.csv",
         help=summary,
         description="Measures every cell of a folder of images and writes a table with one row "
         "per cell, and beside it the image table (cells.parquet: cells.images.csv) with one row "

@@ -5,7 +5,8 @@ import textwrap
 from typing import Any
 
 from cellsieve.schema.measure import Measure
-from cellsieve.schema.measures import FAMILIES, MEASURES, handbook
+from cellsieve.schema.measures import FAMILIES, handbook
+from cellsieve.schema.registry import MEASURES
 
 WIDTH = 96
 

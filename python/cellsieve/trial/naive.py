@@ -28,7 +28,8 @@ class Cell:
     @property
     def pixels(self) -> NDArray[Any]:
         """The values that count."""
-        return self.image[self.where]
+        pixels: NDArray[Any] = self.image[self.where]
+        return pixels
 
     @property
     def exact(self) -> NDArray[np.float64]:
@@ -186,7 +187,8 @@ def _convex(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _window(cell: Cell) -> NDArray[np.bool_]:
     top, left, bottom, right = cell.box
-    return cell.where[top:bottom, left:right]
+    window: NDArray[np.bool_] = cell.where[top:bottom, left:right]
+    return window
 
 
 def _solidity(cell: Cell) -> float:
@@ -266,6 +268,7 @@ def _nucleus_label(cell: Cell) -> float:
 
 def nucleus_pixels(cell: Cell) -> NDArray[np.bool_]:
     """Where the cell's nuclei lie in it."""
+    assert cell.nuclei is not None
     inside: NDArray[np.bool_] = cell.where & np.isin(cell.nuclei, list(_own_nuclei(cell)))
     return inside
 
