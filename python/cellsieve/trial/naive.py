@@ -39,7 +39,8 @@ class Cell:
     @property
     def outside(self) -> NDArray[Any]:
         """The values of the pixels with label 0."""
-        return self.image[self.mask == 0]
+        outside: NDArray[Any] = self.image[self.mask == 0]
+        return outside
 
     @property
     def centroid(self) -> tuple[float, float]:
@@ -181,7 +182,7 @@ def _convex(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The pixels whose middle lies in the hull of these points."""
     planes = ConvexHull(_middles(where)).equations
     places = np.argwhere(np.ones_like(where))
-    inside = (places @ planes[:, :2].T + planes[:, 2] <= 1e-9).all(axis=1)
+    inside: NDArray[np.bool_] = (places @ planes[:, :2].T + planes[:, 2] <= 1e-9).all(axis=1)
     return inside.reshape(where.shape)
 
 
