@@ -28,7 +28,10 @@ def test_count():
             lambda: cs.measure(np.eye(2, dtype=int), np.eye(2), convention=None),
             "convention: found None; expected 'cellsieve' or 'notebook'",
         ),
-        (lambda: cs.Rule(kind="v"), "kind: found 'v'; expected 'percentile' or 'value'"),
+        (
+            lambda: cs.Rule(kind="v"),
+            "kind: found 'v'; expected 'percentile', 'value', 'mad' or 'zscore'",
+        ),
         (lambda: cs.Rule(multi=0), "multi: found 0; expected 'skip', 'explode' or 'own'"),
         (
             lambda: cs.encode_rle([[1]], form="COCO"),

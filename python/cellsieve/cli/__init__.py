@@ -17,6 +17,7 @@ from cellsieve.cli.streams import outlets
 COMMANDS = {
     "measure": ("cells", "measure every cell: box, area, share of its pixels above background"),
     "clean": ("cells", "mark the cells outside the percentile band of their class"),
+    "rules": ("cells", "list the rules that come with cellsieve, or print one to copy and edit"),
     "plates": ("plates", "learn which classes share a plate, infer assignments, decode wells"),
     "annotate": ("export", "export the clean cells as COCO or mmdetection annotations"),
     "masks": ("export", "export the masks with only the clean cells"),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cellsieve.cells.dataset import measure_to
 from cellsieve.cleaning.dataset import clean_to, grouped_by
+from cellsieve.cleaning.preset import PRESETS, about, preset, preset_text
 from cellsieve.cleaning.rule_files import read_rules
 from cellsieve.cli.arguments import (
     add_columns,
@@ -270,6 +271,13 @@ def add_clean(commands: Any, summary: str) -> None:
         help="TOML file of rules, in place of the five options above",
     )
     command.add_argument(
+        "--preset",
+        choices=PRESETS,
+        metavar="NAME",
+        help=f"rules that come with cellsieve: {', '.join(PRESETS)}; 'cellsieve rules NAME' prints "
+        "them",
+    )
+    command.add_argument(
         "--multi",
         choices=get_args(SeveralClasses),
         default="skip",
@@ -306,15 +314,18 @@ IN_RULES = ("by", "column", "lower", "upper", "values")
 
 
 def _rules(options: argparse.Namespace) -> list[Rule]:
-    """The rules of a file, or the one that the arguments make."""
+    """The rules of a file or a preset, or the one that the arguments make."""
     given = {name: getattr(options, name) for name in IN_RULES if hasattr(options, name)}
-    if options.rules is not None:
+    if options.rules is not None and options.preset is not None:
+        raise ValueError("--rules and --preset: found both; expected one of them")
+    if options.rules is not None or options.preset is not None:
+        whole = "preset" if options.rules is None else "rules"
         if given:
             raise ValueError(
-                f"--rules and --{next(iter(given))}: found both; a file of rules takes the place "
-                f"of {', '.join(f'--{name}' for name in IN_RULES)}"
+                f"--{whole} and --{next(iter(given))}: found both; a file of rules or a preset "
+                f"takes the place of {', '.join(f'--{name}' for name in IN_RULES)}"
             )
-        return read_rules(options.rules)
+        return preset(options.preset) if options.rules is None else read_rules(options.rules)
     values = given.pop("values", False)
     by = [name for text in given.pop("by", ["class_label"]) for name in text.split(",")]
     if "none" in by and len(by) > 1:
@@ -347,4 +358,28 @@ def _clean(options: argparse.Namespace) -> int:
             print(line)
         for note in counts.attrs["notes"]:
             print(f"note: {note}", file=sys.stderr)
+    return 0
+
+
+def add_rules(commands: Any, summary: str) -> None:
+    """Adds the command."""
+    command = commands.add_parser(
+        "rules",
+        example="cellsieve rules faults",
+        help=summary,
+        description="Lists the rules that come with cellsieve, for 'clean --preset NAME', or "
+        "prints one of them: a TOML file to copy and edit, for 'clean --rules'.",
+    )
+    command.add_argument(
+        "name", nargs="?", choices=PRESETS, metavar="NAME", help=f"one of {', '.join(PRESETS)}"
+    )
+    command.set_defaults(run=_print_rules)
+
+
+def _print_rules(options: argparse.Namespace) -> int:
+    if options.name is None:
+        for name in PRESETS:
+            print(f"{name:10}{about(name)}")
+    else:
+        print(preset_text(options.name), end="")
     return 0
