@@ -9,11 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cellsieve as cs
+from cellsieve.cleaning.passes import run_passes
 from cellsieve.cleaning.quantiles import group_quantiles
 from cellsieve.io.tables import read_batches
 
 # Cells with ties, as real ones have: limits often equal an end, which is a test of its own below.
 pytestmark = pytest.mark.filterwarnings("ignore:.* none can be cut:UserWarning")
+
+
+def quantiles(parts, probabilities):
+    [found] = run_passes(parts, [group_quantiles(probabilities)], lambda part, number: part)
+    return found
 
 
 def table(rng, n=400, classes=("0", "16", "7")):
@@ -61,7 +67,7 @@ def test_quantiles_of_parts_equal_numpy(values, cuts, q):
     def parts():
         return [(groups[start:end], numbers[start:end]) for start, end in itertools.pairwise(edges)]
 
-    found = group_quantiles(parts, [q])
+    found = quantiles(parts, [q])
     for group in ("a", "b"):
         own = numbers[(groups == group) & numbers.notna()].to_numpy()
         if len(own) == 0:
@@ -78,7 +84,7 @@ def test_many_small_groups_in_parts_equal_numpy(rng):
     groups = pd.Series(rng.integers(0, 300, 2000)).astype("str")
     values = pd.Series(rng.integers(0, 6, 2000) / 6)
     cuts = [slice(0, 900), slice(900, 900), slice(900, None)]
-    found = group_quantiles(lambda: [(groups[cut], values[cut]) for cut in cuts], [0.2, 0.9])
+    found = quantiles(lambda: [(groups[cut], values[cut]) for cut in cuts], [0.2, 0.9])
     assert len(found) == groups.nunique()
     for group, own in values.groupby(groups):
         row = found.loc[group]

@@ -11,10 +11,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import cellsieve as cs
+from cellsieve.cleaning.passes import run_passes
 from cellsieve.cleaning.spread import group_spread
 from cellsieve.cli import main
 
 KINDS = ["mad", "zscore"]
+
+
+def spread_of(parts, kind):
+    [found] = run_passes(parts, [group_spread(kind)], lambda part, number: part)
+    return found
 
 
 def table(rng, n=400):
@@ -87,9 +93,9 @@ def test_neither_parts_nor_order_leave_a_trace(values, cuts, kind, seed):
         for start, end in itertools.pairwise(edges):
             yield shuffled["group"][start:end], shuffled["value"][start:end]
 
-    found = group_spread(parts, kind)
+    found = spread_of(parts, kind)
     pd.testing.assert_frame_equal(
-        found, group_spread(lambda: [(whole["group"], whole["value"])], kind), check_exact=True
+        found, spread_of(lambda: [(whole["group"], whole["value"])], kind), check_exact=True
     )
     for group, own in whole.dropna().groupby("group")["value"]:
         assert found.loc[group, "n"] == len(own)
@@ -110,7 +116,7 @@ def test_neither_parts_nor_order_leave_a_trace(values, cuts, kind, seed):
 
 def test_a_mean_that_rounding_would_lose():
     values = pd.Series([2.0**60, 1.0, -(2.0**60), 1.0])
-    found = group_spread(lambda: [(pd.Series(["a"] * 4), values)], "zscore")
+    found = spread_of(lambda: [(pd.Series(["a"] * 4), values)], "zscore")
     assert found.loc["a", "center"] == 0.5
 
 

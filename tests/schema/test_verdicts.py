@@ -327,7 +327,7 @@ def test_reasons_and_rules_in_words(tmp_path: Path) -> None:
         "marked)",
         "area from 2.5 scaled MADs below to 3 scaled MADs above the median of each plate (cells of "
         "several classes are marked, groups of fewer than 10 are marked)",
-        "area at most 1 standard deviations above the mean of all cells",
+        "area at most 1 standard deviation above the mean of all cells",
     ]
 
 

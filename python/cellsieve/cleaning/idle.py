@@ -12,24 +12,34 @@ SIDES = {"lower": ("smallest", "below"), "upper": ("largest", "above")}
 
 
 class Tally(NamedTuple):
-    """How many values lie beyond the limits of a rule, or equal them; tallies add up."""
+    """How many values lie beyond the limits of a rule, or equal them; tallies add up.
+
+    And how many cells were kept since the rule could not judge them.
+    """
 
     below: int = 0
     at_lower: int = 0
     at_upper: int = 0
     above: int = 0
+    unjudged: int = 0
 
     def plus(self, other: "Tally") -> "Tally":
         """The sum of both."""
         return Tally(*(mine + yours for mine, yours in zip(self, other, strict=True)))
 
 
-def tally(rule: Rule, values: "pd.Series[Any]") -> Tally:
-    """How many values lie beyond or at the limits of a rule of values."""
+def tally(rule: Rule, values: "pd.Series[Any]", unjudged: int) -> Tally:
+    """The tally of a rule; of values beyond or at limits only if they are given as values.
+
+    A rule with a name looks for a fault, of which there may be none.
+    """
+    if rule.grouped or rule.name:
+        return Tally(unjudged=unjudged)
     lower = float("-inf") if rule.lower is None else rule.lower
     upper = float("inf") if rule.upper is None else rule.upper
     counts = (values < lower, values == lower, values == upper, values > upper)
-    return Tally(*(int(count.sum()) for count in counts))
+    below, at_lower, at_upper, above = (int(count.sum()) for count in counts)
+    return Tally(below, at_lower, at_upper, above, unjudged)
 
 
 def value_notes(rule: Rule, counts: Tally) -> list[str]:

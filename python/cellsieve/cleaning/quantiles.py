@@ -5,27 +5,25 @@ which buckets the wanted order statistics lie. The second gathers the values of 
 Counts add up, so parts can be read in any order, or on different machines.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.cleaning.passes import Passes
+
 #: Leading bits that make a bucket: sign, exponent and 8 bits of the fraction.
 BITS = 20
 
-Part = tuple["pd.Series[Any]", "pd.Series[Any]"]
 
-
-def group_quantiles(
-    parts: Callable[[], Iterable[Part]], probabilities: Sequence[float]
-) -> pd.DataFrame:
+def group_quantiles(probabilities: Sequence[float]) -> Passes:
     """The quantiles of each group, equal to `numpy.quantile` (method "linear") to the last bit.
 
+    Two passes; rows without a group or with a NaN value take no part in them.
+
     Args:
-        parts: called twice; each time it gives the same parts: a series of groups and one of
-            values, of the same length. Rows without a group or with a NaN value take no part.
         probabilities: numbers from 0 to 1.
 
     Returns:
@@ -42,8 +40,8 @@ def group_quantiles(
             raise ValueError(f"quantile: found {probability}; expected a number from 0 to 1")
     codes: dict[Any, int] = {}
     keys, counts = np.array([], np.int64), np.array([], np.int64)
-    for groups, values in parts():
-        part_keys, part_counts = np.unique(_keys(groups, values, codes)[0], return_counts=True)
+    while (part := (yield)) is not None:
+        part_keys, part_counts = np.unique(_keys(*part, codes)[0], return_counts=True)
         keys, index = np.unique(np.concatenate([keys, part_keys]), return_inverse=True)
         counts = np.bincount(index, np.concatenate([counts, part_counts])).astype(np.int64)
 
@@ -65,7 +63,15 @@ def group_quantiles(
         ranks.append(starts + np.stack([previous, np.minimum(previous + 1, sizes - 1)]))
         buckets.append(np.searchsorted(ends, ranks[-1], side="right"))
     hits = np.unique(np.concatenate([np.array([], np.int64), *map(np.ravel, buckets)]))
-    hit_keys, numbers = _gathered(parts, codes, keys[hits])
+    hit_keys, numbers = np.array([], np.int64), np.array([], np.float64)
+    gathered = [(hit_keys, numbers)]
+    while (part := (yield)) is not None:
+        part_keys, values = _keys(*part, codes)
+        hit = np.isin(part_keys, keys[hits])
+        gathered.append((part_keys[hit], values[hit]))
+    hit_keys, numbers = (np.concatenate(arrays) for arrays in zip(*gathered, strict=True))
+    order = np.lexsort((numbers, hit_keys))
+    hit_keys, numbers = hit_keys[order], numbers[order]
     before = np.cumsum(counts[hits]) - counts[hits]  # values in earlier buckets of these
     # How many values of its bucket equal each of them.
     new = np.append(True, (hit_keys[1:] != hit_keys[:-1]) | (numbers[1:] != numbers[:-1]))
@@ -91,21 +97,6 @@ def group_quantiles(
             found &= numbers[place] == value
             table[f"at_{end}_{number}"] = np.where(found, equal[place], 0)[rows]
     return table
-
-
-def _gathered(
-    parts: Callable[[], Iterable[Part]], codes: dict[Any, int], wanted: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The values in some buckets, each with its key: by ascending key, then value."""
-    keys, values = [np.array([], np.int64)], [np.array([], np.float64)]
-    for groups, numbers in parts():
-        part_keys, part_values = _keys(groups, numbers, codes)
-        hit = np.isin(part_keys, wanted)
-        keys.append(part_keys[hit])
-        values.append(part_values[hit])
-    all_keys, all_values = np.concatenate(keys), np.concatenate(values)
-    order = np.lexsort((all_values, all_keys))
-    return all_keys[order], all_values[order]
 
 
 def _keys(

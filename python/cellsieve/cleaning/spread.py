@@ -5,7 +5,6 @@ table is cut into parts leaves a trace in the result.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -13,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.cleaning.quantiles import Part, group_quantiles
+from cellsieve.cleaning.passes import Part, Passes, changed
+from cellsieve.cleaning.quantiles import group_quantiles
 
 #: What makes the median absolute deviation of a normal distribution its standard deviation.
 MAD_SCALE = 1.4826
@@ -23,14 +23,12 @@ ROWS = 2**20  # values that are summed at a time
 SMALLEST = -1200  # below the exponent of every float's last bit; sums are in units of 2**SMALLEST
 
 
-def group_spread(
-    parts: Callable[[], Iterable[Part]], kind: Literal["mad", "zscore"]
-) -> pd.DataFrame:
-    """The middle and the spread of each group.
+def group_spread(kind: Literal["mad", "zscore"]) -> Passes:
+    """The middle and the spread of each group; rows are left out as by `group_quantiles`.
+
+    Four passes for "mad", one for "zscore".
 
     Args:
-        parts: each call gives the same parts, as for `group_quantiles`; called four times for
-            "mad", once for "zscore".
         kind: "mad": the median (`numpy.quantile(values, 0.5)`), and 1.4826 times the median of the
             distances from it; "zscore": the mean, and the standard deviation (with divisor n),
             both rounded once, from exact sums.
@@ -38,24 +36,25 @@ def group_spread(
     Returns:
         One row per group, by ascending group, which is the index: `n` (values), `center`, `spread`.
     """
-    return _median_and_mad(parts) if kind == "mad" else _mean_and_deviation(parts)
+    return _median_and_mad() if kind == "mad" else _mean_and_deviation()
 
 
-def _median_and_mad(parts: Callable[[], Iterable[Part]]) -> pd.DataFrame:
-    found = group_quantiles(parts, [0.5])
+def _median_and_mad() -> Passes:
+    found = yield from group_quantiles([0.5])
     median = found[0]
 
-    def distances() -> Iterator[Part]:
-        for groups, values in parts():
-            yield groups, (values - groups.map(median).astype("float64")).abs()
+    def distances(part: Part) -> Part:
+        groups, values = part
+        return groups, (values - groups.map(median).astype("float64")).abs()
 
-    spread = MAD_SCALE * group_quantiles(distances, [0.5])[0]
-    return pd.DataFrame({"n": found["n"], "center": median, "spread": spread})
+    mad = yield from changed(group_quantiles([0.5]), distances)
+    return pd.DataFrame({"n": found["n"], "center": median, "spread": MAD_SCALE * mad[0]})
 
 
-def _mean_and_deviation(parts: Callable[[], Iterable[Part]]) -> pd.DataFrame:
+def _mean_and_deviation() -> Passes:
     sums: dict[Any, tuple[int, int, int]] = {}
-    for groups, values in parts():
+    while (part := (yield)) is not None:
+        groups, values = part
         numbers = values.to_numpy(dtype="float64", na_value=np.nan)
         keep = ~np.isnan(numbers) & groups.notna().to_numpy()
         codes, names = pd.factorize(groups.to_numpy()[keep])

@@ -21,6 +21,7 @@ COMMANDS = {
     ),
     "properties": ("properties", "list everything that can be measured, with its formula"),
     "clean": ("cells", "mark the cells outside the percentile band of their class"),
+    "rules": ("cells", "list the rules that come with cellsieve, or print one to copy and edit"),
     "plates": ("plates", "learn which classes share a plate, infer assignments, decode wells"),
     "annotate": ("export", "export the clean cells as COCO or mmdetection annotations"),
     "masks": ("export", "export the masks with only the clean cells"),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cellsieve.cells.dataset import measure_to
 from cellsieve.cleaning.dataset import clean_to, grouped_by
+from cellsieve.cleaning.preset import PRESETS, about, preset, preset_text
 from cellsieve.cleaning.rule_files import read_rules
 from cellsieve.cli.arguments import (
     add_columns,
@@ -21,7 +22,7 @@ from cellsieve.cli.summary import LARGEST, summary
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.tables import FORMATS
-from cellsieve.schema.choices import Convention, SeveralClasses
+from cellsieve.schema.choices import Convention, RuleKind, SeveralClasses
 from cellsieve.schema.images import MEASURED
 from cellsieve.schema.rules import MIN_GROUP, Rule
 from cellsieve.schema.words import count
@@ -336,6 +337,23 @@ def _print_problems(table: pd.DataFrame, most: int = 5) -> None:
         print(f"... and {more} in the image table", file=sys.stderr)
 
 
+#: What limits may be but quantiles: the option, the kind of a rule, and how to say it.
+KINDS: tuple[tuple[str, RuleKind, str], ...] = (
+    ("values", "value", "values of the column"),
+    (
+        "mad",
+        "mad",
+        "distances from the group's median in units of 1.4826 times its median absolute deviation, "
+        "negative below it",
+    ),
+    (
+        "zscore",
+        "zscore",
+        "distances from the group's mean in standard deviations, negative below it",
+    ),
+)
+
+
 def add_clean(commands: Any, summary: str) -> None:
     """Adds the command."""
     command = commands.add_parser(
@@ -384,18 +402,28 @@ def add_clean(commands: Any, summary: str) -> None:
         metavar="Q",
         help="upper quantile, 0 to 1; 'none' leaves that side open (default: 0.999)",
     )
-    command.add_argument(
-        "--values",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="--lower and --upper are values of the column, not quantiles; a side that is not "
-        "given is open",
-    )
+    kinds = command.add_mutually_exclusive_group()
+    for option, kind, what in KINDS:
+        kinds.add_argument(
+            f"--{option}",
+            action="store_const",
+            dest="kind",
+            const=kind,
+            default=argparse.SUPPRESS,
+            help=f"--lower and --upper are {what}, not quantiles; a side that is not given is open",
+        )
     command.add_argument(
         "--rules",
         type=Path,
         metavar="TOML",
-        help="TOML file of rules, in place of the five options above",
+        help="TOML file of rules, in place of the options above",
+    )
+    command.add_argument(
+        "--preset",
+        choices=PRESETS,
+        metavar="NAME",
+        help=f"rules that come with cellsieve: {', '.join(PRESETS)}; 'cellsieve rules NAME' prints "
+        "them",
     )
     command.add_argument(
         "--multi",
@@ -429,30 +457,39 @@ def add_clean(commands: Any, summary: str) -> None:
     command.set_defaults(run=_clean)
 
 
-#: The arguments that a file of rules takes the place of.
-IN_RULES = ("by", "column", "lower", "upper", "values")
+#: The arguments that a file of rules takes the place of, and what they set.
+IN_RULES = {name: name for name in ("by", "column", "lower", "upper")} | {
+    option: "kind" for option, _, _ in KINDS
+}
 
 
 def _rules(options: argparse.Namespace) -> list[Rule]:
-    """The rules of a file, or the one that the arguments make."""
-    given = {name: getattr(options, name) for name in IN_RULES if hasattr(options, name)}
-    if options.rules is not None:
+    """The rules of a file or a preset, or the one that the arguments make."""
+    given = {name: getattr(options, name) for name in IN_RULES.values() if hasattr(options, name)}
+    if options.rules is not None and options.preset is not None:
+        raise ValueError("--rules and --preset: found both; expected one of them")
+    if options.rules is not None or options.preset is not None:
+        whole = "preset" if options.rules is None else "rules"
         if given:
-            raise ValueError(
-                f"--rules and --{next(iter(given))}: found both; a file of rules takes the place "
-                f"of {', '.join(f'--{name}' for name in IN_RULES)}"
+            first, value = next(iter(given.items()))
+            option = next(
+                (option for option, kind, _ in KINDS if (first, value) == ("kind", kind)), first
             )
-        return read_rules(options.rules)
-    values = given.pop("values", False)
+            raise ValueError(
+                f"--{whole} and --{option}: found both; a file of rules or a preset "
+                f"takes the place of {', '.join(f'--{name}' for name in IN_RULES)}"
+            )
+        return preset(options.preset) if options.rules is None else read_rules(options.rules)
+    kind = given.pop("kind", "percentile")
     by = [name for text in given.pop("by", ["class_label"]) for name in text.split(",")]
     if "none" in by and len(by) > 1:
         raise ValueError(f"--by: found {','.join(by)}; 'none' stands alone")
-    open_or_default = {} if values else {"lower": 0.001, "upper": 0.999}
+    open_or_default = {"lower": 0.001, "upper": 0.999} if kind == "percentile" else {}
     return [
         Rule(
             **{"column": "fraction", **open_or_default, **given},
             by=None if by == ["none"] else by,
-            kind="value" if values else "percentile",
+            kind=kind,
         )
     ]
 
@@ -475,4 +512,28 @@ def _clean(options: argparse.Namespace) -> int:
             print(line)
         for note in counts.attrs["notes"]:
             print(f"note: {note}", file=sys.stderr)
+    return 0
+
+
+def add_rules(commands: Any, summary: str) -> None:
+    """Adds the command."""
+    command = commands.add_parser(
+        "rules",
+        example="cellsieve rules faults",
+        help=summary,
+        description="Lists the rules that come with cellsieve, for 'clean --preset NAME', or "
+        "prints one of them: a TOML file to copy and edit, for 'clean --rules'.",
+    )
+    command.add_argument(
+        "name", nargs="?", choices=PRESETS, metavar="NAME", help=f"one of {', '.join(PRESETS)}"
+    )
+    command.set_defaults(run=_print_rules)
+
+
+def _print_rules(options: argparse.Namespace) -> int:
+    if options.name is None:
+        for name in PRESETS:
+            print(f"{name:10}{about(name)}")
+    else:
+        print(preset_text(options.name), end="")
     return 0

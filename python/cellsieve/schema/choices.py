@@ -7,6 +7,8 @@ Convention = Literal["cellsieve", "notebook"]
 RleForm = Literal["compressed", "uncompressed", "hpa"]
 
 RuleKind = Literal["percentile", "value", "mad", "zscore"]
+Unjudged = Literal["drop", "keep"]
+"""What becomes of a cell that a rule cannot judge."""
 SeveralClasses = Literal["skip", "explode", "own"]
 """What becomes of a cell of several classes where cells are judged."""
 
