@@ -343,25 +343,38 @@ def test_no_pattern_would_fit(tmp_path):
         cs.ImageSet.hpa(tmp_path / "i", tmp_path / "m")
 
 
-def test_the_measured_channel(folders):
+def test_the_measured_channels(folders):
     hpa = cs.ImageSet.hpa(folders / "i", folders / "m")
-    assert hpa.measured_channel() == "green"
-    assert hpa.measured_channel("red") == "red"
+    assert hpa.measured_channels("red") == ["red"]
+    assert hpa.measured_channels(["red", "green"]) == ["red", "green"]
+    with pytest.raises(ValueError, match=r"none is named .*; the images have the channels gr"):
+        hpa.measured_channels()
     with pytest.raises(ValueError, match="found 'blue'; the images have the channels green, red"):
-        hpa.measured_channel("blue")
+        hpa.measured_channels(["red", "blue"])
     only = hpa.table.rename(columns={"path_green": "path_RFP"}).drop(columns="path_red")
-    assert cs.ImageSet.from_table(only).measured_channel() == "RFP"
-    two = cs.ImageSet.from_table(only.assign(path_GFP=only["path_RFP"]))
-    with pytest.raises(
-        ValueError, match=r"none is named .*; the images have the channels RFP, GFP"
-    ):
-        two.measured_channel()
+    assert cs.ImageSet.from_table(only).measured_channels() == ["RFP"]
+
+
+def test_masks_of_nuclei(folders):
+    """They belong to the images of the same ids; alone they add none."""
+    (folders / "n").mkdir()
+    for name in ("a", "x"):
+        np.save(folders / "n" / f"{name}.npy", np.ones((2, 2), np.uint8))
+    patterns = (f"{folders}/i/{{id}}_{{channel}}.png", f"{folders}/m/{{id}}.npz")
+    plain = cs.ImageSet.from_patterns(*patterns)
+    images = cs.ImageSet.from_patterns(*patterns, nuclei=f"{folders}/n/{{id}}.npy")
+    assert images.has_nuclei
+    assert not plain.has_nuclei
+    assert images.channels == plain.channels
+    assert images.table["image_id"].tolist() == plain.table["image_id"].tolist()
+    with pytest.raises(ValueError, match="no nuclei fits"):
+        cs.ImageSet.from_patterns(*patterns, nuclei=f"{folders}/n/{{id}}.tif")
 
 
 def test_paths_on_disk_are_relative_to_the_image_table(small_images, small_set):
     """So the bytes don't depend on where the data lie, and a folder can be moved as a whole."""
     (small_set / "out").mkdir()
-    cs.measure_to(small_images, small_set / "out" / "cells.csv", progress=False)
+    cs.measure_to(small_images, small_set / "out" / "cells.csv", "green", progress=False)
     raw = (small_set / "out" / "cells.images.csv").read_text()
     assert "../images/im0_green.png" in raw
     assert str(small_set) not in raw
@@ -374,7 +387,7 @@ def test_paths_on_disk_are_relative_to_the_image_table(small_images, small_set):
     pd.testing.assert_frame_equal(again.table, images.table)
     # A finished run is known again where it lies now.
     before = (moved / "out" / "cells.csv").read_bytes()
-    cs.measure_to(images, moved / "out" / "cells.csv", progress=False, resume=True)
+    cs.measure_to(images, moved / "out" / "cells.csv", "green", progress=False, resume=True)
     assert (moved / "out" / "cells.csv").read_bytes() == before
 
 

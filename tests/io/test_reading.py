@@ -106,7 +106,7 @@ def coarse(small_set):
 def cells_of(folder, masks, *options, code=0):
     output = folder / f"{masks}.csv"
     arguments = [str(folder / "images"), "--masks", str(folder / masks), "-o", str(output)]
-    labels = ["--labels", str(folder / "train.csv")]
+    labels = ["--labels", str(folder / "train.csv"), "--channels", "green"]
     assert main(["measure", *arguments, *labels, *options]) == code
     return output
 
@@ -212,7 +212,7 @@ def test_a_data_set_of_stacks(stack, tmp_path, rng):
         tifffile.imwrite(
             tmp_path / f"s{number}_m.tif", mask, photometric="minisblack", metadata={"axes": "ZYX"}
         )
-    arguments = ["measure", str(tmp_path), "--masks", str(tmp_path), "--channel", "1"]
+    arguments = ["measure", str(tmp_path), "--masks", str(tmp_path), "--channels", "1"]
     arguments += ["--image-pattern", "{id}.tif", "--mask-pattern", "{id}_m.tif"]
     assert main([*arguments, "-o", str(tmp_path / "c.csv"), "--z", "max"]) == 0
     cells = cs.read_table(tmp_path / "c.csv")

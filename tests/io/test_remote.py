@@ -127,7 +127,7 @@ def bucket(moto, small_set, monkeypatch):
 
 def measure(root, output, *more):
     arguments = [f"{root}/images", "--masks", f"{root}/masks", "--labels", f"{root}/train.csv"]
-    return main(["measure", *arguments, "-o", str(output), *more])
+    return main(["measure", *arguments, "-o", str(output), "--channels", "green", *more])
 
 
 def contents(url):
@@ -195,6 +195,7 @@ def test_images_in_an_archive(small_set, expected, tmp_path):
     archive = shutil.make_archive(str(tmp_path / "set"), "zip", small_set)
     images, masks = f"zip://images::{archive}", f"zip://masks::{archive}"
     arguments = [images, "--masks", masks, "--labels", f"zip://train.csv::{archive}"]
+    arguments += ["--channels", "green"]
     assert main(["measure", *arguments, "-o", str(tmp_path / "a.csv")]) == 0
     assert (tmp_path / "a.csv").read_bytes() == (expected / "cells.csv").read_bytes()
     table = cs.read_image_table(expected / "cells.images.csv")[["image_id", "class_label"]]
@@ -226,7 +227,7 @@ def test_a_killed_run_resumes_in_the_bucket(bucket, expected):
 
     bucket.fails = hold
     arguments = [f"{bucket.url}/images", "--masks", f"{bucket.url}/masks", "--jobs", "1"]
-    arguments += ["--labels", f"{bucket.url}/train.csv", "-o", output]
+    arguments += ["--labels", f"{bucket.url}/train.csv", "-o", output, "--channels", "green"]
     run = subprocess.Popen([sys.executable, "-m", "cellsieve", "measure", *arguments])
     try:
         assert held.wait(60)

@@ -64,7 +64,7 @@ def _bench(options: argparse.Namespace) -> int:
     if (options.images is None) != (options.masks is None):
         raise ValueError("--images and --masks: one is given; expected both or neither")
     images = images_of(options) if options.images is not None else None
-    table = bench(images, options.channel, size=options.size)
+    table = bench(images, options.channels, size=options.size)
     shown = table.assign(
         ratio=table["ratio"].map("{:.0f}x".format),
         equal=table["equal"].map({True: "yes", False: "NO"}),

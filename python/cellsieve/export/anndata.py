@@ -104,8 +104,11 @@ def _is_measure(name: str, column: "pd.Series[Any]") -> bool:
     """Whether a column is a number that was measured of the cell."""
     if name in ("label", *BOX) or column.dtype.kind not in "iuf" or column.dtype == bool:
         return False
-    measure = BY_NAME.get(name)
-    return (measure is None or measure.scope != "image") and not name.endswith(LIMIT_COLUMNS)
+    # Of several channels, a column is the measure's name and the channel's: threshold_green.
+    starts = (name[:end] for end in range(len(name), 0, -1) if name[end : end + 1] in ("", "_"))
+    measure = next((BY_NAME[start] for start in starts if start in BY_NAME), None)
+    of_image = measure is not None and measure.scope.startswith("image")
+    return not of_image and not name.endswith(LIMIT_COLUMNS)
 
 
 def _plain(column: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -4,18 +4,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from cellsieve.io.image_table import absolute_paths, read_image_table
-from cellsieve.io.patterns import find_files
+from cellsieve.io.patterns import find_files, find_nuclei
 from cellsieve.io.places import place
 from cellsieve.io.reading import ALLOWED, CHANNEL, PAGES, PICKLE, SCALE, Z, chosen, reading
 from cellsieve.io.tables import read_table
 from cellsieve.schema.images import (
     MASK,
+    MASKS,
     NO_IMAGE,
     NO_MASK,
+    NUCLEI,
     PATH,
     UNUSABLE,
     WHOLE,
@@ -81,6 +84,8 @@ class ImageSet:
         images: str,
         masks: str,
         labels: Table | None = None,
+        *,
+        nuclei: str | None = None,
     ) -> "ImageSet":
         """Finds files by their names.
 
@@ -97,14 +102,21 @@ class ImageSet:
                 more literal text, or the mask pattern if both have as much.
             labels: a CSV or Parquet file, or a table, with the columns ID and Label, or image_id
                 and class_label. Labels never add an image: their ids are compared, not opened.
+            nuclei: pattern of second mask files, whose labels are nuclei; see `measure`. Masks of
+                nuclei alone add no image.
 
         Raises:
             OSError: a folder can't be read.
-            ValueError: a pattern fits no file, the two name different parts, or a part has the name
+            ValueError: a pattern fits no file, they name different parts, or a part has the name
                 of another column; or the labels lack these columns.
             TypeError: the labels are neither a table nor a file.
         """
         found = find_files(images, masks)
+        of_nuclei: dict[str, list[str]] = {}
+        if nuclei is not None:
+            files_of_nuclei, found = find_nuclei(nuclei, images, masks, found)
+            for file in files_of_nuclei:
+                of_nuclei.setdefault(file.image_id, []).append(file.path)
         check_parts(found.parts)
         channels: dict[str, dict[str, list[str]]] = {}
         for file in found.images:
@@ -116,14 +128,16 @@ class ImageSet:
         for file in (*found.images, *found.masks):
             parts.setdefault(file.image_id, set()).add(file.parts)
 
-        if "mask" in channels:
-            example = next(iter(channels["mask"].values()))[0]
+        for taken in {"mask", "nuclei"} & channels.keys():
+            example = next(iter(channels[taken].values()))[0]
             raise ValueError(
-                f"image pattern {images!r}: fits {example}, as a channel named mask; masks are "
-                "what the other pattern says, so narrow this one or move such files"
+                f"image pattern {images!r}: fits {example}, as a channel named {taken}; masks are "
+                "what the other patterns say, so narrow this one or move such files"
             )
         files = {MASK: mask_paths, **{PATH + name: channels[name] for name in sorted(channels)}}
         ids = sorted(set().union(*files.values()))
+        if nuclei is not None:
+            files = {MASK: mask_paths, NUCLEI: of_nuclei} | files
         table = pd.DataFrame({"image_id": pd.Series(ids, dtype="str")})
         table["class_label"] = pd.Series(pd.NA, index=table.index, dtype="str")
         for number, name in enumerate(found.parts):
@@ -228,12 +242,16 @@ class ImageSet:
         both = {Z: z, PAGES: pages}
         table = self.table.copy()
         for name in path_columns(table.columns):
-            choice = both if name != MASK else {**both, CHANNEL: mask_channel, SCALE: mask_scale}
+            choice = (
+                both if name not in MASKS else {**both, CHANNEL: mask_channel, SCALE: mask_scale}
+            )
             table[name] = table[name].map(lambda path, of=choice: chosen(path, **of), "ignore")
         if allow_pickle:
-            seg = table[MASK].map(lambda path: reading(path).path.endswith("_seg.npy"), "ignore")
-            pickled = table[MASK].map(lambda path: chosen(path, **{PICKLE: ALLOWED}), "ignore")
-            table[MASK] = pickled.where(seg.eq(True), table[MASK])
+            for name in (name for name in MASKS if name in table):
+                paths = table[name]
+                seg = paths.map(lambda path: reading(path).path.endswith("_seg.npy"), "ignore")
+                pickled = paths.map(lambda path: chosen(path, **{PICKLE: ALLOWED}), "ignore")
+                table[name] = pickled.where(seg.eq(True), paths)
         return replace(self, table=table.astype(self.table.dtypes))
 
     def _with_labels(self, labels: Table | None) -> "ImageSet":
@@ -272,26 +290,32 @@ class ImageSet:
         """The names of the channels; ["image"] if one file holds all of them."""
         return channel_names(self.table.columns)
 
-    def measured_channel(self, channel: str | None = None) -> str:
-        """The name of the channel that is measured, and that its image table records.
+    @property
+    def has_nuclei(self) -> bool:
+        """Whether there are masks of nuclei."""
+        return NUCLEI in self.table.columns
+
+    def measured_channels(self, channels: str | Sequence[str] | None = None) -> list[str]:
+        """The names of the channels that are measured, and that the image table records.
 
         Args:
-            channel: the one that is asked for. By default the only one; of several, green (the
-                protein's channel in the Human Protein Atlas); if one file holds all channels,
-                "image", its only one.
+            channels: those that are asked for. By default the only one; if one file holds all
+                channels, "image", its only one.
 
         Raises:
-            ValueError: there is no such channel, or there are several and none is named green.
+            ValueError: there is no such channel, or there are several and none is named.
         """
-        channels = self.channels
-        if is_whole(channels):
-            return channel or WHOLE  # the files themselves say whether they have it
-        measured = channel or (channels[0] if len(channels) == 1 else "green")
-        if measured not in channels:
-            asked = f"found {channel!r}" if channel else "none is named (--channel)"
-            raise ValueError(
-                f"channel: {asked}; the images have the channels {', '.join(channels)}"
-            )
+        known = self.channels
+        asked = [channels] if isinstance(channels, str) else list(channels or [])
+        if any("," in name for name in asked):
+            raise ValueError(f"channels: found {', '.join(asked)}; expected names without a comma")
+        if is_whole(known):
+            return asked or [WHOLE]  # the files themselves say whether they have them
+        measured = asked or known
+        if (len(known) > 1 and not asked) or not set(measured) <= set(known):
+            unknown = ", ".join(repr(name) for name in measured if name not in known)
+            said = f"found {unknown}" if asked else "none is named (--channels)"
+            raise ValueError(f"channels: {said}; the images have the channels {', '.join(known)}")
         return measured
 
     def path_column(self, channel: str) -> str:
@@ -328,15 +352,21 @@ class ImageSet:
         return f"ImageSet({listed})"
 
 
-def unusable(images: ImageSet, channel: str) -> pd.DataFrame:
+def unusable(images: ImageSet, channels: Sequence[str], *, nuclei: bool = False) -> pd.DataFrame:
     """`status` and `error` of the images that need not be tried; missing for the others."""
     table = images.table
     outcome = pd.DataFrame({"status": None, "error": None}, index=table.index, dtype="str")
-    for rows, status, error in (
-        (table[images.path_column(channel)].isna(), NO_IMAGE, f"no image of channel {channel}"),
+    paths = {images.path_column(name): f"no image of channel {name}" for name in reversed(channels)}
+    reasons: list[tuple[Any, str, Any]] = [
+        (table[path].isna(), NO_IMAGE, error) for path, error in paths.items()
+    ]
+    if nuclei:
+        reasons.append((table[NUCLEI].isna(), NO_MASK, "no mask of the nuclei of this image"))
+    reasons += [
         (table[MASK].isna(), NO_MASK, "no mask for this image"),
         (table["problem"].notna(), UNUSABLE, table["problem"]),
-    ):
+    ]
+    for rows, status, error in reasons:
         outcome.loc[rows, "status"] = status
         outcome.loc[rows, "error"] = error
     return outcome

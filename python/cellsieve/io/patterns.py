@@ -13,7 +13,7 @@ from cellsieve.io.places import entries, is_url, place
 from cellsieve.io.reading import in_zarr
 from cellsieve.schema.images import WHOLE
 
-What = Literal["image", "mask"]
+What = Literal["image", "mask", "nuclei"]
 
 ID, CHANNEL = "id", "channel"
 JOINED = "+"  # between the parts of an id: stays as it is in file names, as that of prefixes
@@ -230,6 +230,45 @@ def find_files(images: str, masks: str) -> Found:
         tuple(name for name in image.named if name != ID),
         list(ignored.values()),
     )
+
+
+def find_nuclei(nuclei: str, images: str, masks: str, found: Found) -> tuple[list[File], Found]:
+    """The files of a third pattern, and what the first two have found without them.
+
+    A file that another pattern fits too goes to the narrower one, and to the nuclei if both spell
+    out as much.
+
+    Raises:
+        OSError, ValueError: as `find_files`.
+    """
+    pattern, others = Pattern(nuclei, "nuclei"), (Pattern(images, "image"), Pattern(masks, "mask"))
+    if set(pattern.named) != set(others[0].named):
+        raise ValueError(
+            f"nuclei pattern {nuclei!r}: names {_in_braces(pattern)}; the image pattern names "
+            f"{_in_braces(others[0])}; both must name the same parts, which make the id"
+        )
+    seen = pattern.listing()
+    matches = pattern.matches(seen.names)
+    files = _files(pattern, matches, others[0].named)
+    mine = {file.path for file in files}
+    left = []
+    for other, theirs in zip(others, (found.images, found.masks), strict=True):
+        if pattern.literal >= other.literal:
+            left.append([file for file in theirs if file.path not in mine])
+        else:
+            left.append(theirs)
+            mine -= {file.path for file in theirs}
+    files = [file for file in files if file.path in mine]
+    if not files:
+        ids = {file.image_id for file in found.images}
+        raise _nothing_fits(pattern, seen.names, _mask_suggestions(seen.names, {}, ids))
+    known = {printable(f"{pattern.real_base}{name}") for name in matches}
+    ignored = [path for path in found.ignored if _real(path) not in known]
+    return files, found._replace(images=left[0], masks=left[1], ignored=ignored)
+
+
+def _real(path: str) -> str:
+    return path if is_url(path) else os.path.realpath(path)
 
 
 def _files(pattern: Pattern, matches: dict[str, re.Match[str]], named: Sequence[str]) -> list[File]:

@@ -138,6 +138,10 @@ class Remote(os.PathLike[str]):
         return self._split[1]
 
     @property
+    def stem(self) -> str:
+        return posixpath.splitext(self.name)[0]
+
+    @property
     def suffix(self) -> str:
         return posixpath.splitext(self.name.partition("?")[0])[1]
 

@@ -18,7 +18,15 @@ from cellsieve.io.readers import read_image, read_mask
 from cellsieve.look.colours import Colours, compose, contrast, default_channels
 from cellsieve.run.parallel import default_jobs, run
 from cellsieve.schema.choices import Neighbours, check_choice
-from cellsieve.schema.images import MASK, WHOLE, channel_files, channel_names, check_known, is_whole
+from cellsieve.schema.images import (
+    MASK,
+    WHOLE,
+    channel_files,
+    channel_names,
+    check_known,
+    is_whole,
+    measured_channels,
+)
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.types import FilePath, Table
 
@@ -162,8 +170,7 @@ def _image(
     paths = channel_files(row)
     if pd.isna(row.get(MASK)) or not paths:
         raise ValueError(f"image {image_id}: the image table names no mask or no channel")
-    measured = row.get("channel")
-    measured = None if pd.isna(measured) else str(measured)
+    measured = next(iter(measured_channels(by_id.loc[[image_id]])), None)
     known = pd.notna(row.get("height")) and pd.notna(row.get("width"))
     shape = (int(row["height"]), int(row["width"])) if known else None
     if is_whole(paths):

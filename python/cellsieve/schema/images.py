@@ -10,6 +10,8 @@ from cellsieve.schema.measures import BY_NAME
 
 PATH = "path_"  # columns of files begin so: path_mask, path_green, ...
 MASK = PATH + "mask"
+NUCLEI = PATH + "nuclei"  # a second label image
+MASKS = (MASK, NUCLEI)
 
 WHOLE = "image"  # what the channel is called where one file holds all channels of an image
 
@@ -48,7 +50,7 @@ def path_columns(names: Iterable[str]) -> list[str]:
 def channel_names(columns: Iterable[Any]) -> list[str]:
     """The channels that an image table has columns for; [`WHOLE`] where a file holds all."""
     paths = path_columns(map(str, columns))
-    return [name.removeprefix(PATH) for name in paths if name != MASK]
+    return [name.removeprefix(PATH) for name in paths if name not in MASKS]
 
 
 def path_column(channels: Sequence[str], channel: str) -> str:
@@ -60,6 +62,12 @@ def channel_files(row: "pd.Series[Any]") -> dict[str, str]:
     """The channels of one image, a row of its table, that have a file; and the files."""
     files = {name: row[PATH + name] for name in channel_names(row.index)}
     return {name: str(file) for name, file in files.items() if pd.notna(file)}
+
+
+def measured_channels(images: pd.DataFrame) -> list[str]:
+    """The channels that an image table says were measured, in the order in which they were."""
+    given = images["channel"].dropna().astype(str).unique().tolist() if "channel" in images else []
+    return list(dict.fromkeys(name for text in given for name in text.split(",")))
 
 
 def is_whole(channels: Iterable[str]) -> bool:
