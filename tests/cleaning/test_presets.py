@@ -10,7 +10,7 @@ import cellsieve as cs
 from cellsieve.cleaning.preset import PRESETS, about, preset_text
 from cellsieve.cli import main
 
-CHANNELS = ("red", "green")
+CHANNELS = ("red", "green", "blue", "yellow")  # as many as the Atlas has
 MEASURED = ("laplacian_variance_relative", "contrast", "saturated", "intensity_mean", "fraction")
 
 
@@ -67,7 +67,7 @@ def planted(cells, preset, channel=""):
 @pytest.mark.parametrize("preset", ["faults", "nuclei"])
 @pytest.mark.parametrize("extension", [None, ".csv", ".parquet"])
 def test_planted_faults_are_found_by_name(preset, channel, extension, rng, tmp_path):
-    """In either of two channels, or the only one; in memory and on disk."""
+    """In one of several channels, or the only one; in memory and on disk."""
     cells = sound(rng, channels=CHANNELS if channel else ())
     names = planted(cells, preset, channel)
     if extension is None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from cellsieve.cleaning.fit import fit
+from cellsieve.cleaning.groups import groups_of
 from cellsieve.cleaning.idle import Tally
 from cellsieve.cleaning.judge import (
-    group_keys,
+    by_name,
     judge,
     limits_of,
     notes_of,
@@ -88,6 +89,7 @@ def clean_to(
     refuse_existing(*filter(None, there), overwrite=overwrite)
     marks = None if overrides is None else read_marks(overrides)
     limits = limits_of(parts, bands(rules), exploded_column(rules))
+    limits_by_name = by_name(bands(rules), limits)
     summary = Summary(rules)
     tallies = [Tally()] * len(rules)
     unseen = marks
@@ -96,7 +98,7 @@ def clean_to(
         by_hand = {"kept": int(counted.get("keep", 0)), "dropped": int(counted.get("drop", 0))}
     with table_writer(target) as write:
         for piece in _alike(parts):
-            cleaned, counts_here = judge(piece, fitted, limits)
+            cleaned, counts_here = judge(piece, fitted, limits_by_name)
             if marks is not None and unseen is not None:
                 cleaned = apply_overrides(cleaned, marks)
                 unseen = unknown_marks(cleaned, unseen)
@@ -142,7 +144,11 @@ class Summary:
 
     def add(self, cleaned: pd.DataFrame) -> None:
         """Counts the rows of a cleaned piece."""
-        groups = {name: group_keys(cleaned, [name], self._multi[name]) for name in self._columns}
+        groups = {}
+        for name in self._columns:
+            found = groups_of(cleaned, [name], self._multi[name])
+            texts = found.of_rows(found.names, None)
+            groups[name] = pd.Series(texts, cleaned.index, dtype="str")
         rows = pd.DataFrame(groups | {name: cleaned[name] for name in self._said})
         self._pieces.append(self._summed(rows.assign(cells=1)))
 
