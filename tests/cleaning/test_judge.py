@@ -312,7 +312,7 @@ def test_empty():
 
 
 def test_the_image_table_goes_along(small_images, tmp_path):
-    cs.measure_to(small_images, tmp_path / "cells.csv")
+    cs.measure_to(small_images, tmp_path / "cells.csv", "green")
     cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.1)])
     images = cs.read_table(tmp_path / "clean.images.csv")
     pd.testing.assert_frame_equal(images, cs.read_table(tmp_path / "cells.images.csv"))
@@ -444,7 +444,7 @@ def test_more_refusals(rng, tmp_path):
 
 
 def test_an_image_table_is_not_replaced_unasked(small_images, tmp_path):
-    cs.measure_to(small_images, tmp_path / "cells.csv")
+    cs.measure_to(small_images, tmp_path / "cells.csv", "green")
     before = (tmp_path / "cells.images.csv").read_bytes()
     cs.clean_to([tmp_path / "cells.csv"], tmp_path / "cells.parquet", [cs.Rule(lower=0.1)])
     assert (tmp_path / "cells.images.csv").read_bytes() == before

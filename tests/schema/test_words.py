@@ -93,4 +93,4 @@ def test_one_image_that_is_not_measured(one_image):
         f"{one_image}/{{id}}_{{channel}}.png", f"{one_image}/*{{id}}.npy"
     )
     with pytest.warns(UserWarning, match="^1 of 1 image was not measured; the first is a: "):
-        cs.measure_images(images, progress=False)
+        cs.measure_images(images, "green", progress=False)

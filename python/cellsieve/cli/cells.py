@@ -27,48 +27,90 @@ from cellsieve.schema.images import MEASURED
 from cellsieve.schema.rules import MIN_GROUP, Rule
 from cellsieve.schema.words import count
 
+IMAGE_PATTERN, MASK_PATTERN = "{id}_{channel}.png", "{id}.npz"
 
-def add_image_arguments(command: argparse.ArgumentParser, *, masks_required: bool) -> None:
+
+def add_image_arguments(command: argparse.ArgumentParser) -> None:
     """The arguments that say which files belong together."""
-    command.add_argument(
-        "--masks", type=Path, required=masks_required, metavar="FOLDER", help="folder of the masks"
-    )
+    command.add_argument("--masks", type=Path, metavar="FOLDER", help="folder of the masks")
     command.add_argument(
         "--image-pattern",
-        default="{id}_{channel}.png",
         metavar="PATTERN",
-        help="how image files are named (default: %(default)s); without {channel}, one file holds "
-        "all channels; * is anything",
+        help=f"how image files are named (default: {IMAGE_PATTERN}); without {{channel}}, one file "
+        "holds all channels; * is anything; folders and other names in braces are parts of the id "
+        "and columns: {plate}/{well}/f{field}_{channel}.tif",
     )
     command.add_argument(
         "--mask-pattern",
-        default="{id}.npz",
         metavar="PATTERN",
-        help="how mask files are named (default: %(default)s)",
+        help=f"how mask files are named (default: {MASK_PATTERN})",
     )
     command.add_argument(
-        "--channel",
-        metavar="NAME",
-        help="the channel to measure (default: the only one; of several, green). In files with "
-        "several channels: red, green, blue or alpha; in TIFF files the OME-TIFF name, or the "
-        "number from 0",
+        "--channels",
+        metavar="NAME,...",
+        help="the channel to measure, or several joined by commas (default: the only one). In "
+        "files with several channels: red, green, blue or alpha; in TIFF files the OME-TIFF name, "
+        "or the number from 0",
     )
 
 
 def images_of(options: argparse.Namespace) -> ImageSet:
     """The images that these arguments name."""
     return ImageSet.from_patterns(
-        f"{options.images}/{options.image_pattern}",
-        f"{options.masks}/{options.mask_pattern}",
+        f"{options.images}/{options.image_pattern or IMAGE_PATTERN}",
+        f"{options.masks}/{options.mask_pattern or MASK_PATTERN}",
         getattr(options, "labels", None),
+        nuclei=_nuclei_pattern(options),
     )
+
+
+def _nuclei_pattern(options: argparse.Namespace) -> str | None:
+    """Where the masks of the nuclei are, if any are named."""
+    folder = getattr(options, "nuclei", None)
+    if folder is None:
+        return None
+    return f"{folder}/{options.nuclei_pattern or options.mask_pattern or MASK_PATTERN}"
+
+
+def channels_of(options: argparse.Namespace) -> list[str] | None:
+    """The channels that are named."""
+    return None if options.channels is None else options.channels.split(",")
+
+
+#: The arguments that say where files are: the folders' ones, and those of a table of paths.
+OF_FOLDERS = ("images", "masks", "image_pattern", "mask_pattern")
+OF_TABLE = ("root", "parts")
+
+
+def _images(options: argparse.Namespace) -> ImageSet:
+    """The images of folders, or of a table of paths."""
+    of_folders, of_table = (
+        [name for name in names if getattr(options, name) is not None]
+        for names in (OF_FOLDERS, OF_TABLE)
+    )
+    if options.table is None:
+        if of_table:
+            raise ValueError(f"--{of_table[0]}: belongs to a table of paths (--images TABLE)")
+        if options.images is None or options.masks is None:
+            missing = "IMAGES" if options.images is None else "--masks"
+            raise ValueError(
+                f"{missing}: is missing; expected a folder of images and --masks, or a table of "
+                "their paths (--images TABLE)"
+            )
+        return images_of(options)
+    if of_folders:
+        name = "IMAGES" if of_folders[0] == "images" else f"--{of_folders[0].replace('_', '-')}"
+        raise ValueError(f"--images and {name}: found both; a table names the files itself")
+    parts = options.parts.split(",") if options.parts else ()
+    return ImageSet.from_table(options.table, options.labels, root=options.root, parts=parts)
 
 
 def add_measure(commands: Any, summary: str) -> None:
     """Adds the command."""
     command = commands.add_parser(
         "measure",
-        example="cellsieve measure images --masks masks --labels train.csv -o cells.csv",
+        example="cellsieve measure images --masks masks --labels train.csv --channels green "
+        "-o cells.csv",
         help=summary,
         description="Measures every cell of a folder of images and writes a table with one row "
         "per cell, and beside it the image table (cells.parquet: cells.images.csv) with one row "
@@ -76,7 +118,28 @@ def add_measure(commands: Any, summary: str) -> None:
         epilog="Exit code: 0 all images were measured, 1 some were not (the image table says "
         "why), 2 nothing was done, 130 interrupted (--resume resumes the run).",
     )
-    command.add_argument("images", metavar="IMAGES", type=Path, help="folder of the image files")
+    command.add_argument(
+        "images", metavar="IMAGES", nargs="?", type=Path, help="folder of the image files"
+    )
+    command.add_argument(
+        "--images",
+        dest="table",
+        type=table_path,
+        metavar="TABLE",
+        help="in place of folders and patterns, a table of paths: image_id, path_mask, a "
+        "path_<channel> for each channel, class_label if there are labels",
+    )
+    command.add_argument(
+        "--root",
+        type=Path,
+        metavar="FOLDER",
+        help="where relative paths in that table start (default: its own folder)",
+    )
+    command.add_argument(
+        "--parts",
+        metavar="COLUMN,...",
+        help="columns of that table that the image and cell tables keep, as plate,well",
+    )
     command.add_argument(
         "--labels",
         type=Path,
@@ -91,7 +154,62 @@ def add_measure(commands: Any, summary: str) -> None:
         metavar="TABLE",
         help=f"the cell table to write: {', '.join(FORMATS)}",
     )
-    add_image_arguments(command, masks_required=True)
+    add_image_arguments(command)
+    command.add_argument(
+        "--z",
+        metavar="N|max",
+        help="of z-stacks, this plane (from 0), or the largest value of each pixel; of masks too, "
+        "unless they are of one plane",
+    )
+    command.add_argument(
+        "--pages",
+        choices=("channels", "z"),
+        help="what the pages of a TIFF file are that does not say it",
+    )
+    command.add_argument(
+        "--mask-channel", metavar="NAME", help="the channel of mask files that have several"
+    )
+    command.add_argument(
+        "--mask-scale",
+        choices=("nearest",),
+        help="bring masks of another size to that of their image, by a whole number",
+    )
+    command.add_argument(
+        "--allow-pickle",
+        action="store_true",
+        help="open cellpose's _seg.npy, which are pickles and could name any code to run; they are "
+        "refused if they name more than arrays, numbers and text",
+    )
+    command.add_argument(
+        "--properties",
+        metavar="NAME,...",
+        help="what to measure beside the columns of a default table: families (intensity, focus, "
+        "shape, place, nuclei, compartments, image), single columns, or all; see 'cellsieve "
+        "properties'",
+    )
+    command.add_argument(
+        "--nuclei",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of a second mask for each image, whose labels are nuclei",
+    )
+    command.add_argument(
+        "--nuclei-pattern",
+        metavar="PATTERN",
+        help="how these masks are named (default: as the others)",
+    )
+    command.add_argument(
+        "--compartments",
+        action="store_true",
+        help="add the columns of 'intensity' for the nuclei and for the rest of the cells",
+    )
+    command.add_argument(
+        "--max-value",
+        type=float,
+        metavar="VALUE",
+        help="pixels are saturated from this value on (default: the largest of their type; 4095 "
+        "where 12 bits lie in 16)",
+    )
     threshold = command.add_mutually_exclusive_group()
     threshold.add_argument(
         "--quantile",
@@ -139,14 +257,23 @@ def _limit(text: str) -> float | None:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    images = images_of(options)
+    images = _images(options).reading(
+        z=options.z,
+        pages=options.pages,
+        mask_channel=options.mask_channel,
+        mask_scale=options.mask_scale,
+        allow_pickle=options.allow_pickle,
+    )
     print(images)
     table = measure_to(
         images,
         options.output,
-        options.channel,
+        channels_of(options),
+        properties=options.properties.split(",") if options.properties else (),
+        compartments=options.compartments,
         quantile=options.quantile,
         threshold=options.threshold,
+        max_value=options.max_value,
         convention=options.convention,
         columns=options.columns,
         jobs=options.jobs,
@@ -156,10 +283,11 @@ def _measure(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         rle=options.rle,
     )
+    channels = images.measured_channels(channels_of(options))
     print(
         f"{count(table['cells'].sum(), 'cell')} of "
         f"{count(table['status'].isin(MEASURED).sum(), 'image')}, "
-        f"channel {images.measured_channel(options.channel)}"
+        f"{'channel' if len(channels) == 1 else 'channels'} {', '.join(channels)}"
     )
     print(f"cells:  {options.output}")
     print(f"images: {image_table_path(options.output)}")

@@ -74,7 +74,7 @@ def rename_columns(
 def _cellprofiler(name: str) -> str:
     if str(name).startswith(_ITS_OWN):
         return name
-    measured = name in BY_NAME and BY_NAME[name].scope != "image"
+    measured = name in BY_NAME and not BY_NAME[name].of_image
     return _CELLPROFILER.get(name, f"Cells_cellsieve_{name}" if measured else f"Metadata_{name}")
 
 
