@@ -27,7 +27,7 @@ from cellsieve.schema.keys import check_images
 from cellsieve.schema.record import record_of, with_record
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
 from cellsieve.schema.types import FilePath, Table, is_path
-from cellsieve.schema.verdicts import FLAGS
+from cellsieve.schema.verdicts import FLAGGED
 from cellsieve.schema.vocabulary import rename_columns
 
 
@@ -62,7 +62,7 @@ def clean_to(
     Returns:
         The number of cells of each group and verdict: a column for each column that makes groups of
         a rule (missing for cells in no group; no such column if all cells are one group), then
-        `flags` if a rule flags, `reason`, `clean` and `cells`. Its `attrs["notes"]` is a list of
+        `flagged` if a rule flags, `reason`, `clean` and `cells`. Its `attrs["notes"]` is a list of
         sentences worth reading: on limits that can cut nothing, rules that were left out, cells
         that could not be judged and were kept, and a missing image table.
 
@@ -105,7 +105,7 @@ def clean_to(
             record = record_of(cleaned) or {}
             if marks is not None:
                 record["by_hand"] = by_hand
-            written = rename_columns(cleaned, columns, keep=("clean", "reason", FLAGS))
+            written = rename_columns(cleaned, columns, keep=("clean", "reason", FLAGGED))
             write(with_record(written, record))
             summary.add(cleaned)
             tallies = [a.plus(b) for a, b in zip(tallies, counts_here, strict=True)]
@@ -139,7 +139,7 @@ class Summary:
         }
         self._columns = list(dict.fromkeys(name for by in grouped_by(rules) for name in by))
         flagging = any(rule.flag for rule in rules)
-        self._said = [*([FLAGS] if flagging else []), "reason", "clean"]
+        self._said = [*([FLAGGED] if flagging else []), "reason", "clean"]
         self._pieces: list[pd.DataFrame] = []
 
     def add(self, cleaned: pd.DataFrame) -> None:

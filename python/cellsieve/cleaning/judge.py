@@ -26,7 +26,7 @@ from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, reso
 from cellsieve.schema.types import Table, is_table
 from cellsieve.schema.verdicts import (
     BETWEEN,
-    FLAGS,
+    FLAGGED,
     HIGH,
     LOW,
     MULTI_LABEL,
@@ -158,7 +158,7 @@ def clean(
           rule of values has no group). With several rules, each begins with its column, as
           `area_lower_limit`; of a second rule for a column, `area_2_lower_limit`; of a rule with a
           name, `debris_area_lower_limit`, and there are only those that the rule has
-        - `flags`, if a rule flags: the names of those that the cell failed, "" if none
+        - `flagged`, if a rule flags: the names of those that the cell failed, "" if none
 
         Such columns of an earlier cleaning are replaced. The table remembers the rules in its
         `attrs["cellsieve"]`: see `rules_of`.
@@ -282,7 +282,7 @@ def judge(table: pd.DataFrame, fitted: Fitted, limits: Sequence[pd.DataFrame | N
         else:
             reasons.append((texts, np.where(kept, 0, said)))
     if flags:
-        made[FLAGS] = _joined(flags, len(table))
+        made[FLAGGED] = _joined(flags, len(table))
     made["reason"] = _joined(reasons, len(table))
     made["clean"] = np.asarray(made["reason"] == "", bool)
     for name in made:
@@ -291,7 +291,7 @@ def judge(table: pd.DataFrame, fitted: Fitted, limits: Sequence[pd.DataFrame | N
                 f"column {name}: the table has one of its own, and clean writes a column of this "
                 "name; rename it first"
             )
-    texts_of = {name: "str" for name in (FLAGS, "reason") if name in made}
+    texts_of = {name: "str" for name in (FLAGGED, "reason") if name in made}
     added = pd.DataFrame(made, table.index).astype(texts_of)
     result = pd.concat([others, added], axis="columns")
     earlier = record_of(table) or {}

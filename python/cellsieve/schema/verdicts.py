@@ -35,7 +35,7 @@ LOW, HIGH = "low", "high"
 NO_LABEL, MULTI_LABEL = "no_label", "multi_label"
 SMALL_GROUP, UNMEASURED = "small_group", "unmeasured"
 BY_HAND = "by hand"
-FLAGS = "flags"  # the column of rules that only flag
+FLAGGED = "flagged"  # the column of rules that only flag
 
 #: Each reason of a rule, and how a person would say it.
 REASONS = {
@@ -159,7 +159,7 @@ def earlier_columns(table: pd.DataFrame) -> list[str]:
     names = [str(name) for name in table.columns]
     known = remembered(table)
     if known is not None:
-        flags = [FLAGS] if any(each.rule.flag for each in known) and FLAGS in names else []
+        flags = [FLAGGED] if any(each.rule.flag for each in known) and FLAGGED in names else []
         return [*(name for each in known for name in each.limit_columns), *flags, "reason", "clean"]
     limit_columns = [start + column for start in _starts(names) for column in LIMIT_COLUMNS]
     return (
