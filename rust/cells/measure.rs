@@ -195,7 +195,9 @@ impl<'a> Read<'a> {
         let mut order: Vec<usize> = (0..regions.len()).collect();
         order.sort_unstable_by_key(|&place| regions[place].label);
         let ordered = |mut columns: Vec<Column>| {
-            columns.iter_mut().for_each(|(_, values)| values.reorder(&order));
+            for (_, values) in &mut columns {
+                values.reorder(&order);
+            }
             columns
         };
         let mut channels = Vec::new();

@@ -24,6 +24,7 @@ pub trait Pixel: Copy + Default + PartialOrd + Into<f64> + Send + Sync + 'static
     const LARGEST: Option<f64>;
 
     /// Between two values, `gamma` of the way, as numpy's quantile rounds for this type.
+    #[must_use]
     fn between(a: f64, b: f64, gamma: f64) -> f64 {
         lerp!(a, b, gamma, f64)
     }
@@ -126,6 +127,7 @@ impl Pixel for f32 {
     type Background = Values;
     const LARGEST: Option<f64> = None;
 
+    #[must_use]
     fn between(a: f64, b: f64, gamma: f64) -> f64 {
         // numpy interpolates float32 values in float32.
         f64::from(lerp!(a as f32, b as f32, gamma, f32))

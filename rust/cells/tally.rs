@@ -157,7 +157,8 @@ impl Scratch {
         tally.fill(counts.enumerate().filter(|&(_, n)| n > 0).map(|(value, n)| (value as f64, n)));
     }
 
-    /// Tallies bytes, by counting.
+    /// Tallies bytes, by counting, for which four small tables do.
+    #[allow(clippy::unused_self)] // in place of `integers`
     pub fn bytes(&mut self, runs: &[Run], image: Grid<'_, u8>, tally: &mut Tally) {
         let mut tables = [[0; 256]; 4];
         for pixels in ahead::pixels(runs, image) {

@@ -119,7 +119,9 @@ fn check<'a, L: Label + TryFrom<i64>, P>(
     let found = measured(&labels, image, columns, threshold, convention, u64::MAX).unwrap();
     let (mut cells, value) = naive::measure(&ids, plain, columns, threshold, convention);
     if convention == Convention::Notebook {
-        cells.iter_mut().for_each(|cell| cell.intensity_max = None);
+        for cell in &mut cells {
+            cell.intensity_max = None;
+        }
     }
     assert_eq!(rows(&found), cells);
     assert_eq!(threshold_of(&found).to_bits(), value.to_bits());

@@ -43,7 +43,7 @@ macro_rules! product {
                 place as $type
             }
             #[inline(always)]
-            #[allow(clippy::unnecessary_cast)]
+            #[allow(clippy::cast_lossless)]
             fn number(self) -> f64 {
                 self as f64
             }

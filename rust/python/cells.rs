@@ -21,8 +21,8 @@ pub struct Cells {
     channels: Vec<Py<OfChannel>>,
     #[pyo3(get)]
     background_area: u64,
-    #[pyo3(get)]
-    cells_at_border: u64,
+    #[pyo3(get, name = "cells_at_border")]
+    at_border: u64,
     #[pyo3(get)]
     shape: (usize, usize),
     #[pyo3(get)]
@@ -74,7 +74,7 @@ impl Cells {
             count: found.columns.first().map_or(0, |(_, values)| values.len()),
             columns: arrays(py, found.columns)?,
             background_area: found.background_area,
-            cells_at_border: found.at_border,
+            at_border: found.at_border,
             shape,
             warning: found.suspect.map(|suspect| suspect.to_string()),
             rle: found.rle,
