@@ -21,14 +21,14 @@ from cellsieve.schema.keys import check_cells
 from cellsieve.schema.measures import SHARES
 from cellsieve.schema.plates import assignment_columns
 from cellsieve.schema.types import FilePath, Table, is_path
-from cellsieve.schema.verdicts import column_values, limits, limits_note, remembered
+from cellsieve.schema.verdicts import column_values, limits, limits_note, remembered, verdicts
 from cellsieve.schema.wellmap import plate_map, row_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-KEPT, CUT, INK = "#2f7d6b", "#c0532f", "#1d2226"
+KEPT, CUT, INK = "#8fc9b8", "#a83f1c", "#1d2226"  # told apart in gray print too
 DRAWN = 1024  # pixels at most along each side of a drawn image
 DPI = 150  # of saved pictures
 WRITTEN = 24  # experiments up to which every field of a heat map is labelled with its number
@@ -42,7 +42,7 @@ def plot_distribution(
     bins: int = 80,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws the histogram of a column, with the limits and how many cells lie beyond each.
+    """Draws the histogram of a column: kept and dropped cells, the limits, how many lie beyond.
 
     Args:
         table: a cell table; where it is cleaned, and by `column`, limits are drawn if all cells
@@ -59,7 +59,7 @@ def plot_distribution(
         ValueError: no such column or class; bins below 1.
         ImportError: the extra `plot` is not installed.
     """
-    rows = class_rows(table, class_label)
+    rows = class_rows(table, class_label).reset_index(drop=True)
     values = column_values(rows, column)
     ends = limits(rows, column)
     measured = values[np.isfinite(values)]
@@ -68,7 +68,9 @@ def plot_distribution(
         raise ValueError(f"bins: found {bins}; expected at least 1")
     ax = _axes(ax, (7, 3.2))
     title = "all cells" if class_label is None else f"class {class_label}"
-    title = f"{title} ({_cells(len(rows))})"
+    clean = pd.Series(verdicts(rows, column).clean, rows.index)
+    dropped = int((~clean).sum())
+    title += f" ({_cells(len(rows))}{f', {dropped:,} dropped' if dropped else ''})"
     ax.set_title(title, loc="left", fontsize="medium", pad=18, parse_math=False)
     remarks = [f"{_cells(missing)} without a value"] if missing else []
     if remembered(table) is None and limits_note(table, column):
@@ -80,7 +82,16 @@ def plot_distribution(
         ax.text(0.5, 0.5, f"no cell has a value for {column}", ha="center", transform=ax.transAxes)
         return ax
     span = (0.0, 1.0) if column in SHARES and measured.between(0, 1).all() else None
-    _, edges, bars = ax.hist(measured, bins=bins, range=span, color=KEPT)
+    ax.hist(
+        [measured[clean[measured.index]], measured[~clean[measured.index]]],
+        bins=bins,
+        range=span or (measured.min(), measured.max()),
+        stacked=True,
+        color=[KEPT, CUT],
+        label=["kept", "dropped"],
+    )
+    if dropped:
+        ax.legend(frameon=False, fontsize="small")
     for side, end in (("lower", -1), ("upper", 1)):
         known = ends[side].dropna().unique()
         if len(known) != 1 or ends[side].isna().any():
@@ -100,9 +111,6 @@ def plot_distribution(
             fontsize="small",
             color=CUT if beyond else INK,
         )
-        for bar, middle in zip(bars, (edges[:-1] + edges[1:]) / 2, strict=True):  # type: ignore[arg-type]
-            if (middle - limit) * end > 0:
-                bar.set_color(CUT)
     return ax
 
 
