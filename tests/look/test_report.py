@@ -22,7 +22,7 @@ from scipy import ndimage
 import cellsieve as cs
 from cellsieve.cli import main
 from cellsieve.look import views
-from cellsieve.look.report.bins import Axis, in_short, nice_step, percentile_of
+from cellsieve.look.report.bins import Axis, nice_step
 from cellsieve.look.report.page import as_json, percent
 from cellsieve.look.report.sections import sections_of
 from cellsieve.look.views import Look, draw_cell, edge, pictures
@@ -129,25 +129,32 @@ def test_it_opens_with_what_was_decided(page: Page, demo: Path) -> None:
     kept = int(clean["clean"].sum())
     assert f"Images 12 1 failed Cells {len(clean)}" in page.text
     assert f"Kept {kept}" in page.text
-    assert f"Dropped {len(clean) - kept}" in page.text
+    cut = int(clean["reason"].isin(["low", "high"]).sum())
+    assert f"Cut by limits {cut}" in page.text
+    assert f"Not judged {len(clean) - kept - cut}" in page.text
     for reason, said in (("low", "too low"), ("high", "too high"), ("multi_label", "several")):
         assert re.search(rf"{said}\D* {(clean['reason'] == reason).sum()} ", page.text)
     assert "demo-11 no_mask no mask for this image" in page.text
 
 
 def test_a_section_a_class_in_natural_order(page: Page) -> None:
-    names = [attrs["data-name"] for tag, attrs in page.tags if "data-name" in attrs]
-    assert names == ["0", "1", "16", "Several classes"]
-    ids = [attrs["id"] for attrs in page.of("section", "class")]
-    assert ids == [attrs["data-section"] for _, attrs in page.tags if "data-name" in attrs]
+    links = [str(attrs["href"]) for attrs in page.of("a", "name")]
+    assert links == ["#class-0", "#class-1", "#class-16", "#cells-several"]
+    assert [f"#{attrs['id']}" for attrs in page.of("section", "class")] == links
 
 
 def test_galleries_show_cells_of_their_band_by_value(page: Page, demo: Path) -> None:
     clean = cs.read_table(demo / "clean.csv").set_index(["image_id", "label"])
     cells = page.data["cells"]
     assert len(cells) == len({(cell["image_id"], cell["label"]) for cell in cells})
-    for start in range(0, 36, 12):  # three classes of low, middle, high, four each
-        low, middle, high = (cells[start + k : start + k + 4] for k in (0, 4, 8))
+    rows: list[list[dict[str, Any]]] = []
+    for _, attrs in page.tags:
+        if attrs.get("class") == "row":
+            rows.append([])
+        elif attrs.get("class") == "cell" and len(rows[-1]) < 4:  # those shown at first
+            rows[-1].append(cells[int(str(attrs["data-cell"]))])
+    for start in range(0, 9, 3):  # three classes of low, middle, high
+        low, middle, high = rows[start : start + 3]
         for gallery in (low, middle, high):
             values = [cell["value"] for cell in gallery]
             assert values == sorted(values)
@@ -252,8 +259,22 @@ def test_a_file_that_is_gone_is_said_in_its_place(demo: Path, tmp_path: Path) ->
     assert main([*command, "-q", "-o", str(tmp_path / "again.html")]) == 1
     of_it = sum(cell["image_id"] == "demo-00" for cell in page.data["cells"])
     assert of_it > 0
-    assert page.text.count("gone.npz: No such file or directory") == of_it
+    # Once in full, with a way out; in every tile in short, since a path is cut off there.
+    assert page.text.count("gone.npz: No such file or directory") == 1
+    assert page.text.count("No such file or directory") == 1 + of_it
     assert f"{of_it} of the {len(page.data['cells'])} cells shown have no picture" in page.text
+    assert "--moved OLD=NEW" in page.text
+
+
+def test_files_that_were_moved_are_found(demo: Path, tmp_path: Path) -> None:
+    images = cs.read_image_table(demo / "clean.images.csv")
+    elsewhere = images.replace(f"^{re.escape(str(demo))}", "/gone", regex=True)
+    elsewhere.to_csv(tmp_path / "images.csv", index=False)
+    command = ["report", str(demo / "clean.csv"), "--image-table", str(tmp_path / "images.csv")]
+    command += ["-q", "-o", str(tmp_path / "page.html"), "--overwrite"]
+    assert main(command) == 1
+    assert main([*command, "--moved", f"/gone={demo}"]) == 0
+    assert main([*command, "--moved", "/nowhere=/else"]) == 2
 
 
 def test_a_channel_that_one_image_lacks_is_left_out(demo: Path, tmp_path: Path) -> None:
@@ -338,8 +359,10 @@ def test_rules_of_two_columns(tmp_path: Path) -> None:
     [section] = page.data["sections"]
     assert section["lower"] == 3
     assert section["upper"] is None
-    moved = sum(section["counts"]) + section["fixed"]
-    assert moved == len(cleaned)
+    assert page.data["own"] == [1]
+    free = np.frombuffer(base64.b64decode(page.data["free"]), np.uint8)
+    by_fraction = cleaned["reason"].str.contains("fraction").sum()
+    assert np.unpackbits(free).sum() == len(cleaned) - by_fraction
 
 
 def test_cells_kept_by_hand_are_said(tmp_path: Path) -> None:
@@ -347,7 +370,7 @@ def test_cells_kept_by_hand_are_said(tmp_path: Path) -> None:
     marks = pd.DataFrame({"image_id": "a", "label": [1, 20], "mark": ["keep", "drop"]})
     page = written(cs.apply_overrides(cleaned, marks), tmp_path)
     assert "1 by hand" in page.text
-    assert "by hand 1 2.5 %" in page.text
+    assert "Dropped by hand 1 2.5 %" in page.text
 
 
 def test_four_hundred_classes_stay_small(tmp_path: Path) -> None:
@@ -404,40 +427,6 @@ def test_a_page_is_not_replaced_unasked(
 
 
 # ---- the numbers in the page ----
-
-
-@given(
-    st.lists(st.integers(0, 400).map(lambda k: k / 400), min_size=2, max_size=900),
-    st.floats(0, 0.05),
-    st.booleans(),
-)
-def test_limits_near_the_ends_move_exactly(values: list[float], share: float, low: bool) -> None:
-    """As `report.js` does it, from values in short, the way numpy does it from all."""
-    place = share if low else 1 - share
-    array = np.array(values)
-    distinct, counts = in_short(array, 150)
-    spread = np.repeat(distinct, counts)
-    expected = np.quantile(array, place)
-    assert len(spread) == len(array)
-    if len(np.unique(array)) <= 150:
-        assert np.quantile(spread, place) == pytest.approx(expected, abs=1e-6)
-    assert len(distinct) <= 151
-
-
-@given(st.lists(st.integers(0, 10**6), min_size=3, max_size=60, unique=True), st.floats(0, 1))
-def test_the_percentile_of_a_limit_is_found_again(values: list[int], place: float) -> None:
-    array = np.array(values, np.float64)
-    found = percentile_of(array, float(np.quantile(array, place)))
-    assert found == pytest.approx(place, abs=1e-5)
-
-
-def test_a_limit_that_is_no_percentile_is_not_taken_for_one() -> None:
-    assert percentile_of(np.array([1.0, 2.0]), 3.0) is None
-    assert percentile_of(np.array([1.0, 1.0, 2.0]), 1.0) is None
-
-
-def test_the_percentiles_that_decided_stand_in_the_page(page: Page) -> None:
-    assert page.data["percentiles"] == ["10", "90"]
 
 
 @given(st.floats(1e-9, 1e9))

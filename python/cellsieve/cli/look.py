@@ -195,11 +195,24 @@ def _add_look(command: Any) -> None:
         default="dim",
         help="how other cells are drawn (default: %(default)s)",
     )
+    command.add_argument(
+        "--moved",
+        type=_moved,
+        metavar="OLD=NEW",
+        help="paths in the image table that begin with OLD begin with NEW now",
+    )
     command.add_argument("--no-outline", action="store_true", help="draw no outlines")
     command.add_argument(
         "--seed", type=int, default=0, metavar="N", help="seed of the random choice (default: 0)"
     )
     add_jobs(command)
+
+
+def _moved(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not old or not equals:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected OLD=NEW")
+    return old, new
 
 
 def _look(options: argparse.Namespace) -> dict[str, Any]:
@@ -213,6 +226,7 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
         "outline": not options.no_outline,
         "jobs": options.jobs,
         "root": options.root,
+        "moved": options.moved,
     }
 
 

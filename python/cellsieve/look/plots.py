@@ -142,6 +142,7 @@ def plot_gallery(
     side: int = 320,
     jobs: int | None = None,
     root: FilePath | None = None,
+    moved: tuple[str, str] | None = None,
 ) -> "Figure":
     """Draws some cells, each with its value below.
 
@@ -163,6 +164,7 @@ def plot_gallery(
         jobs: number of threads; by default one per processor.
         root: the folder that relative paths of the image table's file start from, if not the one
             it lies in.
+        moved: what the paths in the image table used to begin with, and what they begin with now.
 
     Returns:
         The Figure. If there are no such cells, it says so; if a file is gone, the reason stands in
@@ -186,7 +188,7 @@ def plot_gallery(
         words += f"\n{note}" if note else ""
         figure.text(0.5, 0.5, words, ha="center", parse_math=False)
         return figure
-    made = pictures(rows, image_table(images, root), look, _as_it_is, jobs=jobs)
+    made = pictures(rows, image_table(images, root, moved), look, _as_it_is, jobs=jobs)
     wide, high = min(across, len(rows)), -(-len(rows) // across)
     figure = plt.figure(figsize=(1.7 * wide, 2.05 * high), layout="constrained")
     axes = figure.subplots(high, wide, squeeze=False).ravel()

@@ -1,5 +1,6 @@
 """Cells as pictures: their pixels read again, in colour, with an outline."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,15 @@ from cellsieve.io.readers import read_image, read_mask
 from cellsieve.look.colours import Colours, compose, contrast, default_channels
 from cellsieve.run.parallel import default_jobs, run
 from cellsieve.schema.choices import Neighbours, check_choice
-from cellsieve.schema.images import MASK, WHOLE, channel_files, channel_names, check_known, is_whole
+from cellsieve.schema.images import (
+    MASK,
+    WHOLE,
+    channel_files,
+    channel_names,
+    check_known,
+    is_whole,
+    path_columns,
+)
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.types import FilePath, Table
 
@@ -131,12 +140,20 @@ def pictures(
     return made
 
 
-def image_table(images: "ImageSet | Table", root: FilePath | None = None) -> pd.DataFrame:
+def image_table(
+    images: "ImageSet | Table",
+    root: FilePath | None = None,
+    moved: tuple[str, str] | None = None,
+) -> pd.DataFrame:
     """The table of a data set's files, however it is given; of an `ImageSet`, what can be used.
+
+    Args:
+        images, root: as for `report`.
+        moved: what paths used to begin with and what they begin with now.
 
     Raises:
         OSError: as `read_image_table`.
-        ValueError: as `read_image_table`, or duplicate ids.
+        ValueError: as `read_image_table`; duplicate ids; no path begins so.
     """
     if isinstance(images, ImageSet):
         return images.table[images.table["problem"].isna()]
@@ -145,7 +162,20 @@ def image_table(images: "ImageSet | Table", root: FilePath | None = None) -> pd.
     else:
         table, name = read_image_table(images, root), str(images)
     check_images(table, name)
-    return table
+    if moved is None:
+        return table
+    old, new = moved
+    columns = path_columns(map(str, table.columns))
+    paths = {column: table[column].astype("str") for column in columns}
+    if not old or not any(path.str.startswith(old).any() for path in paths.values()):
+        raise ValueError(f"moved: no path of {name} begins with {old!r}")
+    begins = f"^{re.escape(old)}"
+    return table.assign(
+        **{
+            column: path.str.replace(begins, new.replace("\\", r"\\"), regex=True)
+            for column, path in paths.items()
+        }
+    )
 
 
 def _image(

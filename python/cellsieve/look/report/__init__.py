@@ -1,6 +1,7 @@
 """A report that opens in any browser: a single page with everything in it."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +26,7 @@ def report(
     *,
     images: ImageSet | Table | None = None,
     root: FilePath | None = None,
+    moved: tuple[str, str] | None = None,
     wells: Table | None = None,
     truth: Table | None = None,
     column: str = "fraction",
@@ -51,6 +53,7 @@ def report(
             `table` if not given. Without one there are no pictures.
         root: the folder that relative paths of the image table's file start from, if not the one
             it lies in.
+        moved: what the paths in the image table used to begin with, and what they begin with now.
         wells: for a plates result, the table of `PlateLayout.decode`, or its file.
         truth: for a plates result, the true class of some wells, under the column names
             that `wells` has for the id and the class.
@@ -107,9 +110,11 @@ def report(
         images = image_table_path(path)
     return cells_report(
         shown,
-        None if images is None else image_table(images, root),
+        None if images is None else image_table(images, root, moved),
         output,
+        name=path.name if path else "CLEAN",
         title=title or (path.name if path else "Cells"),
+        written=f"{datetime.fromtimestamp(path.stat().st_mtime):%d %B %Y, %H:%M}" if path else "",
         column=column,
         n=n,
         seed=seed,

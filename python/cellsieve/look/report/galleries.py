@@ -1,6 +1,7 @@
 """The cells that a page shows: some below, within and above the limits of each section."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,10 +12,10 @@ from numpy.typing import NDArray
 from cellsieve.look.colours import Colours
 from cellsieve.look.picking import BANDS, choose
 from cellsieve.look.report.page import data_uri
-from cellsieve.look.report.sections import said
+from cellsieve.look.report.sections import kind_of, said
 from cellsieve.look.views import Look, Picture, pictures, webp
-from cellsieve.schema.choices import Order
-from cellsieve.schema.verdicts import Verdicts
+from cellsieve.schema.choices import Band, Order
+from cellsieve.schema.verdicts import Judgement, Verdicts
 
 #: About how many bytes of pictures a page holds, however many cells it shows.
 PICTURE_BYTES = 4_000_000
@@ -29,23 +30,57 @@ class Gallery(NamedTuple):
     which: str
     title: str
     places: NDArray[np.int64]
+    """Where those shown at first stand in the table."""
+    more: NDArray[np.int64]
+    """Those shown when asked for."""
     n: int
     """How many cells there are in this band."""
     beyond: int
-    """How many of those shown are in it; the others are the kept cells nearest the limit."""
+    """How many of those shown at first are in it; the others are the kept cells nearest it."""
 
 
-def galleries(rows: Verdicts, places: NDArray[np.int64], n: int, seed: int) -> list[Gallery]:
-    """Chooses the cells of a section's galleries, at most `n` each; no cell is in two of them.
+def chosen_cells(
+    rows: Verdicts, sections: Sequence[NDArray[np.int64]], n: int, seed: int
+) -> list[list[Gallery]]:
+    """The galleries of each section.
+
+    At most `n` cells are shown at first; then, as far as there is room for pictures on the page,
+    every other cell beyond the limits and as many kept ones next to them.
+    """
+    made = [galleries(rows.of(places), n, seed) for places in sections]
+    room = MOST_PICTURES - sum(len(each.places) for one in made for each in one)
+    wanted = [len(each.more) for one in made for each in one]
+    most = _share(wanted, room)
+    return [
+        [
+            each._replace(places=places[each.places], more=places[each.more[:most]])
+            for each in one
+        ]
+        for places, one in zip(sections, made, strict=True)
+    ]  # fmt: skip
+
+
+def _share(wanted: Sequence[int], room: int) -> int:
+    """The largest number that each can have of what it wants, so that all have room."""
+    most, left = 0, [each for each in wanted if each]
+    while left and room >= len(left):
+        step = max(1, min(room // len(left), min(left) - most))
+        most += step
+        room -= step * len(left)
+        left = [each for each in wanted if each > most]
+    return most
+
+
+def galleries(rows: Verdicts, n: int, seed: int) -> list[Gallery]:
+    """Chooses the cells of a section's galleries; no cell is in two of them.
 
     Args:
         rows: the section's cells.
-        places: where they stand in the table.
-        n: cells per gallery.
+        n: cells per gallery that are shown at first.
         seed: of the random choice.
     """
-    free = np.ones(len(places), bool)
-    made = {}
+    free = np.ones(len(rows.value), bool)
+    made: dict[str, Gallery] = {}
     for which in ("low", "high", "middle"):
         chosen = _choose(rows, free & (rows.band == which), n, "random", seed)
         beyond = len(chosen)
@@ -58,7 +93,17 @@ def galleries(rows: Verdicts, places: NDArray[np.int64], n: int, seed: int) -> l
             free[near] = False
             chosen = np.concatenate([chosen, near] if which == "low" else [near, chosen])
         many = int(np.count_nonzero(rows.band == which))
-        made[which] = Gallery(which, which.capitalize(), places[chosen], many, beyond)
+        made[which] = Gallery(which, which.capitalize(), chosen, chosen[:0], many, beyond)
+    ends: tuple[tuple[Band, Order], ...] = (("low", "lowest"), ("high", "highest"))
+    for which, order in ends:
+        far = _choose(rows, free & (rows.band == which), len(free), "lowest", seed)
+        within = free & (rows.band == "middle")
+        room = min(n + len(far), int(np.count_nonzero(within)) // 3) if len(far) else 0
+        near = _choose(rows, within, room, order, seed)
+        free[near] = False
+        # From the limit outwards, and from the limit inwards.
+        more = [far[::-1], near] if which == "low" else [far, near[::-1]]
+        made[which] = made[which]._replace(more=np.concatenate(more))
     return [made[which] for which in BANDS]
 
 
@@ -79,6 +124,7 @@ def sized(look: Look, count: int) -> Look:
 def tiles(
     shown: pd.DataFrame,
     rows: Verdicts,
+    judging: Sequence[Judgement],
     images: pd.DataFrame | None,
     look: Look,
     *,
@@ -94,21 +140,22 @@ def tiles(
         {
             "image_id": str(image_id),
             "label": int(label),
-            "value": float(f"{value:.7g}"),
+            "value": float(value) if math.isfinite(value) else None,
             "clean": bool(clean),
-            "judged": judged != "other",
+            "kind": "kept" if clean else kind_of(reason, judging),
             "said": said(clean, reason),
             "row": [field_text(field) for field in row],
             "picture": picture.made,
             "problem": picture.problem,
+            # Paths are long and differ at their end; the larger view has them whole.
+            "problem_in_short": picture.problem.rpartition(": ")[2],
         }
-        for image_id, label, value, clean, reason, judged, row, picture in zip(
+        for image_id, label, value, clean, reason, row, picture in zip(
             shown["image_id"],
             shown["label"],
             rows.value,
             rows.clean,
             rows.reason,
-            rows.judged,
             shown.itertuples(index=False, name=None),
             made,
             strict=True,

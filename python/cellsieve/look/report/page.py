@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -13,8 +14,12 @@ from cellsieve.look.report.bins import number
 from cellsieve.schema.types import FilePath
 
 
-def write_page(output: FilePath, template: str, content: dict[str, Any]) -> None:
+def write_page(
+    output: FilePath, template: str, scripts: Sequence[str], content: dict[str, Any]
+) -> None:
     """Renders a template with what it shows; the file is there whole or not at all.
+
+    Its script is put together from files that share one scope, in this order.
 
     Text is escaped everywhere. The page's own policy forbids every request and every script but its
     own, so that text that slipped through could do nothing.
@@ -27,7 +32,8 @@ def write_page(output: FilePath, template: str, content: dict[str, Any]) -> None
         lstrip_blocks=True,
         undefined=jinja.StrictUndefined,
     )
-    script = _source("report.js")
+    parts = "\n".join(_source(f"scripts/{name}.js") for name in scripts)
+    script = f'"use strict";\n(() => {{\n{parts}}})();\n'
     environment.filters |= {"number": number, "count": count, "percent": percent}
     environment.globals |= {
         "style": _source("style.css"),
@@ -42,7 +48,11 @@ def write_page(output: FilePath, template: str, content: dict[str, Any]) -> None
 
 
 def _source(name: str) -> str:
-    return files("cellsieve.look.report").joinpath("templates", name).read_text(encoding="utf-8")
+    return (
+        files("cellsieve.look.report")
+        .joinpath("templates", *name.split("/"))
+        .read_text(encoding="utf-8")
+    )
 
 
 def as_json(data: Any) -> str:

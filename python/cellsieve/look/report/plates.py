@@ -72,7 +72,7 @@ def plates_report(
             words.append(
                 f"Of {plates:,} plates, the {len(content['maps'])} least confident have a map."
             )
-    write_page(output, "plates.html.j2", content)
+    write_page(output, "plates.html.j2", ["page"], content)
 
 
 def _assignments(table: pd.DataFrame) -> dict[str, Any]:
