@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections import Counter
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from cellsieve.look import views
 from cellsieve.look.report.bins import Axis, nice_step
 from cellsieve.look.report.page import as_json, percent
 from cellsieve.look.report.sections import sections_of
-from cellsieve.look.views import Look, draw_cell, edge, pictures
+from cellsieve.look.views import Look, draw_cell, drawn, edge, pictures
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
 
@@ -168,13 +169,66 @@ def test_galleries_show_cells_of_their_band_by_value(page: Page, demo: Path) -> 
         assert "low" not in reasons[2]
 
 
-def test_pictures_are_webp_with_an_outline(page: Page) -> None:
-    images = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(images) == len(page.data["cells"])
-    kind, _, encoded = str(images[0]["src"]).partition("base64,")
-    assert kind == "data:image/webp;"
-    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))))
-    assert (picture.min(axis=2) > 200).any()
+def pictures_in(page: Page, name: str) -> list[Any]:
+    """The pictures of a layer, in the order of the page."""
+    found = []
+    for (_, before), (tag, attrs) in zip(page.tags, page.tags[1:], strict=False):
+        own = attrs.get("class") or before.get("class")  # channels stand in an element of theirs
+        if tag == "img" and name in str(own).split():
+            kind, _, encoded = str(attrs["src"]).partition("base64,")
+            assert kind == "data:image/webp;"
+            found.append(np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded)))))
+    return found
+
+
+def test_pictures_are_layers_that_lie_on_each_other(page: Page) -> None:
+    cells = page.data["cells"]
+    for name in ("plane-0", "plane-1", "plane-2", "outline", "above"):
+        assert len(pictures_in(page, name)) == len(cells)
+    for plane, outline in zip(
+        pictures_in(page, "plane-0"), pictures_in(page, "outline"), strict=True
+    ):
+        assert outline.shape[2] == 4
+        assert 0 < (outline[:, :, 3] > 0).mean() < 0.5  # a line, and see-through elsewhere
+        assert plane.shape[0] / plane.shape[1] == outline.shape[0] / outline.shape[1]
+
+
+def test_the_pixels_above_the_threshold_are_marked(page: Page, demo: Path) -> None:
+    """As many as were counted, where the picture has a pixel for each of the image."""
+    clean = cs.read_table(demo / "clean.csv").set_index(["image_id", "label"])
+    order = [int(str(attrs["data-cell"])) for _, attrs in page.tags if "data-cell" in attrs]
+    whole = 0
+    for index, above in zip(order, pictures_in(page, "above"), strict=True):
+        cell = page.data["cells"][index]
+        if cell["place"][2] == 1:
+            whole += 1
+            marked = (above[:, :, 3] > 0).sum()
+            assert marked == clean.loc[(cell["image_id"], cell["label"]), "area_above"]
+    assert whole > 10
+
+
+def test_another_measured_channel_is_a_layer_of_its_own(demo: Path, tmp_path: Path) -> None:
+    page = written(demo / "clean.csv", tmp_path, channels=["red", "blue"])
+    cells = page.data["cells"]
+    assert len(pictures_in(page, "extra")) == len(cells) == len(pictures_in(page, "above"))
+    area = written(demo / "clean.csv", tmp_path, column="area")
+    assert not pictures_in(area, "above")
+    with pytest.raises(ValueError, match="pixel_size: found 0"):
+        written(demo / "clean.csv", tmp_path, pixel_size=0)
+    assert "µm" in written(demo / "clean.csv", tmp_path, pixel_size=0.1).text
+
+
+def test_the_page_says_what_the_measure_is(demo: Path, tmp_path: Path) -> None:
+    assert "area: number of pixels (len(rows)); from the mask alone" in written(
+        demo / "clean.csv", tmp_path, column="area"
+    ).text  # fmt: skip
+    mine = cs.read_table(demo / "clean.csv").assign(mine=1.0)
+    images = demo / "clean.images.csv"
+    page = written(mine, tmp_path, column="mine", images=images)
+    assert "mine is a column of the table; cellsieve has no formula for it" in page.text
+    red = mine.rename(columns={"fraction": "fraction_red"})
+    page = written(red, tmp_path, column="fraction_red", images=images)
+    assert "(area_above / area); channel red;" in page.text
 
 
 def test_a_cell_can_be_reached_and_heard(page: Page) -> None:
@@ -236,7 +290,7 @@ def test_hostile_text_shows_as_text(tmp_path: Path) -> None:
     )
     page = written(table, tmp_path, images=images, title=HOSTILE)
     assert len(page.scripts) == 2
-    assert not [attrs for tag, attrs in page.tags if tag == "img" or "onerror" in attrs]
+    assert not [attrs for tag, attrs in page.tags if attrs.get("src") or "onerror" in attrs]
     assert HOSTILE in "".join(page.words)
     assert page.data["cells"][0]["image_id"] == HOSTILE
     assert "49" not in page.of("section", "class")[0].values()
@@ -281,7 +335,7 @@ def test_a_channel_that_one_image_lacks_is_left_out(demo: Path, tmp_path: Path) 
     images = cs.read_image_table(demo / "clean.images.csv")
     images.loc[images["image_id"] == "demo-00", "path_red"] = None
     page = written(demo / "clean.csv", tmp_path, images=images)
-    assert len([tag for tag, _ in page.tags if tag == "img"]) == len(page.data["cells"])
+    assert len(pictures_in(page, "outline")) == len(page.data["cells"])
     asked = written(demo / "clean.csv", tmp_path, images=images, channels=["red"])
     assert "image demo-00: has no channel red" in asked.text
 
@@ -474,12 +528,12 @@ def test_the_edge_is_what_erosion_takes_away(seed: int) -> None:
     assert (edge(inside) == inside & ~ndimage.binary_erosion(inside)).all()
 
 
-@pytest.mark.parametrize(("size", "side", "drawn"), [(20, 64, 60), (50, 64, 50), (200, 64, 64)])
-def test_pictures_come_in_size(size: int, side: int, drawn: int) -> None:
+@pytest.mark.parametrize(("size", "side", "longest"), [(20, 64, 60), (50, 64, 50), (200, 64, 64)])
+def test_pictures_come_in_size(size: int, side: int, longest: int) -> None:
     own = np.ones((size, size // 2), bool)
     colours = np.zeros((*own.shape, 3), np.uint8)
     shape = draw_cell(colours, own, ~own, Look(side=side)).shape
-    assert shape == (drawn, drawn // 2, 3)
+    assert shape == (longest, longest // 2, 3)
 
 
 def test_cells_of_one_image_share_their_brightness(tmp_path: Path) -> None:
@@ -492,8 +546,9 @@ def test_cells_of_one_image_share_their_brightness(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", mask)
     images = cs.ImageSet.hpa(tmp_path, tmp_path)
     cells = cs.measure_images(images)
-    drawn = pictures(cells, images.table, Look(outline=False), lambda colours: colours)
-    dark, bright = (each.made for each in drawn)
+    look = Look(outline=False)
+    made = pictures(cells, images.table, look, partial(drawn, look=look))
+    dark, bright = (each.made for each in made)
     assert dark is not None
     assert bright is not None
     middle = [int(each[each.shape[0] // 2, each.shape[1] // 2, 1]) for each in (dark, bright)]
@@ -568,6 +623,5 @@ def test_real_images(real_data: Path, tmp_path: Path) -> None:
     cs.measure_to(images, tmp_path / "cells.csv", progress=False)
     cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.05)], "own")
     page = written(tmp_path / "clean.csv", tmp_path)
-    pictures = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(pictures) == len(page.data["cells"]) > 20
+    assert len(pictures_in(page, "outline")) == len(page.data["cells"]) > 20
     assert "Images 3 none failed" in page.text

@@ -1,6 +1,7 @@
 """The report in a browser, as a person uses it: headless Chromium, where it is installed."""
 
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -317,7 +318,7 @@ def test_a_limit_is_dragged_and_moved_by_keys(page: Any) -> None:
     assert float(one(page, "#lower-0").get_property("value")) == pytest.approx(3)
     before = numbers(page)
     ActionChains(page).click_and_hold(handle).move_by_offset(80, 0).release().perform()
-    assert float(one(section, "line.limit.lower").get_attribute("x1")) > at_zero + 50
+    assert float(one(section, "line.limit.lower").get_attribute("x1")) > at_zero + 4  # of 80 bars
     assert numbers(page)["cut"] > before["cut"]
     one(section, ".handle.upper").send_keys(Keys.HOME)  # limits never pass each other
     ends = [one(page, f"#{side}-0").get_property("value") for side in ("lower", "upper")]
@@ -474,6 +475,129 @@ def test_marks_are_kept_downloaded_and_applied(page: Any, clean: Path, tmp_path:
     one(page, "#clear").click()
     wait(page, lambda driver: driver.switch_to.alert).accept()
     assert not one(page, "#marked").is_displayed()
+
+
+def test_two_hundred_cells_are_reviewed_by_keyboard(browser: Any, tmp_path: Path) -> None:
+    """All cells beyond the limits can be reached; K and D go on, U takes back, N skips."""
+    table = cs.clean(cells(list(range(400))), column="area", lower=0.1, upper=0.9)
+    opened(browser, table, tmp_path)
+    low = one(browser, ".gallery.low")
+    assert len(shown(low, ".cell")) == 8
+    assert one(low, ".reviewed").text == "0 of 80 marked"  # 40 below the limit, and kept ones near
+    one(low, ".open").send_keys("d")
+    active = lambda: browser.switch_to.active_element.find_element(By.XPATH, "..")  # noqa: E731
+    assert active() == every(low, ".cell")[1]
+    active().find_element(By.CSS_SELECTOR, ".open").send_keys("k")
+    assert [each.get_attribute("data-marked") or "" for each in every(low, ".cell")[:3]] == [
+        "drop",
+        "keep",
+        "",
+    ]
+    assert one(low, ".reviewed").text == "2 of 80 marked"
+    browser.switch_to.active_element.send_keys("u")
+    assert active() == every(low, ".cell")[1]
+    assert one(low, ".reviewed").text == "1 of 80 marked"
+    browser.switch_to.active_element.send_keys(Keys.HOME)
+    browser.switch_to.active_element.send_keys("n")
+    assert active() == every(low, ".cell")[1]
+    # On and on: through the rest of the gallery, and into the next.
+    browser.switch_to.active_element.send_keys("k" * 7 + "n")
+    assert len(shown(low, ".cell")) == 80
+    browser.switch_to.active_element.send_keys("k" * 71 + "n")
+    assert one(low, ".reviewed").text == "79 of 80 marked"
+    shown_values = {one(each, ".value").text for each in every(low, ".cell")}
+    assert {str(value) for value in range(40)} <= shown_values
+    browser.execute_script("localStorage.clear()")
+
+
+def test_a_gallery_is_one_tab_stop(page: Any) -> None:
+    for row in every(page, ".row"):
+        stops = [each for each in every(row, "button") if each.get_attribute("tabindex") != "-1"]
+        assert len(stops) == 1
+    first = every(page, ".row")[0]
+    one(first, ".open").send_keys(Keys.ARROW_RIGHT)
+    assert page.switch_to.active_element == every(first, ".open")[1]
+    assert every(first, ".open")[0].get_attribute("tabindex") == "-1"
+    page.switch_to.active_element.send_keys(Keys.END)
+    assert page.switch_to.active_element == every(first, ".open")[-1]
+
+
+def test_marks_are_imported_or_refused(page: Any, clean: Path, tmp_path: Path) -> None:
+    table = cs.read_table(clean)
+    row = table[table["reason"] == "low"].iloc[0]
+    columns = ["image_id", "label", "min_row", "min_col", "max_row", "max_col"]
+    marks = row[columns].to_frame().T.assign(mark="keep")
+    marks.to_csv(tmp_path / "marks.csv", index=False)
+    box = page.execute_script(
+        "const i = document.querySelector('#import-file'); i.hidden = false; return i"
+    )
+    before = numbers(page)
+    box.send_keys(str(tmp_path / "marks.csv"))
+    wait(page, lambda _: one(page, "#imported").text == "1 marks imported.")
+    assert numbers(page)["kept"] == before["kept"] + 1
+    assert numbers(page)["cut"] == before["cut"] - 1
+    marks.assign(max_row=marks["max_row"] + 3).to_csv(tmp_path / "other.csv", index=False)
+    box.send_keys(str(tmp_path / "other.csv"))
+    wait(page, lambda _: "another segmentation" in one(page, "#imported").text)
+
+
+# ---- pictures ----
+
+
+def test_pictures_switch_between_channels_and_what_was_measured(page: Any) -> None:
+    stack = one(page, ".stack")
+    assert [each.is_displayed() for each in every(stack, ".plane")] == [True] * 3
+    assert not one(stack, ".above").is_displayed()
+    assert one(stack, ".outline").is_displayed()
+    one(page, "#show-measured").click()
+    assert [each.is_displayed() for each in every(stack, ".plane")] == [False, True, False]
+    assert one(stack, ".above").is_displayed()
+    one(page, "#show-measured").click()
+    one(page, "#plane-0").click()
+    assert [each.is_displayed() for each in every(stack, ".plane")] == [False, True, True]
+    colour = one(stack, ".plane-1").value_of_css_property("background-color")
+    one(page, '#palette option[value="gray"]').click()
+    assert one(stack, ".plane-1").value_of_css_property("background-color") != colour
+    one(page, "#show-outline").click()
+    assert not one(stack, ".outline").is_displayed()
+    wait(page, lambda driver: "pictures=" in driver.current_url)
+    address = page.current_url
+    page.get("about:blank")
+    page.get(address)
+    assert not one(page, ".stack .outline").is_displayed()
+    assert not one(page, ".stack .plane-0").is_displayed()
+
+
+def test_cells_at_one_scale_with_a_bar(page: Any) -> None:
+    def width(stack: Any) -> float:
+        size = stack.size
+        return max(size["width"], size["height"])
+
+    stacks = every(page, ".stack")[:8]
+    assert len({round(width(each)) for each in stacks}) == 1
+    assert not one(page, ".open .bar").is_displayed()
+    one(page, "#same-scale").click()
+    per_pixel = []
+    for each in stacks:
+        pixels = page.execute_script(
+            "return ['--w', '--h'].map((name) => +arguments[0].style.getPropertyValue(name))", each
+        )
+        per_pixel.append(width(each) / max(pixels))
+    assert max(per_pixel) - min(per_pixel) < 0.15 * max(per_pixel)  # up to rounding
+    assert one(page, ".open .bar").is_displayed()
+    assert "pixels" in page.find_element(By.XPATH, "//label[@for='same-scale']").text
+
+
+def test_the_larger_view_shows_where_the_cell_lies(page: Any, clean: Path) -> None:
+    every(page, ".cell .open")[0].click()
+    view = one(page, "#view")
+    wait(page, lambda _: one(view, ".where").is_displayed())
+    assert "In its image of 160 \u00d7 160 pixels" in one(view, ".where").text
+    fields = {one(row, "dt").text: one(row, "dd").text for row in every(view, ".fields div")}
+    place = one(view, ".box-in-map").get_attribute("style")
+    top = float(re.search(r"top: ([\d.]+)%", place)[1]) / 100 * 160  # type: ignore[index]
+    assert 0 <= int(fields["min_row"]) - top < 10
+    one(view, ".close").click()
 
 
 def test_light_dark_and_narrow(page: Any) -> None:

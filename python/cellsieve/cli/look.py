@@ -53,6 +53,12 @@ def add_report(commands: Any, summary: str) -> None:
     command.add_argument(
         "-n", type=int, default=8, metavar="N", help="most cells per gallery (default: 8)"
     )
+    command.add_argument(
+        "--pixel-size",
+        type=float,
+        metavar="UM",
+        help="side of a pixel in µm, for scale bars (default: they are in pixels)",
+    )
     command.add_argument("--title", help="the page's title (default: the table's name)")
     _add_column(command)
     _add_look(command)
@@ -238,6 +244,7 @@ def _report(options: argparse.Namespace) -> int:
         wells=options.wells,
         truth=options.truth,
         title=options.title,
+        pixel_size=options.pixel_size,
         progress=False if options.quiet else None,
         overwrite=options.overwrite,
         **_look(options),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -15,7 +16,7 @@ from cellsieve.io.readers import read_image, read_mask
 from cellsieve.io.tables import atomic
 from cellsieve.look.colours import Colours, compose, contrast
 from cellsieve.look.picking import class_rows, pick
-from cellsieve.look.views import Look, image_table, pictures
+from cellsieve.look.views import Look, drawn, image_table, pictures
 from cellsieve.schema.choices import Band, Evidence, Neighbours, Order
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.measures import SHARES
@@ -188,7 +189,9 @@ def plot_gallery(
         words += f"\n{note}" if note else ""
         figure.text(0.5, 0.5, words, ha="center", parse_math=False)
         return figure
-    made = pictures(rows, image_table(images, root, moved), look, _as_it_is, jobs=jobs)
+    made = pictures(
+        rows, image_table(images, root, moved), look, partial(drawn, look=look), jobs=jobs
+    )
     wide, high = min(across, len(rows)), -(-len(rows) // across)
     figure = plt.figure(figsize=(1.7 * wide, 2.05 * high), layout="constrained")
     axes = figure.subplots(high, wide, squeeze=False).ravel()
@@ -219,10 +222,6 @@ def _squared(colours: Colours) -> Colours:
     square = np.zeros((side, side, 3), np.uint8)
     square[top : top + rows, left : left + columns] = colours
     return square
-
-
-def _as_it_is(colours: Colours) -> Colours:
-    return colours
 
 
 @overload
@@ -436,7 +435,7 @@ def plot_assignment(
     return ax
 
 
-def save(drawn: "Axes | Figure", output: FilePath) -> None:
+def save(plot: "Axes | Figure", output: FilePath) -> None:
     """Writes a plot as .png or .svg, whole or not at all, and closes it.
 
     The same plot gives the same bytes.
@@ -449,7 +448,7 @@ def save(drawn: "Axes | Figure", output: FilePath) -> None:
     if kind not in ("png", "svg"):
         raise ValueError(f"{os.fspath(output)}: expected a picture: .png, .svg")
     plt = require("matplotlib.pyplot", "plot", "drawing plots")
-    figure: Any = drawn if hasattr(drawn, "savefig") else drawn.figure
+    figure: Any = plot if hasattr(plot, "savefig") else plot.figure
     metadata = {"Date": None} if kind == "svg" else None
     try:
         with atomic(output) as temporary, plt.rc_context({"svg.hashsalt": "cellsieve"}):

@@ -1,5 +1,6 @@
 """A report that opens in any browser: a single page with everything in it."""
 
+import math
 import os
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ def report(
     channels: tuple[str, ...] | list[str] | None = None,
     neighbours: Neighbours = "dim",
     outline: bool = True,
+    pixel_size: float | None = None,
     title: str | None = None,
     jobs: int | None = None,
     progress: bool | None = False,
@@ -64,7 +66,8 @@ def report(
         channels: the channels shown, each in the colour it is named after, else gray; by default
             those of red, green and blue that there are, or else the measured one.
         neighbours: pixels of other cells: "dim", "blank" or "show".
-        outline: whether cells are outlined.
+        outline: whether cells are outlined at first.
+        pixel_size: the side of a pixel in µm, for scale bars; without it they are in pixels.
         title: the page's title; the file's name if not given.
         jobs: number of threads; by default one per processor.
         progress: whether to show a progress bar; None: only on a terminal.
@@ -85,6 +88,8 @@ def report(
     """
     if Path(output).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
+    if pixel_size is not None and not 0 < pixel_size < math.inf:
+        raise ValueError(f"pixel_size: found {pixel_size}; expected the µm of a pixel's side")
     refuse_existing(output, overwrite=overwrite)
     shown = _loaded(table)
     path = None if isinstance(table, pd.DataFrame) else Path(table)
@@ -120,6 +125,7 @@ def report(
         seed=seed,
         look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),
         jobs=jobs,
+        pixel_size=pixel_size,
         progress=progress,
     )
 

@@ -56,13 +56,13 @@ def histogram(values: NDArray[np.float64], axis: Axis) -> list[int]:
 
 
 def bars_path(bars: list[int], top: int) -> str:
-    """The bars of a histogram in a box of 1000 x 100; what is not empty is visible."""
-    width = 1000 / len(bars)
-    return "".join(
-        f"M{place * width:.5g} 100v-{max(1.5, 100 * many / top):.4g}h{width:.5g}V100z"
-        for place, many in enumerate(bars)
-        if many
-    )
+    """The outline of a histogram, each bar 1 wide and at most 100 high; what is there is seen."""
+    at, line = 100, ["M0 100"]
+    for many in bars:
+        height = round(100 - max(2, 100 * many / top)) if many else 100
+        line.append("h1" if height == at else f"V{height}h1")
+        at = height
+    return "".join([*line, "V100z"])
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -1,15 +1,24 @@
 """The report of a cleaned cell table: what was decided, and one section per class."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.look.report.bins import Axis, axis_of, bars_path, histogram, number
-from cellsieve.look.report.galleries import MOST_PICTURES, chosen_cells, field_text, sized, tiles
+from cellsieve.look.colours import GRAY
+from cellsieve.look.report.bins import BINS, Axis, axis_of, bars_path, histogram, number
+from cellsieve.look.report.galleries import (
+    MOST_PICTURES,
+    PAGE_BYTES,
+    chosen_cells,
+    field_text,
+    sized,
+    tiles,
+)
+from cellsieve.look.report.layers import scale_bar
 from cellsieve.look.report.page import write_page
 from cellsieve.look.report.pools import pools_of, rules_shown
 from cellsieve.look.report.sections import sections_of, totals
@@ -17,10 +26,13 @@ from cellsieve.look.report.words import (
     look_in_words,
     made_in_words,
     measure_in_words,
+    measure_of,
+    shown_channels,
     warnings_of,
 )
 from cellsieve.look.views import Look
-from cellsieve.schema.images import MEASURED
+from cellsieve.schema.colours import COLOURS
+from cellsieve.schema.images import MEASURED, channel_names
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.verdicts import (
     BY_HAND,
@@ -32,6 +44,7 @@ from cellsieve.schema.verdicts import (
 )
 
 FAILED = 200  # failed images that are listed
+SECTION_BYTES = 5000  # of a section without its pictures, measured
 
 #: The page's script, in the order of its parts.
 SCRIPTS = (
@@ -40,6 +53,7 @@ SCRIPTS = (
     "limits",
     "histogram",
     "classes",
+    "pictures",
     "cells",
     "marks",
     "view",
@@ -51,11 +65,11 @@ BOX = ("min_row", "min_col", "max_row", "max_col")
 
 SECTION_DATA = (
     *("id", "label", "n", "kept", "cut", "unjudged", "by_hand", "low", "high"),
-    *("lower", "upper", "several_lower", "several_upper", "bars", "fixed_cut", "fixed_unjudged"),
+    *("lower", "upper", "several_lower", "several_upper", "fixed_cut", "fixed_unjudged"),
 )
 CELL_DATA = (
     *("image_id", "label", "value", "clean", "kind", "said", "row"),
-    *("pool", "free", "problem"),
+    *("pool", "free", "problem", "place"),
 )
 
 
@@ -71,6 +85,7 @@ def cells_report(
     n: int,
     seed: int,
     look: Look,
+    pixel_size: float | None,
     jobs: int | None,
     progress: bool | None,
 ) -> int:
@@ -82,7 +97,7 @@ def cells_report(
         name: what a command calls the table.
         title: the page's title.
         written: when the table was written; empty if nobody knows.
-        column, n, seed, look, jobs, progress: as for `report`.
+        column, n, seed, look, pixel_size, jobs, progress: as for `report`.
     """
     rows = verdicts(table, column)
     groups = sections_of(table)
@@ -108,12 +123,17 @@ def cells_report(
             )
         sections.append(section)
     places = np.array(shown, np.int64)
+    measured, thresholds = _measured(table.iloc[places], column, images)
+    channels = () if images is None else shown_channels(look, images)
+    room = PAGE_BYTES - sum(len(pools.data[name]) for name in ("values", "free", "kept"))
     cells = tiles(
         table.iloc[places],
         rows.of(places),
         judging,
         images,
-        sized(look, len(shown)),
+        sized(look, len(shown), len(channels) + 1, room - SECTION_BYTES * len(sections)),
+        measured=measured,
+        thresholds=thresholds,
         jobs=jobs,
         progress=progress,
     )
@@ -127,6 +147,10 @@ def cells_report(
         "totals": totals(rows, judging),
         "images": _images(images, table),
         "cells": cells,
+        "channels": _channels(channels, measured, images, cells),
+        "scale": _scale(cells, pixel_size),
+        "outline": look.outline,
+        "marks_above": thresholds is not None,
         "rule_cards": [
             {"of": f"each {' and '.join(rule.groups)}" if rule.groups else "all cells"}
             for rule in rules_shown(table, column, judging)
@@ -142,16 +166,65 @@ def cells_report(
             "column": column,
             "key": _key(table, rows),
             "axis": [axis.low, axis.high],
+            "bars": BINS,
             "cleaned": "clean" in table.columns,
             "sections": [{key: section[key] for key in SECTION_DATA} for section in sections],
             "columns": [str(name) for name in table.columns],
             "cells": [{key: cell[key] for key in CELL_DATA} for cell in cells],
+            "overviews": {
+                cell["image_id"]: [cell["picture"].overview, *cell["picture"].size]
+                for cell in cells
+                if cell["picture"] and cell["picture"].overview
+            },
             "marks": _by_hand(table, column),
             **pools.data,
         },
     }
     write_page(output, "cells.html.j2", SCRIPTS, content)
     return 0 if images is None else sum(cell["picture"] is None for cell in cells)
+
+
+def _measured(
+    shown: pd.DataFrame, column: str, images: pd.DataFrame | None
+) -> tuple[str | Literal[True], NDArray[np.float64] | None]:
+    """The channel that a column was measured in, and the threshold of each cell, if it has one."""
+    names = [] if images is None else channel_names(images.columns)
+    measure, channel = measure_of(column, names)
+    name = f"threshold_{channel}" if channel else "threshold"
+    # The notebook's own convention counts other pixels than those of the cell.
+    notebook = images is not None and "notebook" in set(images.get("convention", []))
+    if measure is None or measure.needs != "threshold" or notebook or name not in shown.columns:
+        return channel or True, None
+    return channel or True, shown[name].to_numpy(np.float64)
+
+
+def _channels(
+    channels: Sequence[str],
+    measured: str | Literal[True],
+    images: pd.DataFrame | None,
+    cells: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """The channels of the page's pictures: name, colour, and whether it is the measured one."""
+    if images is None:
+        return []
+    known = set(images["channel"].dropna().astype(str)) if "channel" in images.columns else set()
+    own = {measured} if isinstance(measured, str) else known
+    made = [{"name": name, "measured": name in own, "extra": False} for name in channels]
+    if any(cell["picture"] and cell["picture"].measured for cell in cells):
+        made.append({"name": " or ".join(sorted(own)), "measured": True, "extra": True})
+    for channel in made:
+        colour = COLOURS.get(str(channel["name"]), GRAY)
+        channel["colour"] = f"rgb({', '.join(str(255 * part) for part in colour)})"
+    return made
+
+
+def _scale(cells: Sequence[Mapping[str, Any]], pixel_size: float | None) -> dict[str, Any]:
+    """The widest window of the cells shown, and a length to compare them with."""
+    sides = [
+        max(cell["picture"].width, cell["picture"].height) for cell in cells if cell["picture"]
+    ]
+    length, words = scale_bar(sides, pixel_size)
+    return {"widest": max(sides, default=1), "length": length, "words": words}
 
 
 def _anchor(label: str, kind: str) -> str:

@@ -3,25 +3,28 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.look.colours import Colours
 from cellsieve.look.picking import BANDS, choose
-from cellsieve.look.report.page import data_uri
+from cellsieve.look.report.layers import Layers, layers
 from cellsieve.look.report.sections import kind_of, said
-from cellsieve.look.views import Look, Picture, pictures, webp
+from cellsieve.look.views import Look, Picture, pictures
 from cellsieve.schema.choices import Band, Order
 from cellsieve.schema.verdicts import Judgement, Verdicts
 
-#: About how many bytes of pictures a page holds, however many cells it shows.
-PICTURE_BYTES = 4_000_000
-MOST_PICTURES = 1500
-SIDES = (96, 320)  # of pictures, in pixels
-BYTES_A_PIXEL = 0.17  # of cells as WebP of quality 80, measured
+#: About how many bytes a page has, however many cells it shows, but for the values.
+PAGE_BYTES = 8_500_000
+MOST_PICTURES = 900
+SIDES = (72, 320)  # of pictures, in pixels
+BYTES_A_PIXEL = 0.14  # of a channel as WebP of quality 80, measured
+BYTES_A_CELL = 3200  # of its text, its outline and what is above the threshold, measured
+OVERVIEW_SIDES = (64, 160)
+MANY_IMAGES = 200  # of which the pictures of whole images are small
 
 
 class Gallery(NamedTuple):
@@ -114,10 +117,18 @@ def _choose(
     return candidates[choose(rows.value[candidates], n, order, seed)] if n else candidates[:0]
 
 
-def sized(look: Look, count: int) -> Look:
-    """The look of pictures small enough for so many of them."""
-    pixels = PICTURE_BYTES / max(1, count) / BYTES_A_PIXEL
-    side = int(min(SIDES[1], max(SIDES[0], math.sqrt(pixels))))
+def sized(look: Look, count: int, channels: int, room: int) -> Look:
+    """The look of pictures small enough for so many cells with so many channels.
+
+    Args:
+        look: its `side` is the largest.
+        count: cells.
+        channels: pictures per cell.
+        room: bytes of the page.
+    """
+    # As text, bytes take a third more.
+    pixels = (room * 0.75 / max(1, count) - BYTES_A_CELL) / BYTES_A_PIXEL / channels
+    side = int(min(SIDES[1], max(SIDES[0], math.sqrt(max(0, pixels)))))
     return replace(look, side=min(side, look.side))
 
 
@@ -128,14 +139,31 @@ def tiles(
     images: pd.DataFrame | None,
     look: Look,
     *,
+    measured: str | Literal[True],
+    thresholds: NDArray[np.float64] | None,
     jobs: int | None,
     progress: bool | None,
 ) -> list[dict[str, Any]]:
-    """What the page holds about each cell that it shows."""
+    """What the page holds about each cell that it shows.
+
+    Args:
+        shown, rows: the cells.
+        judging: the rules they were judged by.
+        images: where their pixels are.
+        look: how they are drawn.
+        measured, thresholds: as for `pictures` and `layers`.
+        jobs, progress: as for `report`.
+    """
     if images is None:
-        made: list[Picture[str]] = [Picture(None, "no picture")] * len(shown)
+        made: list[Picture[Layers]] = [Picture(None, "no picture")] * len(shown)
     else:
-        made = pictures(shown, images, look, _address, jobs=jobs, progress=progress)
+        many = shown["image_id"].nunique() > MANY_IMAGES
+        finish = partial(
+            layers, look=look, thresholds=thresholds, overview_side=OVERVIEW_SIDES[not many]
+        )
+        made = pictures(
+            shown, images, look, finish, measured=measured, jobs=jobs, progress=progress
+        )
     return [
         {
             "image_id": str(image_id),
@@ -146,6 +174,7 @@ def tiles(
             "said": said(clean, reason),
             "row": [field_text(field) for field in row],
             "picture": picture.made,
+            "place": [*picture.made.place, picture.made.scale] if picture.made else [],
             "problem": picture.problem,
             # Paths are long and differ at their end; the larger view has them whole.
             "problem_in_short": picture.problem.rpartition(": ")[2],
@@ -161,10 +190,6 @@ def tiles(
             strict=True,
         )
     ]
-
-
-def _address(colours: Colours) -> str:
-    return data_uri(webp(colours))
 
 
 def field_text(value: Any) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cellsieve.look.colours import default_channels
 from cellsieve.look.views import Look
-from cellsieve.schema.images import channel_names
+from cellsieve.schema.images import WHOLE, channel_names, is_whole
 from cellsieve.schema.measures import BY_NAME, Measure
 from cellsieve.schema.record import record_of
 from cellsieve.schema.rules import MIN_GROUP, Rule
@@ -139,11 +139,17 @@ def warnings_of(
     return words
 
 
+def shown_channels(look: Look, images: pd.DataFrame) -> tuple[str, ...]:
+    """The channels that pictures show."""
+    names = channel_names(images.columns)
+    return (WHOLE,) if is_whole(names) else look.channels or default_channels(images)
+
+
 def look_in_words(look: Look, images: pd.DataFrame | None) -> str:
     """How to read the pictures."""
     if images is None:
         return ""
-    channels = look.channels or default_channels(images)
+    channels = shown_channels(look, images)
     outlined = "the line is the edge of the cell’s mask; " if look.outline else ""
     others = {"dim": "neighbours are dimmed; ", "blank": "neighbours are blanked; ", "show": ""}
     return (

@@ -11,7 +11,7 @@ function addTiles(within) {
       open: find(".open", tile),
       verdict: find(".verdict", tile),
       marks: all("[data-mark]", tile),
-      said: null,
+      said: data.cells[tile.dataset.cell].said,
     });
   }
 }

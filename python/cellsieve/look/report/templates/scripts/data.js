@@ -2,7 +2,7 @@
 
 const data = JSON.parse(find("#data").textContent);
 
-const whole = (number) => number.toLocaleString("en");
+const { format: whole } = new Intl.NumberFormat("en");
 const minus = (text) => text.replace("-", "−");
 // Four digits are enough for readers; what is computed with stays as it is.
 function short(number) {

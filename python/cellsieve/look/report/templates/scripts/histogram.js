@@ -1,7 +1,6 @@
 // The histograms: bars of what is kept and dropped, and limits that can be dragged.
 
-const NS = "http://www.w3.org/2000/svg";
-const BARS = data.sections[0]?.bars.length ?? 0;
+const BARS = data.bars;
 let axis = [...data.axis];
 let log = false;
 
@@ -36,13 +35,14 @@ function barsOf(result) {
 }
 
 function path(bars, top) {
-  const width = 1000 / BARS;
   const height = (many) => (log ? (100 * Math.log1p(many)) / Math.log1p(top) : (100 * many) / top);
-  let text = "";
-  bars.forEach((many, k) => {
-    if (many) text += `M${(k * width).toFixed(1)} 100v${-Math.max(1.5, height(many)).toFixed(2)}h${width}V100z`;
+  let [text, at] = ["M0 100", "100"];
+  bars.forEach((many) => {
+    const up = many ? String(Math.round(100 - Math.max(2, height(many)))) : "100";
+    text += (up === at ? "" : `V${up}`) + "h1";
+    at = up;
   });
-  return text;
+  return `${text}V100z`;
 }
 
 function niceStep(least) {
@@ -71,8 +71,8 @@ function drawLimits(number) {
     const line = find(`line.${side}`, plot);
     line.toggleAttribute("hidden", !set);
     const at = set ? place(limit) : k;
-    line.setAttribute("x1", 1000 * at);
-    line.setAttribute("x2", 1000 * at);
+    line.setAttribute("x1", BARS * at);
+    line.setAttribute("x2", BARS * at);
     const handle = find(`.handle.${side}`, plot);
     handle.style.left = `${100 * at}%`;
     handle.classList.toggle("unset", !set);

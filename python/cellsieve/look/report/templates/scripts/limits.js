@@ -82,6 +82,8 @@ function judgePool(pool, known) {
   };
 }
 
+const inSection = data.sections.map(() => []);
+pools.forEach((pool, k) => inSection[pool.section].push(k));
 const COUNTS = ["low", "high", "unjudged", "newly", "again"];
 const single = (ends) => (ends.size === 1 ? [...ends][0] : ends.size ? NaN : null);
 
@@ -93,8 +95,7 @@ function judgeAll() {
   const sections = data.sections.map((section, number) => {
     const found = { newly: 0, again: 0, low: 0, high: 0, unjudged: 0, equal: [0, 0], pools: [] };
     const ends = [new Set(), new Set()];
-    pools.forEach((pool, k) => {
-      if (pool.section !== number) return;
+    inSection[number].forEach((k) => {
       const result = ofPools[k];
       found.pools.push(k);
       COUNTS.forEach((name) => (found[name] += result[name]));

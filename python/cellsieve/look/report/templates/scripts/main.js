@@ -9,9 +9,7 @@ function update() {
   tellTotals();
   drawPlots();
   refreshTiles();
-  sortClasses();
-  countMarks();
-  countReviewed();
+  if (sorted.by !== "place") sortClasses();
   remember();
 }
 
@@ -29,6 +27,7 @@ function remember() {
     if (log) state.set("log", "1");
     if (find("#zoom").value !== "whole") state.set("zoom", find("#zoom").value);
     if (only.checked) state.set("only", "changes");
+    if (picturesState()) state.set("pictures", picturesState());
     if (at) state.set("at", at);
     const text = state.toString();
     const plain = at && text === new URLSearchParams({ at }).toString();
@@ -38,6 +37,7 @@ function remember() {
 
 function restore() {
   const hash = location.hash.slice(1);
+  showPictures();
   if (document.getElementById(hash)) {
     at = document.getElementById(hash).matches("section.class") ? hash : "";
     return;
@@ -58,6 +58,7 @@ function restore() {
   if (state.get("zoom")) find("#zoom").value = state.get("zoom");
   only.checked = state.get("only") === "changes";
   root.classList.toggle("only-changes", only.checked);
+  restorePictures(state.get("pictures") ?? "");
   at = state.get("at") ?? "";
 }
 
@@ -66,6 +67,9 @@ fillCards();
 cards[0]?.classList.add("chosen");
 setStops();
 update();
+sortClasses();
+countMarks();
+countReviewed();
 applyFilter();
 if (find("#zoom").value !== "whole") zoomTo(find("#zoom").value);
 if (location.hash.includes("at=")) goTo(at);

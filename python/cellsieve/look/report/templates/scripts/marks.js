@@ -40,6 +40,8 @@ function marksChanged() {
     localStorage.setItem(store, JSON.stringify([...marks]));
   } catch {}
   update();
+  countMarks();
+  countReviewed();
 }
 
 function countMarks() {

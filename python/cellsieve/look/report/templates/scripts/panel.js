@@ -141,7 +141,8 @@ async function copy() {
     put(find("#copied"), "The command is copied.");
   } catch {
     getSelection().selectAllChildren(find("#use-command"));
-    put(find("#copied"), "The command is selected; copy it.");
+    const copied = document.execCommand("copy");
+    put(find("#copied"), copied ? "The command is copied." : "The command is selected; copy it.");
   }
 }
 find("#use-copy").addEventListener("click", copy);

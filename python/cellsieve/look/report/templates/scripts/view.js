@@ -13,8 +13,9 @@ function fillView() {
   find("#view-title").textContent = `Cell ${cell.label} of ${cell.image_id}`;
   find(".said", view).textContent = verdictOf(cell).said;
   find(".position", view).textContent = `${whole(order.indexOf(tile) + 1)} of ${whole(order.length)}`;
-  find(".picture", view).replaceChildren(find(".open", tile).firstElementChild.cloneNode(true));
+  find(".large", view).replaceChildren(find(".open", tile).firstElementChild.cloneNode(true));
   find(".why-not", view).textContent = cell.problem;
+  fillMap(cell);
   find(".fields", view).replaceChildren(
     ...data.columns.map((name, k) => {
       const row = document.createElement("div");
@@ -26,6 +27,23 @@ function fillView() {
   );
   const what = marks.get(keyOf(cell))?.mark ?? "";
   all("[data-mark]", view).forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.mark === what)));
+}
+
+// Where the cell lies in its image.
+function fillMap(cell) {
+  const [overview, width, height] = data.overviews[cell.image_id] ?? [];
+  const where = find(".where", view);
+  where.hidden = !overview || !cell.place.length;
+  if (where.hidden) return;
+  find("img", where).src = overview;
+  const [left, top, scale] = cell.place;
+  const stack = find(".stack", view);
+  const [w, h] = ["--w", "--h"].map((name) => Number(stack.style.getPropertyValue(name)));
+  const place = { left: left / width, top: top / height, width: w / width, height: h / height };
+  for (const [name, part] of Object.entries(place)) find(".box-in-map", where).style[name] = `${100 * part}%`;
+  find("figcaption", where).textContent =
+    `In its image of ${whole(width)} × ${whole(height)} pixels. The picture shows ${w} × ${h} of them` +
+    (scale < 1 ? `, at ${share(scale, 1)} of their size.` : ", each as it is.");
 }
 
 function showTile(tile) {
