@@ -27,6 +27,7 @@ from cellsieve.schema.images import (
     check_known,
     file_of,
     is_whole,
+    measured_channels,
     path_columns,
 )
 from cellsieve.schema.keys import check_images
@@ -111,6 +112,7 @@ class _Image(NamedTuple):
     measured: str | None  # the measured channel, and its file, if that is wanted
     measured_file: str | None
     cells: tuple[tuple[int, int, tuple[int, int, int, int]], ...]  # row of the table, label, box
+    shape: tuple[int, int] | None  # where the image table says it
 
 
 def pictures(
@@ -226,17 +228,20 @@ def _image(
     paths = channel_files(row)
     if pd.isna(row.get(MASK)) or not paths:
         raise ValueError(f"image {image_id}: the image table names no mask or no channel")
-    measured = row.get("channel") if wanted in (True, None) else wanted
-    measured = None if pd.isna(measured) else str(measured)
+    first = next(iter(measured_channels(by_id.loc[[image_id]])), None)
+    measured = first if wanted in (True, None) else str(wanted)
     file = None if wanted is None or measured is None else file_of(paths, measured)
+    known = pd.notna(row.get("height")) and pd.notna(row.get("width"))
+    shape = (int(row["height"]), int(row["width"])) if known else None
     if is_whole(paths):
-        return _Image(image_id, str(row[MASK]), ((WHOLE, paths[WHOLE]),), measured, file, cells)
+        whole = ((WHOLE, paths[WHOLE]),)
+        return _Image(image_id, str(row[MASK]), whole, measured, file, cells, shape)
     names = look.channels or tuple(name for name in defaults if name in paths) or tuple(paths)[:1]
     missing = [name for name in names if name not in paths]
     if missing:
         raise ValueError(f"image {image_id}: has no channel {', '.join(missing)}")
     channels = tuple((name, paths[name]) for name in names)
-    return _Image(image_id, str(row[MASK]), channels, measured, file, cells)
+    return _Image(image_id, str(row[MASK]), channels, measured, file, cells, shape)
 
 
 def _cut_image(
@@ -245,7 +250,7 @@ def _cut_image(
     """The cells of one image."""
     [image] = work
     try:
-        mask = read_mask(image.mask)
+        mask = read_mask(image.mask, shape=image.shape)
         planes = [_plane(name, path, image, mask.shape) for name, path in image.channels]
         measured = _measured(image, planes, mask.shape)
     except Exception as error:  # whatever is wrong with one image, the others are drawn

@@ -32,7 +32,7 @@ from cellsieve.look.report.words import (
 )
 from cellsieve.look.views import Look
 from cellsieve.schema.colours import COLOURS
-from cellsieve.schema.images import MEASURED, channel_names
+from cellsieve.schema.images import MEASURED, channel_names, measured_channels
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.verdicts import (
     BY_HAND,
@@ -207,8 +207,7 @@ def _channels(
     """The channels of the page's pictures: name, colour, and whether it is the measured one."""
     if images is None:
         return []
-    known = set(images["channel"].dropna().astype(str)) if "channel" in images.columns else set()
-    own = {measured} if isinstance(measured, str) else known
+    own = {measured} if isinstance(measured, str) else set(measured_channels(images)[:1])
     made = [{"name": name, "measured": name in own, "extra": False} for name in channels]
     if any(cell["picture"] and cell["picture"].measured for cell in cells):
         made.append({"name": " or ".join(sorted(own)), "measured": True, "extra": True})

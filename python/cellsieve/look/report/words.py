@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import pandas as pd
 
 from cellsieve.look.colours import default_channels
 from cellsieve.look.views import Look
-from cellsieve.schema.images import WHOLE, channel_names, is_whole
-from cellsieve.schema.measures import BY_NAME, Measure
+from cellsieve.schema.images import WHOLE, channel_names, is_whole, measured_channels
+from cellsieve.schema.measure import Measure
+from cellsieve.schema.measures import BY_NAME
 from cellsieve.schema.record import record_of
 from cellsieve.schema.rules import MIN_GROUP, Rule
 from cellsieve.schema.verdicts import Judgement, Verdicts, limits_note, rule_in_words
@@ -36,7 +38,7 @@ def measure_in_words(column: str, images: pd.DataFrame | None) -> str:
     said = f"{column}: {measure.sentence} ({measure.formula})"
     if measure.needs == "mask":
         return f"{said}; from the mask alone."
-    known = [channel] if channel else _values(images, "channel")
+    known = [channel] if channel else [] if images is None else measured_channels(images)
     said += f"; channel {' or '.join(known)}" if known else "; of which channel, nobody recorded"
     if measure.needs == "threshold":
         quantiles = _values(images, "quantile")
@@ -75,7 +77,11 @@ def command_of(rules: Sequence[Rule], output: str) -> str:
     """The command that cleans a table by these rules."""
     words = ["cellsieve", "clean", "CELLS", "-o", output]
     [rule, *more] = rules
-    if more or rule.kind not in ("percentile", "value"):
+    if (
+        more
+        or rule.kind not in ("percentile", "value")
+        or rule != replace(rule.bands[0], where=None)
+    ):
         return shlex.join([*words, "--rules", "RULES.toml"])
     if rule.column != "fraction":
         words += ["--column", rule.column]

@@ -123,13 +123,19 @@ addEventListener("beforeprint", () => [...stale].forEach((number) => (stale.dele
 
 // ---- dragging ----
 
-// The percentile whose limit lies at a value, in as few digits as a person would write.
-function positionOf(r, number, value) {
+// The percentile, or the distance from the median, whose limit lies at a value, in as few digits
+// as a person would write.
+function endOf(r, number, value) {
   const result = now.sections[number];
   const codes = result.pools.map((k) => pools[k].groups[r]).filter((code) => code >= 0);
   const lists = codes.map((code) => valuesOf(r, code)).filter((values) => values?.length > 1);
   if (!lists.length) return null;
   const values = lists.reduce((longest, each) => (each.length > longest.length ? each : longest));
+  if (rules[r].kind === "mad") {
+    const center = fromMedian(values)(0);
+    const spread = fromMedian(values)(1) - center;
+    return spread > 0 ? round((value - center) / spread, 3) : null;
+  }
   const k = below(values, value);
   if (k === 0) return 0;
   if (k === values.length) return 1;
@@ -143,7 +149,7 @@ function dragTo(number, side, value) {
   const rule = rules[r];
   const width = axis[1] - axis[0];
   const step = 10 ** Math.floor(Math.log10(width / 1000));
-  const end = rule.kind === "value" ? round(Math.round(value / step) * step, 12) : positionOf(r, number, value);
+  const end = rule.kind === "value" ? round(Math.round(value / step) * step, 12) : endOf(r, number, value);
   if (end !== null) setLimit(r, side, end);
 }
 
@@ -180,12 +186,12 @@ find("main").addEventListener("keydown", (event) => {
   const direction = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
   const r = chosenRule();
   const rule = rules[r];
+  const [low, high] = { percentile: [0, 1], mad: [-20, 20], value: data.axis }[rule.kind];
+  const step = { percentile: 0.001, mad: 0.1, value: niceStep((high - low) / 200) }[rule.kind];
   if (event.key === "Delete" || event.key === "Backspace") changeRule(r, { [held.side]: null });
-  else if (event.key === "Home") setLimit(r, held.side, rule.kind === "value" ? data.axis[0] : 0);
-  else if (event.key === "End") setLimit(r, held.side, rule.kind === "value" ? data.axis[1] : 1);
+  else if (event.key === "Home") setLimit(r, held.side, low);
+  else if (event.key === "End") setLimit(r, held.side, high);
   else if (direction) {
-    const [low, high] = rule.kind === "value" ? data.axis : [0, 1];
-    const step = rule.kind === "value" ? niceStep((high - low) / 200) : 0.001;
     const from = rule[held.side] ?? (held.side === "lower" ? low : high);
     setLimit(r, held.side, Number(Math.min(high, Math.max(low, from + direction * step)).toPrecision(12)));
   } else return;

@@ -43,32 +43,46 @@ function limitsOf(rule, r, code) {
   if (rule.kind === "value") return [rule.lower ?? -Infinity, rule.upper ?? Infinity];
   const values = valuesOf(r, code);
   if (!values || values.length < Math.max(1, rule.min_group ?? 1)) return null;
+  const value = rule.kind === "mad" ? fromMedian(values) : (end) => quantile(values, end);
   return [
-    rule.lower === null ? -Infinity : quantile(values, rule.lower),
-    rule.upper === null ? Infinity : quantile(values, rule.upper),
+    rule.lower === null ? -Infinity : value(rule.lower),
+    rule.upper === null ? Infinity : value(rule.upper),
   ];
+}
+
+// The value so many scaled median absolute deviations from the median.
+const spreads = new Map();
+function fromMedian(values) {
+  if (!spreads.has(values)) {
+    const center = quantile(values, 0.5);
+    const distances = values.map((value) => Math.abs(value - center)).sort();
+    spreads.set(values, [center, 1.4826 * quantile(distances, 0.5)]);
+  }
+  const [center, spread] = spreads.get(values);
+  return (end) => center + end * spread;
 }
 
 // What becomes of a pool: its limits, and how many of its free cells fall or come back.
 function judgePool(pool, known) {
-  let [lower, upper, judged] = [-Infinity, Infinity, true];
+  let [lower, upper, judged, falling] = [-Infinity, Infinity, true, false];
   rules.forEach((rule, r) => {
-    if (!active(rule)) return;
     const code = pool.groups[r];
+    if (!active(rule) || code === -2) return; // it doesn't hold here
     if (!known[r].has(code)) known[r].set(code, limitsOf(rule, r, code));
     const ends = known[r].get(code);
-    judged &&= ends !== null;
+    const dropping = rule.unjudged !== "keep";
+    judged &&= ends !== null || !dropping;
+    falling ||= dropping; // a cell without a value
     if (ends) [lower, upper] = [Math.max(lower, ends[0]), Math.min(upper, ends[1])];
   });
   const { n, values, free, both } = pool;
   const from = judged ? below(values, lower) : n;
   const to = judged ? Math.max(from, upTo(values, upper)) : n;
   const stay = both[to] - both[from];
-  const falling = rules.some(active);
-  const keptBefore = data.cleaned ? 0 : pool.unmeasured;
+  const keptBefore = pool.unmeasured_kept;
   const keptNow = falling ? 0 : pool.unmeasured;
   return {
-    lower, upper, judged, from, to,
+    lower, upper, judged, falling, from, to,
     low: judged ? free[from] : 0,
     high: judged ? free[n] - free[to] : 0,
     unjudged: (judged ? 0 : free[n]) + (pool.unmeasured - keptNow),
@@ -121,8 +135,8 @@ function asCleaned(section) {
 // Whether a cell is "kept", "cut" or "unjudged" by the limits as they stand.
 function kindOf(cell) {
   if (!now.moved || !cell.free) return cell.kind;
-  const { judged, lower, upper } = now.pools[cell.pool];
-  if (cell.value === null) return rules.some(active) ? "unjudged" : "kept";
+  const { judged, falling, lower, upper } = now.pools[cell.pool];
+  if (cell.value === null) return falling ? "unjudged" : "kept";
   if (!judged) return "unjudged";
   return cell.value < lower || cell.value > upper ? "cut" : "kept";
 }

@@ -29,7 +29,7 @@ function fillCards() {
   cards.forEach((card, r) => {
     const rule = rules[r];
     find("select", card).value = rule.kind;
-    all(".unit", card).forEach((unit) => (unit.textContent = rule.kind === "percentile" ? "%" : ""));
+    all(".unit", card).forEach((unit) => (unit.textContent = { percentile: "%", mad: "MADs", value: "" }[rule.kind]));
     find(".of-groups", card).hidden = rule.kind === "value";
     for (const side of sideNames) {
       const input = find(`input.${side}`, card);
