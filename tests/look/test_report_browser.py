@@ -649,6 +649,48 @@ def test_it_can_be_used_by_keyboard_from_the_top(page: Any) -> None:
     assert unnamed == 0
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("state", ["page", "larger view", "use these limits", "narrow"])
+def test_axe_finds_nothing_serious(page: Any, scheme: str, state: str) -> None:
+    package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
+    page.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    try:
+        if state == "narrow":
+            page.set_window_size(500, 900)
+        elif state != "page":
+            every(page, ".open" if state == "larger view" else "#use")[0].click()
+            wait(page, lambda _: shown(page, "dialog"))
+        page.execute_script((Path(package.__file__).parent / "axe.min.js").read_text("utf-8"))
+        found = page.execute_async_script(
+            "axe.run(document, {resultTypes: ['violations']}).then(arguments[0])"
+        )
+        serious = [
+            f"{each['impact']} {each['id']}: {node['html'][:120]}"
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+            for node in each["nodes"][:3]
+        ]
+        assert serious == []
+        assert found["testEngine"]["name"] == "axe-core"
+    finally:
+        page.set_window_size(1300, 900)
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_targets_are_large_enough_to_hit(page: Any) -> None:
+    """24 pixels, as WCAG 2.2 asks; links within a line of text are exempt."""
+    small = page.execute_script(
+        "return [...document.querySelectorAll('button, select, input, .handle, summary')]"
+        ".filter(e => e.checkVisibility()).map(e => [e.outerHTML.slice(0, 80), "
+        "(e.closest('label.check') ?? e).getBoundingClientRect()])"
+        ".filter(([, box]) => box.width < 24 || box.height < 24).map(([html]) => html)"
+    )
+    assert small == []
+
+
 def test_it_prints_all_cells_and_no_controls(page: Any) -> None:
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not one(page, "#filter").is_displayed()
