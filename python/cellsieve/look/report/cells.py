@@ -171,11 +171,7 @@ def cells_report(
             "sections": [{key: section[key] for key in SECTION_DATA} for section in sections],
             "columns": [str(name) for name in table.columns],
             "cells": [{key: cell[key] for key in CELL_DATA} for cell in cells],
-            "overviews": {
-                cell["image_id"]: [cell["picture"].overview, *cell["picture"].size]
-                for cell in cells
-                if cell["picture"] and cell["picture"].overview
-            },
+            "images": _overviews(cells),
             "marks": _by_hand(table, column),
             **pools.data,
         },
@@ -215,6 +211,15 @@ def _channels(
         colour = COLOURS.get(str(channel["name"]), GRAY)
         channel["colour"] = f"rgb({', '.join(str(255 * part) for part in colour)})"
     return made
+
+
+def _overviews(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The picture, width and height of each image that cells are shown of."""
+    found: dict[str, list[Any]] = {}
+    for cell in cells:
+        if cell["picture"] and (cell["picture"].overview or cell["image_id"] not in found):
+            found[cell["image_id"]] = [cell["picture"].overview, *cell["picture"].size]
+    return found
 
 
 def _scale(cells: Sequence[Mapping[str, Any]], pixel_size: float | None) -> dict[str, Any]:

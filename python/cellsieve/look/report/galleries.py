@@ -20,11 +20,11 @@ from cellsieve.schema.verdicts import Judgement, Verdicts
 #: About how many bytes a page has, however many cells it shows, but for the values.
 PAGE_BYTES = 8_500_000
 MOST_PICTURES = 900
-SIDES = (72, 320)  # of pictures, in pixels
+SIDES = (64, 320)  # of pictures, in pixels
 BYTES_A_PIXEL = 0.14  # of a channel as WebP of quality 80, measured
 BYTES_A_CELL = 3200  # of its text, its outline and what is above the threshold, measured
-OVERVIEW_SIDES = (64, 160)
-MANY_IMAGES = 200  # of which the pictures of whole images are small
+#: The side of the pictures of whole images, for up to so many; of more, there are none.
+OVERVIEWS = ((200, 160), (600, 64))
 
 
 class Gallery(NamedTuple):
@@ -157,10 +157,9 @@ def tiles(
     if images is None:
         made: list[Picture[Layers]] = [Picture(None, "no picture")] * len(shown)
     else:
-        many = shown["image_id"].nunique() > MANY_IMAGES
-        finish = partial(
-            layers, look=look, thresholds=thresholds, overview_side=OVERVIEW_SIDES[not many]
-        )
+        many = shown["image_id"].nunique()
+        side = next((side for most, side in OVERVIEWS if many <= most), 0)
+        finish = partial(layers, look=look, thresholds=thresholds, overview_side=side)
         made = pictures(
             shown, images, look, finish, measured=measured, jobs=jobs, progress=progress
         )

@@ -47,7 +47,7 @@ def layers(
         cut: the cell.
         look: how it is shown.
         thresholds: of each cell asked for; None where the shown column has none.
-        overview_side: of the picture of the whole image, in pixels.
+        overview_side: of the picture of the whole image, in pixels; 0: none.
     """
     height, width = cut.own.shape
     names = [plane.name for plane in cut.planes]
@@ -68,7 +68,7 @@ def layers(
         if thresholds is not None and measured is not None
         else "",
         _marked(edge(own), OUTLINE),
-        "" if whole is None else _overview(whole, overview_side),
+        "" if whole is None or not overview_side else _overview(whole, overview_side),
         (cut.window[1].start, cut.window[0].start),
         (cut.shape[1], cut.shape[0]),
     )

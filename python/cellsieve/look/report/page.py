@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -26,7 +27,7 @@ def write_page(
     """
     jinja = require("jinja2", "report", "writing a report")
     environment = jinja.Environment(
-        loader=jinja.FunctionLoader(_source),
+        loader=jinja.FunctionLoader(_template),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -45,6 +46,11 @@ def write_page(
     with atomic(output) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         for piece in environment.get_template(template).generate(**content):
             file.write(piece.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _template(name: str) -> str:
+    """A template without its indentation, which would be a tenth of a page of many classes."""
+    return re.sub(r"^ +", "", _source(name), flags=re.MULTILINE)
 
 
 def _source(name: str) -> str:

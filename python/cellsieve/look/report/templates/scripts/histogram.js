@@ -111,7 +111,7 @@ function drawPlot(number) {
   find("path.drop", plot).setAttribute("d", path(everything, top));
   find("path.keep", plot).setAttribute("d", path(kept, top));
   find(".top-count", plot).textContent = whole(top);
-  find(".half-count", plot).textContent = log ? whole(Math.round(Math.sqrt(top + 1) - 1)) : whole(top / 2);
+  find(".half-count", plot).textContent = log ? whole(Math.round(Math.sqrt(top + 1) - 1)) : short(top / 2);
   drawTicks(plot);
   drawLimits(number);
 }

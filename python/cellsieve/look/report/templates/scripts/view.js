@@ -31,11 +31,14 @@ function fillView() {
 
 // Where the cell lies in its image.
 function fillMap(cell) {
-  const [overview, width, height] = data.overviews[cell.image_id] ?? [];
+  const [overview, width, height] = data.images[cell.image_id] ?? [];
   const where = find(".where", view);
-  where.hidden = !overview || !cell.place.length;
+  where.hidden = !width || !cell.place.length;
   if (where.hidden) return;
-  find("img", where).src = overview;
+  // Of many images there are no pictures, and their frame alone is shown.
+  find("img", where).src = overview || "data:,";
+  find("img", where).hidden = !overview;
+  find(".map", where).style.aspectRatio = `${width} / ${height}`;
   const [left, top, scale] = cell.place;
   const stack = find(".stack", view);
   const [w, h] = ["--w", "--h"].map((name) => Number(stack.style.getPropertyValue(name)));
