@@ -52,6 +52,12 @@ def add_report(commands: Any, summary: str) -> None:
     command.add_argument(
         "-n", type=int, default=8, metavar="N", help="most cells per gallery (default: 8)"
     )
+    command.add_argument(
+        "--pixel-size",
+        type=float,
+        metavar="UM",
+        help="side of a pixel in µm, for scale bars (default: they are in pixels)",
+    )
     command.add_argument("--title", help="the page's title (default: the table's name)")
     _add_column(command)
     _add_look(command)
@@ -196,11 +202,24 @@ def _add_look(command: Any) -> None:
         default="dim",
         help="how other cells are drawn (default: %(default)s)",
     )
+    command.add_argument(
+        "--moved",
+        type=_moved,
+        metavar="OLD=NEW",
+        help="paths in the image table that begin with OLD begin with NEW now",
+    )
     command.add_argument("--no-outline", action="store_true", help="draw no outlines")
     command.add_argument(
         "--seed", type=int, default=0, metavar="N", help="seed of the random choice (default: 0)"
     )
     add_jobs(command)
+
+
+def _moved(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not old or not equals:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected OLD=NEW")
+    return old, new
 
 
 def _look(options: argparse.Namespace) -> dict[str, Any]:
@@ -214,6 +233,7 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
         "outline": not options.no_outline,
         "jobs": options.jobs,
         "root": options.root,
+        "moved": options.moved,
     }
 
 
@@ -225,6 +245,7 @@ def _report(options: argparse.Namespace) -> int:
         wells=options.wells,
         truth=options.truth,
         title=options.title,
+        pixel_size=options.pixel_size,
         progress=False if options.quiet else None,
         overwrite=options.overwrite,
         **_look(options),

@@ -1,6 +1,12 @@
 """A report that opens in any browser: a single page with everything in it."""
 
+import math
 import os
+<<<<<<< HEAD
+=======
+from datetime import datetime
+from pathlib import Path
+>>>>>>> report
 
 import pandas as pd
 
@@ -25,6 +31,7 @@ def report(
     *,
     images: ImageSet | Table | None = None,
     root: FilePath | None = None,
+    moved: tuple[str, str] | None = None,
     wells: Table | None = None,
     truth: Table | None = None,
     column: str = "fraction",
@@ -33,6 +40,7 @@ def report(
     channels: tuple[str, ...] | list[str] | None = None,
     neighbours: Neighbours = "dim",
     outline: bool = True,
+    pixel_size: float | None = None,
     title: str | None = None,
     jobs: int | None = None,
     progress: bool | None = False,
@@ -51,6 +59,7 @@ def report(
             `table` if not given. Without one there are no pictures.
         root: the folder that relative paths of the image table's file start from, if not the one
             it lies in.
+        moved: what the paths in the image table used to begin with, and what they begin with now.
         wells: for a plates result, the table of `PlateLayout.decode`, or its file.
         truth: for a plates result, the true class of some wells, under the column names
             that `wells` has for the id and the class.
@@ -61,7 +70,8 @@ def report(
         channels: the channels shown, each in the colour it is named after, else gray; by default
             those of red, green and blue that there are, or else the measured one.
         neighbours: pixels of other cells: "dim", "blank" or "show".
-        outline: whether cells are outlined.
+        outline: whether cells are outlined at first.
+        pixel_size: the side of a pixel in µm, for scale bars; without it they are in pixels.
         title: the page's title; the file's name if not given.
         jobs: number of threads; by default one per processor.
         progress: whether to show a progress bar; None: only on a terminal.
@@ -82,6 +92,8 @@ def report(
     """
     if place(output).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
+    if pixel_size is not None and not 0 < pixel_size < math.inf:
+        raise ValueError(f"pixel_size: found {pixel_size}; expected the µm of a pixel's side")
     refuse_existing(output, overwrite=overwrite)
     shown = _loaded(table)
     path = None if isinstance(table, pd.DataFrame) else place(table)
@@ -107,14 +119,17 @@ def report(
         images = image_table_path(path)
     return cells_report(
         shown,
-        None if images is None else image_table(images, root),
+        None if images is None else image_table(images, root, moved),
         output,
+        name=path.name if path else "CLEAN",
         title=title or (path.name if path else "Cells"),
+        written=f"{datetime.fromtimestamp(path.stat().st_mtime):%d %B %Y, %H:%M}" if path else "",
         column=column,
         n=n,
         seed=seed,
         look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),
         jobs=jobs,
+        pixel_size=pixel_size,
         progress=progress,
     )
 
