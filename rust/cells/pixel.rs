@@ -127,7 +127,6 @@ impl Pixel for f32 {
     type Background = Values;
     const LARGEST: Option<f64> = None;
 
-    #[must_use]
     fn between(a: f64, b: f64, gamma: f64) -> f64 {
         // numpy interpolates float32 values in float32.
         f64::from(lerp!(a as f32, b as f32, gamma, f32))
