@@ -2,11 +2,7 @@
 
 import os
 from collections.abc import Sequence
-<<<<<<< HEAD
-=======
 from functools import partial
-from pathlib import Path
->>>>>>> report
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np

@@ -2,11 +2,8 @@
 
 import math
 import os
-<<<<<<< HEAD
-=======
 from datetime import datetime
 from pathlib import Path
->>>>>>> report
 
 import pandas as pd
 
