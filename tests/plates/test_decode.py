@@ -261,8 +261,8 @@ def test_a_group_of_one_class_has_no_runner_up():
 
 
 def test_convergence_is_reported(made, layout, posterior, monkeypatch):
-    monkeypatch.setattr("cellsieve.plates.decode.ROUNDS", 1)
-    with pytest.warns(ConvergenceWarning, match="plate 1 \\(beliefs differ by"):
+    monkeypatch.setattr("cellsieve.plates.decode.ROUGH", 0.0)
+    with pytest.warns(ConvergenceWarning, match="plate 1 \\(standard error 0.*did not converge"):
         layout.decode(made.test, made.logits, posterior, "marginal", "logit")
     monkeypatch.undo()
     with warnings.catch_warnings():

@@ -320,7 +320,7 @@ def run_infer(options: argparse.Namespace) -> int:
 
 
 def run_decode(options: argparse.Namespace) -> int:
-    """`plates decode`; 1 where belief propagation did not converge on some plates."""
+    """`plates decode`; 1 where the marginals of some plates did not converge."""
     _refuse_outputs(options, [options.output, options.details])
     layout = PlateLayout.load(options.layout)
     with warnings.catch_warnings(record=True) as caught:

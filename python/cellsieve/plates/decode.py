@@ -26,16 +26,14 @@ from cellsieve.schema.types import Table, is_path
 Posterior = Table | pd.Series
 """The table that `infer` gives, or the number of each experiment's assignment."""
 
-ROUNDS = 200
-"""Rounds of belief propagation at most."""
-TOLERANCE = 1e-4
-"""The difference of beliefs at which it has converged."""
+ROUGH = 0.1
+"""The standard error of sampled marginals from which they are reported."""
 NEGLIGIBLE = 1e-3
 """Assignments less probable than this are left out of a mixture of marginals."""
 
 
 class ConvergenceWarning(UserWarning):
-    """Belief propagation stopped before rows and columns agreed."""
+    """Sampling stopped before the marginals of a plate were settled."""
 
 
 def decode(
@@ -299,9 +297,9 @@ def _by_plate(
         mixed = np.zeros((len(rows), logs.shape[1]))
         for group, probability in groups.items():
             block = np.ascontiguousarray(logs[:, columns[group]])
-            values, _, _, residual, converged = _core.marginals(block, ROUNDS, TOLERANCE)
-            if not converged:
-                unconverged.append(f"{name} (beliefs differ by {residual:.2g})")
+            values, _, error = _core.marginals(block)
+            if error > ROUGH:
+                unconverged.append(f"{name} (standard error {error:.2g})")
             mixed[:, columns[group]] += probability / share * values
         used = np.concatenate([columns[group] for group in groups])
         used.sort()
@@ -310,8 +308,8 @@ def _by_plate(
         _write(found, rows, _rows_of(mixed, chosen), used, scores)
     if unconverged:
         warnings.warn(
-            f"belief propagation did not converge in {ROUNDS} rounds on {first(unconverged)}; "
-            "the confidences there are rough",
+            f"the marginals of {first(unconverged)} did not converge; the confidences there are "
+            "rough",
             ConvergenceWarning,
             stacklevel=4,
         )

@@ -149,7 +149,7 @@ class PlateLayout(Layout):
             "assignment": each class at most once per plate, such that the sum of log scores is
                 highest (`scipy.optimize.linear_sum_assignment`). The temperature does not matter.
             "marginal": the class with the highest marginal probability, given that each class is
-                used at most once per plate (belief propagation on the Bethe free energy); where the
+                used at most once per plate (from a seeded sample of matchings); where the
                 assignment of groups is uncertain, a mixture over those with posterior 0.001 or
                 more. With `one_to_one`, the assignment with the highest sum of log marginals.
 
@@ -179,7 +179,7 @@ class PlateLayout(Layout):
                 layout or lacks an experiment, and plates with more wells than classes.
 
         Warns:
-            ConvergenceWarning: belief propagation stopped early on the plates named.
+            ConvergenceWarning: the marginals of the plates named are rough.
         """
         return decode(
             self,
