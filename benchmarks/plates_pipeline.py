@@ -45,7 +45,7 @@ def run(folder: Path, made, options) -> None:  # type: ignore[no-untyped-def]
     posterior = layout.infer(test, scores)
     best = pd.Series(posterior["best"].to_numpy(), index=posterior["experiment"])
     out = folder / "submission.csv"
-    decoded = layout.decode(test, scores, posterior)
+    decoded = layout.decode(test, scores, posterior, "argmax")
 
     def files() -> None:
         cs.read_table(train_csv, text=())
@@ -90,7 +90,7 @@ def run(folder: Path, made, options) -> None:  # type: ignore[no-untyped-def]
         "infer from logits": lambda: layout.infer(test, np.log(scores), "logit", jobs=1),
         "infer from votes": lambda: layout.infer(test, votes, "hard", jobs=1),
         "votes, the notebook's way": notebook_votes,
-        "decode by argmax": lambda: layout.decode(test, scores, best, jobs=1),
+        "decode by argmax": lambda: layout.decode(test, scores, best, "argmax", jobs=1),
         "decode, the notebook's way": notebook_decode,
         "decode by assignment": lambda: layout.decode(test, scores, best, "assignment"),
         "decode by marginals": lambda: layout.decode(test, scores, best, "marginal"),

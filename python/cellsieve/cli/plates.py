@@ -162,9 +162,10 @@ def _add_decode(steps: Any) -> None:
     decode.add_argument(
         "--method",
         choices=get_args(Method),
-        default="argmax",
-        help="argmax: best allowed class (default); assignment: each class once per plate; "
-        "marginal: most probable class given that each is used once, with calibrated confidence",
+        default="marginal",
+        help="marginal: most probable class given that each is used once, with calibrated "
+        "confidence (default); argmax: best allowed class, fast; assignment: each class once per "
+        "plate, which is often worse than argmax on one vote per well",
     )
     decode.add_argument(
         "--temperature",
@@ -177,7 +178,8 @@ def _add_decode(steps: Any) -> None:
     decode.add_argument(
         "--one-to-one",
         action="store_true",
-        help="with --method marginal: each class at most once per plate",
+        help="with --method marginal: each class at most once per plate, with the highest expected "
+        "number right",
     )
     add_jobs(decode)
     add_overwrite(decode)

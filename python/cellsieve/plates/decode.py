@@ -41,7 +41,7 @@ def decode(
     test: Table,
     predictions: Source | Sequence[Source],
     posterior: Posterior | None = None,
-    method: Method = "argmax",
+    method: Method = "marginal",
     kind: ScoreKind | None = None,
     *,
     ids: Names | None = None,
@@ -266,7 +266,9 @@ def _by_plate(
         "runner_up": np.full(n, -1),
         "margin": np.zeros(n),
     }
-    columns = [np.flatnonzero(in_group(layout, scores, g)) for g in range(layout.n_groups)]
+    # In the order of the classes, so that the order of the file's columns changes nothing.
+    ordered = np.argsort(scores.columns, kind="stable")
+    columns = [ordered[in_group(layout, scores, g)[ordered]] for g in range(layout.n_groups)]
     unconverged = []
     for experiment, plate, rows in _plates(wells):
         logs = log_scores(scores, rows) / temperature
@@ -301,10 +303,9 @@ def _by_plate(
             if error > ROUGH:
                 unconverged.append(f"{name} (standard error {error:.2g})")
             mixed[:, columns[group]] += probability / share * values
-        used = np.concatenate([columns[group] for group in groups])
-        used.sort()
+        used = ordered[np.isin(ordered, np.concatenate([columns[group] for group in groups]))]
         mixed = mixed[:, used]
-        chosen = assign(np.log(np.maximum(mixed, 1e-300))) if one_to_one else mixed.argmax(axis=1)
+        chosen = assign(mixed) if one_to_one else mixed.argmax(axis=1)
         _write(found, rows, _rows_of(mixed, chosen), used, scores)
     if unconverged:
         warnings.warn(
@@ -342,22 +343,22 @@ def _refuse_bad(
         )
 
 
-def assign(log_scores: NDArray[np.float64]) -> NDArray[np.int64]:
+def assign(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """The column of each row that together have the highest sum, each column at most once.
 
-    `log_scores` is `(wells, classes)` with at least as many classes. Negative infinities are
+    `scores` is `(wells, classes)` with at least as many classes. Negative infinities are
     chosen only where nothing else is left. Among equal sums the choice is scipy's.
 
     `scipy.optimize.linear_sum_assignment`: Jonker and Volgenant as modified by Crouse (2016).
     """
     from scipy.optimize import linear_sum_assignment
 
-    finite = np.isfinite(log_scores)
+    finite = np.isfinite(scores)
     if not finite.all():
-        inside = log_scores[finite]
+        inside = scores[finite]
         low, high = (inside.min(), inside.max()) if len(inside) else (0.0, 0.0)
-        log_scores = np.where(finite, log_scores, low - (high - low + 1) * len(log_scores))
-    return np.asarray(linear_sum_assignment(log_scores, maximize=True)[1], dtype=np.int64)
+        scores = np.where(finite, scores, low - (high - low + 1) * len(scores))
+    return np.asarray(linear_sum_assignment(scores, maximize=True)[1], dtype=np.int64)
 
 
 def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
