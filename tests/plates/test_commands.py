@@ -173,7 +173,7 @@ def test_what_is_uncertain_or_strange_is_a_warning_even_of_quiet_commands(
 ):
     run("fit", "train.csv", "-o", "layout.json", "-q")
     noise = np.random.default_rng(0).random(made.logits.shape)
-    np.save("noise.npy", noise)
+    np.save("noise.npy", noise / noise.sum(axis=1, keepdims=True))
     assert run("infer", "layout.json", "test.csv", "noise.npy", "--jobs", "2", *quiet) == 0
     said = capsys.readouterr()
     assert said.err == (

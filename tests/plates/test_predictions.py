@@ -220,6 +220,59 @@ def test_nan_and_infinity_are_named(made, layout, scores):
         layout.infer(made.test, spoiled)
 
 
+def test_nan_among_votes_names_its_own_row(made, layout):
+    votes = made.sirna.astype(float)
+    votes[7] = np.nan
+    for source in (votes, pd.DataFrame({"id_code": made.test["id_code"], "sirna": votes})):
+        with pytest.raises(ValueError, match="row 7 predicts nan, which is none of"):
+            layout.infer(made.test, source)
+
+
+def test_classes_that_are_not_in_the_layout_change_nothing():
+    """A control that every well looks like, and one that is no number at all."""
+    made = plant(
+        group_size=15, train_experiments=4, test_experiments=4, signal=1.5, class_bias=1, seed=0
+    )
+    layout = cs.PlateLayout.fit(made.train)
+    expected = layout.infer(made.test, made.logits, "logit")
+    assert (expected["evidence"] == "sinkhorn").any()
+    for strange in (60.0, np.nan):
+        column = np.full((len(made.logits), 1), strange, np.float32)
+        more = np.hstack([made.logits, column])
+        names = [*range(60), "control"]
+        found = layout.infer(made.test, more, "logit", classes=names)
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+        for method in ("argmax", "assignment", "marginal"):
+            pd.testing.assert_frame_equal(
+                layout.decode(made.test, more, expected, method, "logit", classes=names),
+                layout.decode(made.test, made.logits, expected, method, "logit"),
+            )
+
+
+def test_a_well_without_a_finite_score_is_the_same_error_in_every_method(made, layout):
+    given = pd.Series(0, index=made.test["experiment"].unique())
+    group = layout.assignments[0][made.test["plate"].to_numpy() - 1]
+    logits = made.logits.copy()
+    logits[8, layout.group == group[8]] = -np.inf
+    at = made.test["id_code"][8]
+    for method in ("argmax", "assignment", "marginal"):
+        with pytest.raises(ValueError, match=f"predictions: well {at} has no finite score among"):
+            layout.decode(made.test, logits, given, method, "logit")
+
+
+def test_similarities_are_not_taken_for_probabilities(made, layout):
+    """Cosines, all of them positive, look like probabilities but for their sum."""
+    cosines = 0.5 + 0.4 * np.tanh(made.logits / 4)
+    for step in (layout.infer, layout.decode, layout.check):
+        with pytest.raises(ValueError, match=r"row 0 sums to .* expected kind .* similarity for"):
+            step(made.test, cosines)
+    said = layout.infer(made.test, cosines, "similarity")
+    assert len(said) == 3
+    # Probabilities of some of a model's classes, and scores that are said to be in proportion.
+    layout.infer(made.test, probabilities(made.logits) * np.float32(0.4))
+    layout.infer(made.test, probabilities(made.logits) * np.float32(7), "probability")
+
+
 def test_no_pickle_is_ever_loaded(made, layout, tmp_path):
     class Trap:
         def __reduce__(self):

@@ -213,6 +213,7 @@ def _argmax(
         ),
     )
     value, log_total = value[:, :2], value[:, 2]
+    _refuse_hopeless(np.isneginf(value[:, 0]), scores, wells, np.arange(len(wells)))
     if powers:
         value = np.log(np.maximum(value, np.finfo(np.float64).tiny))
         log_total = _log_totals(layout, scores, group, temperature)
@@ -221,7 +222,7 @@ def _argmax(
         confidence = np.exp(logs[:, 0] - log_total)
         margin = logs[:, 0] - logs[:, 1]
     size = np.bincount(layout.group)[group]
-    # Nothing but zeros, or negative infinities, says that all classes are equally likely.
+    # Nothing but zeros says that all classes are equally likely.
     confidence = np.where(np.isnan(confidence), 1 / size, np.minimum(confidence, 1.0))
     margin = np.where(np.isneginf(logs[:, 0]), 0.0, margin)
     margin = np.where(column[:, 1] < 0, np.inf, margin)
@@ -288,6 +289,8 @@ def _by_plate(
                     f"{wells.name}: {name} has {len(rows)} wells, but the group on it has "
                     f"{len(columns[group])} classes; expected a different class for each well"
                 )
+        hopeless = np.isneginf(logs[:, columns[likely]]).all(axis=1)
+        _refuse_hopeless(hopeless, scores, wells, rows)
         if method == "assignment":
             block = np.ascontiguousarray(logs[:, columns[likely]])
             chosen = assign(block)
@@ -299,6 +302,8 @@ def _by_plate(
         mixed = np.zeros((len(rows), logs.shape[1]))
         for group, probability in groups.items():
             block = np.ascontiguousarray(logs[:, columns[group]])
+            # Of a group that is not the likeliest, a well may know nothing at all.
+            block[np.isneginf(block).all(axis=1)] = 0.0
             values, _, error = _core.marginals(block)
             if error > ROUGH:
                 unconverged.append(f"{name} (standard error {error:.2g})")
@@ -343,6 +348,17 @@ def _refuse_bad(
         )
 
 
+def _refuse_hopeless(
+    hopeless: NDArray[np.bool_], scores: WellScores, wells: Wells, rows: NDArray[np.int64]
+) -> None:
+    """Refuses wells all of whose allowed classes are impossible."""
+    if hopeless.any():
+        raise ValueError(
+            f"{scores.name}: well {wells.at(int(rows[hopeless.argmax()]))} has no finite score "
+            "among the classes of the group on its plate; expected at least one"
+        )
+
+
 def assign(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """The column of each row that together have the highest sum, each column at most once.
 
@@ -362,11 +378,9 @@ def assign(scores: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each row; one of nothing but negative infinities says that all classes are as likely."""
     from scipy.special import softmax
 
-    hopeless = np.isneginf(logs).all(axis=1, keepdims=True)
-    return np.asarray(softmax(np.where(hopeless, 0.0, logs), axis=1))
+    return np.asarray(softmax(logs, axis=1))
 
 
 def _rows_of(

@@ -86,10 +86,11 @@ class PlateLayout(Layout):
                 the wells by id; rows whose id is that of a well and `_s1`, `_s2`, ... are sites of
                 it and are averaged. Without ids, rows stand in the order of `test`. A matrix
                 with one row per well is read where it lies, in any order of rows, and never copied.
-            kind: what the scores are. "probability" (the default): at least 0, summing to 1 or
-                not. "log_probability", "logit": exponentiated. "similarity": cosines and the like,
-                as logits, whose scale is arbitrary (see `decode`'s temperature). "hard": one class
-                per row (the default if `predictions` is that).
+            kind: what the scores are. "probability" (the default, unless rows sum to more than 1):
+                at least 0, summing to 1 or not. "log_probability", "logit": exponentiated.
+                "similarity": cosines and the like, as logits, whose scale is arbitrary (see
+                `decode`'s temperature). "hard": one class per row (the default if `predictions` is
+                that).
             candidates: "closed": assignments seen and those that follow from them; "all": every
                 order.
             ids, classes: names of rows and columns that `predictions` itself lacks.
@@ -111,7 +112,7 @@ class PlateLayout(Layout):
             OSError: a file can't be read.
             ValueError: unknown plates; missing or duplicate ids; ids that are not in `test`; a
                 wrong number of classes; NaN, infinite or negative scores; a plate with more wells
-                than any group has classes.
+                than any group has classes; scores that can't be probabilities without a `kind`.
             TypeError: scores of another dtype than float16, float32 or float64.
         """
         return infer(
@@ -180,7 +181,8 @@ class PlateLayout(Layout):
 
         Raises:
             OSError, ValueError, TypeError: as for `infer`; also a posterior that does not fit the
-                layout or lacks an experiment, and plates with more wells than classes.
+                layout or lacks an experiment, plates with more wells than classes, and wells
+                without any finite score among the classes of their group.
 
         Warns:
             ConvergenceWarning: the marginals of the plates named are rough.

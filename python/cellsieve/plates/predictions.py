@@ -22,6 +22,8 @@ BLOCK = 1024
 """Rows that are converted at once where a matrix can't be read as it lies."""
 FLOOR = 1e-12
 """What a probability of zero counts as where logarithms are averaged."""
+MOST = 1.05
+"""What probabilities of one row sum to at most, rounding included."""
 HARD_MISS = 0.1
 """The share of a hard prediction that is spread over all classes where they are averaged."""
 
@@ -247,6 +249,9 @@ def join(
         for source in many
     ]
     hard = [found.scores.ndim == 1 for found in read]
+    if kind is None and not any(hard):
+        for found in read:
+            _notice_similarities(found)
     kind = kind or ("hard" if all(hard) else "probability")
     if any(hard) != all(hard) or all(hard) != (kind == "hard"):
         wrong = next(found for found in read if (found.scores.ndim == 1) != (kind == "hard"))
@@ -272,6 +277,27 @@ def join(
         return WellScores(read[0].name, matrices[0], rows, kind, of_columns[0])
     mean, kind = _averaged(matrices, places, len(wells), kind, average)
     return WellScores(_together(read), mean, None, kind, of_columns[0])
+
+
+def _notice_similarities(found: Predictions) -> None:
+    """Refuses scores whose kind was not said and that can't be probabilities: cosines, say.
+
+    A few rows tell: cosines of all classes sum to far more than 1. (Less is normal: columns may
+    have been left out. Negative numbers are refused where they are met, by name.)
+    """
+    some = np.unique(np.linspace(0, len(found.scores) - 1, 64).astype(np.int64))
+    if not len(found.scores) or found.scores.dtype.kind != "f":
+        return
+    with np.errstate(invalid="ignore"):
+        rows = np.asarray(found.scores[some], dtype=np.float64)
+        sums = rows.sum(axis=1)
+    much = np.flatnonzero((sums > MOST) & np.isfinite(sums) & (rows >= 0).all(axis=1))
+    if len(much):
+        raise ValueError(
+            f"{found.name}: row {some[much[0]]} sums to {sums[much[0]]:.4g}, so these are no "
+            "probabilities; expected kind (--kind) to say what they are: similarity for cosines, "
+            "logit, log_probability, or probability if they are in proportion to probabilities"
+        )
 
 
 def _together(read: list[Predictions]) -> str:
@@ -375,11 +401,11 @@ def _join_hard(
     for found in read:
         vote = layout.classes.get_indexer(pd.Index(found.scores))
         if (vote < 0).any():  # numbers against text, or classes that do not exist
-            vote = known.get_indexer(pd.Index(found.scores).map(str))
+            vote = np.where(vote < 0, known.get_indexer(pd.Index(found.scores).map(str)), vote)
         if (vote < 0).any():
             row = int((vote < 0).argmax())
             raise ValueError(
-                f"{found.name}: row {row} predicts {found.scores[row]!r}, "
+                f"{found.name}: row {row} predicts {found.scores[row]!s}, "
                 "which is none of the layout's classes"
             )
         votes.append(vote.astype(np.int64))
