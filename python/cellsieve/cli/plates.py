@@ -192,8 +192,9 @@ def _add_check(steps: Any) -> None:
         example="cellsieve plates check plates/layout.json plates/test.csv plates/predictions.npy",
         help="plates that were swapped, turned, mirrored, shifted, or used before",
         description="Compares the scores with known layouts: with the classes that TEST itself "
-        "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, shifted by a "
-        "row or column?), and with every earlier layout (is one used again?).",
+        "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, half of it "
+        "mirrored, shifted by one or two rows or columns?), and with every earlier layout (is one "
+        "used again?). Wells without predictions are counted and left out.",
     )
     _add_source(check)
     check.add_argument(
@@ -368,6 +369,12 @@ def run_check(options: argparse.Namespace) -> int:
     if options.output:
         write_table(table, options.output)
     columns = layout.columns
+    missing = int(table["missing"].sum())
+    if missing:
+        _warn(
+            f"{missing} of {missing + int(table['wells'].sum())} wells on these plates have no "
+            "prediction and were left out"
+        )
     strange = table[~table["verdict"].isin(EXPECTED)]
     if len(strange):
         named = strange[columns.experiment].astype(str) + " plate "
@@ -392,8 +399,8 @@ def run_check(options: argparse.Namespace) -> int:
             print(f"{counts[verdict]} of {len(table)} plates: {verdict}")
     print(
         f"{len(table)} plates checked. log_odds: nats against the claimed layout, or against a "
-        "guess where none is claimed; p: the chance that the best of as many random layouts does "
-        "as well."
+        "guess where none is claimed; p: the chance that one of these layouts does as well on a "
+        "plate whose wells are in random order."
     )
     if options.output:
         print(f"table: {options.output}")

@@ -214,6 +214,37 @@ class WellScores:
         return taken
 
 
+def read_sources(
+    layout: Layout,
+    sources: Source | Sequence[Source],
+    ids: Names | None = None,
+    classes: Names | None = None,
+) -> list[Predictions]:
+    """Each of one or several sources, read."""
+    many: list[Any] = list(sources) if isinstance(sources, list | tuple) else [sources]
+    if not many:
+        raise ValueError("predictions: none; expected at least one")
+    columns = layout.columns
+    return [
+        read_predictions(
+            source,
+            ids=ids,
+            classes=classes,
+            id_column=columns.id,
+            class_column=columns.class_column,
+        )
+        for source in many
+    ]
+
+
+def covered(wells: Wells, read: list[Predictions]) -> NDArray[np.bool_]:
+    """Which wells have predictions in any of the sources."""
+    there = np.zeros(len(wells), bool)
+    for found in read:
+        there[_located(found, wells)] = True
+    return there
+
+
 def join(
     layout: Layout,
     wells: Wells,
@@ -234,20 +265,7 @@ def join(
         check_choice("kind", kind, ScoreKind)
     if average is not None:
         check_choice("average", average, Average)
-    many: list[Any] = list(sources) if isinstance(sources, list | tuple) else [sources]
-    if not many:
-        raise ValueError("predictions: none; expected at least one")
-    columns = layout.columns
-    read = [
-        read_predictions(
-            source,
-            ids=ids,
-            classes=classes,
-            id_column=columns.id,
-            class_column=columns.class_column,
-        )
-        for source in many
-    ]
+    read = read_sources(layout, sources, ids, classes)
     hard = [found.scores.ndim == 1 for found in read]
     if kind is None and not any(hard):
         for found in read:
@@ -314,7 +332,7 @@ def _numbers(found: Predictions) -> NDArray[Any]:
     return scores
 
 
-def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
+def _located(found: Predictions, wells: Wells) -> NDArray[np.int64]:
     """The well of each row of the predictions."""
     if found.ids is None:
         if found.scores.shape[0] != len(wells):
@@ -343,6 +361,12 @@ def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
                 f"{found.name}: ids that are not in {wells.name}: {first(strange)}; "
                 "expected wells of that file, or their sites (..._s1)"
             )
+    return place.astype(np.int64)
+
+
+def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
+    """The well of each row of the predictions, which have every well."""
+    place = _located(found, wells)
     missing = np.ones(len(wells), bool)
     missing[place] = False
     if missing.any():
@@ -350,7 +374,7 @@ def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
             f"{found.name}: no predictions for {first(wells.ids[missing].tolist())} of "
             f"{wells.name}; expected every well"
         )
-    return place.astype(np.int64)
+    return place
 
 
 def _class_index(layout: Layout) -> pd.Index:
