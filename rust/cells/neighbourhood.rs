@@ -72,9 +72,7 @@ impl Neighbourhood {
         for list in [&mut self.edge, &mut self.inside, &mut self.deep, &mut self.down] {
             list.clear();
         }
-        let touches = |run: &Run| {
-            run.row == 0 || run.row + 1 == rows || run.start == 0 || run.end == columns
-        };
+        let touches = |run: &Run| run.row == 0 || run.row + 1 == rows || run.start == 0 || run.end == columns;
         let mut outline = runs.iter().any(touches).then(Vec::new);
         let beyond = [Run { row: 0, start: 0, end: columns, region: 0 }];
         each_row(runs, |above, here, below| {

@@ -1,9 +1,9 @@
 //! The distinct values of some pixels and how often each occurs: all that statistics without places need.
 
 use super::background::{Position, lerp};
+use super::grid::Grid;
 use super::pixel::Pixel;
 use super::scan::Run;
-use super::grid::Grid;
 
 /// Distinct values, ascending, each with the number of pixels up to and with it.
 #[derive(Debug, Default)]
@@ -140,7 +140,9 @@ impl Scratch {
             let values = runs.iter().flat_map(|run| run.of(image)).map(|&pixel| -> u32 { pixel.into() });
             self.pixels.extend(values);
             self.pixels.sort_unstable();
-            tally.fill(self.pixels.chunk_by(|a, b| a == b).map(|equal| (f64::from(equal[0]), equal.len() as u64)));
+            tally.fill(
+                self.pixels.chunk_by(|a, b| a == b).map(|equal| (f64::from(equal[0]), equal.len() as u64)),
+            );
             return;
         }
         // Neighbours go to different tables: equal ones would wait for each other's count.
@@ -167,7 +169,8 @@ impl Scratch {
             }
         }
         let counts = first.iter().zip(second).zip(third).zip(fourth);
-        let counts = counts.map(|(((a, b), c), d)| u64::from(*a) + u64::from(*b) + u64::from(*c) + u64::from(*d));
+        let counts =
+            counts.map(|(((a, b), c), d)| u64::from(*a) + u64::from(*b) + u64::from(*c) + u64::from(*d));
         tally.fill(counts.enumerate().filter(|&(_, n)| n > 0).map(|(value, n)| (value as f64, n)));
     }
 

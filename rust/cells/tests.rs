@@ -10,7 +10,15 @@ const MEASURES: [&str; 2] = ["area_above", "intensity_max"];
 
 fn request(threshold: Threshold, convention: Convention, clip: u64) -> Request<'static> {
     let measures = if convention == Convention::Notebook { &MEASURES[..1] } else { &MEASURES };
-    Request { measures, threshold, convention, saturation: None, compartments: false, rle: false, clip: Some(clip) }
+    Request {
+        measures,
+        threshold,
+        convention,
+        saturation: None,
+        compartments: false,
+        rle: false,
+        clip: Some(clip),
+    }
 }
 
 fn rows_of<T>(values: &[T], columns: usize) -> Grid<'_, T> {

@@ -13,9 +13,10 @@ use proptest::prelude::*;
 const VALUES: [f64; 9] = [0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 0.5, f64::NEG_INFINITY, f64::INFINITY];
 
 fn rows() -> impl Strategy<Value = (Vec<f64>, Vec<bool>)> {
-    (1usize..200).prop_flat_map(|columns| {
+    let density = prop::sample::select(vec![0.03, 0.1, 0.3, 0.5, 1.0]);
+    (1usize..200, density).prop_flat_map(|(columns, density)| {
         let score = prop_oneof![prop::sample::select(VALUES.to_vec()), (-50i32..50).prop_map(f64::from)];
-        (prop::collection::vec(score, columns), prop::collection::vec(any::<bool>(), columns))
+        (prop::collection::vec(score, columns), prop::collection::vec(prop::bool::weighted(density), columns))
     })
 }
 

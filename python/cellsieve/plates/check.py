@@ -61,11 +61,12 @@ def _half(side: str, mirror: Callable[[Grid], Grid]) -> Callable[[Grid], Grid]:
     def move(grid: Grid) -> Grid:
         moved = grid.copy()
         rows, columns = (size // 2 for size in grid.shape)
+        every = slice(None)
         part = {
-            "left": np.s_[:, :columns],
-            "right": np.s_[:, -columns:],
-            "top": np.s_[:rows],
-            "bottom": np.s_[-rows:],
+            "left": (every, slice(columns)),
+            "right": (every, slice(-columns, None)),
+            "top": (slice(rows), every),
+            "bottom": (slice(-rows, None), every),
         }[side]
         moved[part] = mirror(grid[part])
         return moved

@@ -289,7 +289,7 @@ def _by_plate(
                     f"{wells.name}: {name} has {len(rows)} wells, but the group on it has "
                     f"{len(columns[group])} classes; expected a different class for each well"
                 )
-        hopeless = np.isneginf(logs[:, columns[likely]]).all(axis=1)
+        hopeless = np.asarray(np.isneginf(logs[:, columns[likely]]).all(axis=1))
         _refuse_hopeless(hopeless, scores, wells, rows)
         if method == "assignment":
             block = np.ascontiguousarray(logs[:, columns[likely]])

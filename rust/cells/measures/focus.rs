@@ -47,7 +47,8 @@ impl<P: Pixel> Family for Focus<'_, P> {
 pub(in crate::cells) fn laplacian_variance<P: Pixel>(image: Grid<'_, P>) -> f64 {
     let (rows, columns) = (image.rows as u32, image.columns as u32);
     let span = |row| Span { row, start: 1, end: columns.saturating_sub(1) };
-    let inside: Vec<Span> = (1..rows.saturating_sub(1)).map(span).filter(|span| span.start < span.end).collect();
+    let inside: Vec<Span> =
+        (1..rows.saturating_sub(1)).map(span).filter(|span| span.start < span.end).collect();
     laplacian(Level::best(), &inside, image)
 }
 

@@ -50,11 +50,8 @@ impl<P: Pixel> Family for Intensity<'_, P> {
         let (min, max) = tally.ends();
         let (sum, median) = (tally.sum(), tally.quantile::<P>(0.5));
         let mean = sum / area;
-        let saturated = if self.saturation.is_nan() {
-            f64::NAN
-        } else {
-            tally.at_least(self.saturation) as f64 / area
-        };
+        let saturated =
+            if self.saturation.is_nan() { f64::NAN } else { tally.at_least(self.saturation) as f64 / area };
         let row = [
             min,
             max,

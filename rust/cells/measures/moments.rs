@@ -49,7 +49,8 @@ fn moments(cell: &Cell<'_>) -> [f64; 6] {
         row_col += r * columns;
     }
     let area = n as f64;
-    let centred = |products: i128, one: i128, other: i128| (n * products - one * other) as f64 / (area * area);
+    let centred =
+        |products: i128, one: i128, other: i128| (n * products - one * other) as f64 / (area * area);
     let (rows, cols) = (centred(row_row, row, row), centred(col_col, col, col));
     let both = centred(row_col, row, col);
     let mean = (rows + cols) / 2.0;
