@@ -5,8 +5,8 @@ use super::components::Suspect;
 use super::grid::Grid;
 use super::label::Label;
 use super::measures::{
-    Column, Light, Needs, Values, Working, basic, begin_of_mask, begin_of_plane, finish, focus, intensity,
-    needs, nuclei, place, sweep,
+    Column, Light, Needs, Values, Working, above, basic, begin_of_mask, begin_of_plane, finish, focus, needs,
+    nuclei, place, sweep,
 };
 use super::plane::{Outside, Plane, with_plane};
 use super::rle::{self, Rle};
@@ -249,7 +249,7 @@ fn of_image(
     if names.contains(&"image_saturated") {
         found.push((
             "image_saturated",
-            with_plane!(plane, |image| intensity::saturated_share(*image, light.saturation)),
+            with_plane!(plane, |image| above::saturated_share(*image, light.saturation)),
         ));
     }
     if names.contains(&"image_laplacian_variance") {

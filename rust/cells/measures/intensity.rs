@@ -76,10 +76,3 @@ impl<P: Pixel> Family for Intensity<'_, P> {
         self.columns.into_iter().map(Values::Reals).collect()
     }
 }
-
-/// The share of a whole image's pixels that are saturated; NaN where no value is known to be the largest.
-pub(in crate::cells) fn saturated_share<P: Pixel>(image: Grid<'_, P>, saturation: Option<f64>) -> f64 {
-    let Some(limit) = saturation.or(P::LARGEST) else { return f64::NAN };
-    let saturated = image.values.iter().filter(|&&pixel| pixel.into() >= limit).count();
-    saturated as f64 / image.values.len() as f64
-}

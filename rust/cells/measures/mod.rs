@@ -7,11 +7,11 @@
 // Bodies must become part of the function that is compiled for a level.
 #![allow(clippy::inline_always)]
 
-mod above;
+pub(super) mod above;
 pub(super) mod basic;
 pub(super) mod focus;
 mod hull;
-pub(super) mod intensity;
+mod intensity;
 mod mass;
 mod moments;
 pub(super) mod nuclei;
