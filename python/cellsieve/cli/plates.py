@@ -162,9 +162,10 @@ def _add_decode(steps: Any) -> None:
     decode.add_argument(
         "--method",
         choices=get_args(Method),
-        default="argmax",
-        help="argmax: best allowed class (default); assignment: each class once per plate; "
-        "marginal: most probable class given that each is used once, with calibrated confidence",
+        default="marginal",
+        help="marginal: most probable class given that each is used once, with calibrated "
+        "confidence (default); argmax: best allowed class, fast; assignment: each class once per "
+        "plate, which is often worse than argmax on one vote per well",
     )
     decode.add_argument(
         "--temperature",
@@ -177,7 +178,8 @@ def _add_decode(steps: Any) -> None:
     decode.add_argument(
         "--one-to-one",
         action="store_true",
-        help="with --method marginal: each class at most once per plate",
+        help="with --method marginal: each class at most once per plate, with the highest expected "
+        "number right",
     )
     add_jobs(decode)
     add_overwrite(decode)
@@ -190,8 +192,9 @@ def _add_check(steps: Any) -> None:
         example="cellsieve plates check plates/layout.json plates/test.csv plates/predictions.npy",
         help="plates that were swapped, turned, mirrored, shifted, or used before",
         description="Compares the scores with known layouts: with the classes that TEST itself "
-        "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, shifted by a "
-        "row or column?), and with every earlier layout (is one used again?).",
+        "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, half of it "
+        "mirrored, shifted by one or two rows or columns?), and with every earlier layout (is one "
+        "used again?). Wells without predictions are counted and left out.",
     )
     _add_source(check)
     check.add_argument(
@@ -320,7 +323,7 @@ def run_infer(options: argparse.Namespace) -> int:
 
 
 def run_decode(options: argparse.Namespace) -> int:
-    """`plates decode`; 1 where belief propagation did not converge on some plates."""
+    """`plates decode`; 1 where the marginals of some plates did not converge."""
     _refuse_outputs(options, [options.output, options.details])
     layout = PlateLayout.load(options.layout)
     with warnings.catch_warnings(record=True) as caught:
@@ -366,6 +369,12 @@ def run_check(options: argparse.Namespace) -> int:
     if options.output:
         write_table(table, options.output)
     columns = layout.columns
+    missing = int(table["missing"].sum())
+    if missing:
+        _warn(
+            f"{missing} of {missing + int(table['wells'].sum())} wells on these plates have no "
+            "prediction and were left out"
+        )
     strange = table[~table["verdict"].isin(EXPECTED)]
     if len(strange):
         named = strange[columns.experiment].astype(str) + " plate "
@@ -390,8 +399,8 @@ def run_check(options: argparse.Namespace) -> int:
             print(f"{counts[verdict]} of {len(table)} plates: {verdict}")
     print(
         f"{len(table)} plates checked. log_odds: nats against the claimed layout, or against a "
-        "guess where none is claimed; p: the chance that the best of as many random layouts does "
-        "as well."
+        "guess where none is claimed; p: the chance that one of these layouts does as well on a "
+        "plate whose wells are in random order."
     )
     if options.output:
         print(f"table: {options.output}")

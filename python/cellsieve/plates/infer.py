@@ -237,10 +237,11 @@ def _free_energies(layout: Layout, wells: Wells, scores: WellScores, experiment:
     energy = np.zeros((len(layout.plates), layout.n_groups))
     here = np.flatnonzero(wells.experiment == experiment)
     plates = np.unique(wells.plate[here])
-    logs = [log_scores(scores, here[wells.plate[here] == plate]) for plate in plates]
+    named = scores.columns >= 0
+    logs = [log_scores(scores, here[wells.plate[here] == plate])[:, named] for plate in plates]
     for plate, plate_logs in zip(plates, without_plate_bias(logs), strict=True):
         for group in range(layout.n_groups):
-            columns = np.flatnonzero(in_group(layout, scores, group))
+            columns = np.flatnonzero(in_group(layout, scores, group)[named])
             if len(columns) < len(plate_logs):
                 energy[plate, group] = -np.inf
                 continue

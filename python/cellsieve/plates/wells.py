@@ -1,7 +1,7 @@
 """The wells of an experiment file: which experiment, plate and well each row stands for."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -51,6 +51,19 @@ class Wells:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def only(self, wanted: NDArray[np.bool_]) -> "Wells":
+        """Some of the wells, under the same experiments."""
+        if wanted.all():
+            return self
+        return replace(
+            self,
+            ids=self.ids[wanted],
+            experiment=self.experiment[wanted],
+            plate=self.plate[wanted],
+            well=self.well[wanted],
+            table=self.table[wanted],
+        )
 
     def at(self, row: int) -> str:
         """How to name a row in a message."""
