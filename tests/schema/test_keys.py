@@ -89,7 +89,8 @@ def test_prefixed_ids_go_the_whole_way(plates: Path, extension: str) -> None:
     others = [name for name in whole if name != "image_id"]
     pd.testing.assert_frame_equal(table[others], whole[others], check_dtype=False)
 
-    shown = pictures(table, images, Look(outline=False, neighbours="show"), lambda drawn: drawn)
+    look = Look(outline=False, neighbours="show")
+    shown = pictures(table, images, look, lambda cut: drawn(cut, look))
     for row, picture in zip(table.itertuples(), shown, strict=True):
         assert picture.made is not None, picture.problem
         assert (picture.made.shape[0] == picture.made.shape[1]) == (row.image_id == "plate1+f1")
