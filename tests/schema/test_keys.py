@@ -10,7 +10,7 @@ import pytest
 import cellsieve as cs
 from cellsieve.cli import main
 from cellsieve.export.source import read_cleaned
-from cellsieve.look.views import Look, image_table, pictures
+from cellsieve.look.views import Look, drawn, image_table, pictures
 
 SQUARES = {"plate1": (5, 5), "plate2": (20, 25)}  # where the cells begin; the plates differ
 WIDE = {"plate1": 8, "plate2": 5}  # columns of a cell
