@@ -10,7 +10,8 @@ from scipy.optimize import linear_sum_assignment
 import cellsieve as cs
 import naive
 from cellsieve.plates import ConvergenceWarning
-from cellsieve.plates.infer import dispersion
+from cellsieve.plates.dispersion import dispersion
+from cellsieve.plates.votes import vote_weights
 from cellsieve.trial import reference
 from cellsieve.trial.planted import plant, probabilities
 
@@ -86,8 +87,50 @@ def test_plates_that_err_together_count_for_less():
     assert 1 <= np.median(dispersion(votes, assignment)) < 1.3
     together = rng.poisson(rate * rng.gamma(4, 1 / 4, (200, 4, 4)))
     assert np.median(dispersion(together, assignment)) > 5
-    # Too few plates or groups to tell.
-    assert (dispersion(votes[:, :1], assignment[:, :1]) == 1).all()
+    # One plate each: what all of them say tells, and leaves more doubt about each.
+    alone = np.where(np.arange(4)[:, None] == 0, votes, 0)
+    assert 1 <= np.median(dispersion(alone, assignment)) < 1.5
+    assert dispersion(alone, assignment).max() > 2 * dispersion(votes, assignment).max()
+    together = np.where(np.arange(4)[:, None] == 0, together, 0)
+    assert np.median(dispersion(together, assignment)) > 5
+
+
+@pytest.mark.parametrize("kind", ["hard", "logit"])
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_missing_plates_do_not_make_it_claim_too_much(kind, left):
+    sure, wrong, right_of_whole = 0, 0, 0
+    for seed in range(4):
+        made = plant(
+            group_size=60,
+            train_experiments=30,
+            test_experiments=12,
+            signal=(1.8, 2.4, 3, 4)[seed],
+            class_bias=0.5,
+            plate_bias=0.8,
+            uneven=0.35,
+            seed=seed,
+        )
+        layout = cs.PlateLayout.fit(made.train)
+        first = made.test.groupby("experiment", sort=False).ngroup().to_numpy() % 4
+        keep = (made.test["plate"].to_numpy() - 1 + first) % 4 < left
+        scores = made.logits if kind == "logit" else made.logits.argmax(axis=1)
+        found = layout.infer(made.test[keep].reset_index(drop=True), scores[keep], kind)
+        right = (layout.assignments[found["best"]] == made.group_on_plate).all(axis=1)
+        sure += int(found["certain"].sum())
+        wrong += int((found["certain"] & ~right).sum())
+        whole = layout.infer(made.test, scores, kind)
+        right_of_whole += int(whole["certain"].sum())
+    assert wrong == 0
+    assert sure >= right_of_whole / 3 > 1
+
+
+def test_a_vote_for_a_class_that_all_wells_vote_for_counts_less():
+    plate, votes = np.repeat([0, 1], 60), np.concatenate([np.arange(60), np.repeat(7, 60)])
+    weight = vote_weights(plate, votes, 240)
+    assert (weight[:60] == 1).all()
+    assert (weight[60:] < 0.01).all()
+    spread = np.random.default_rng(0).integers(0, 240, 120)
+    assert vote_weights(plate, spread, 240).min() > 0.5
 
 
 def test_argmax_is_the_masked_one(made, layout, posterior):

@@ -10,8 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
+from cellsieve.plates.dispersion import dispersion, popularity
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.predictions import BLOCK, Names, Source, WellScores, join
+from cellsieve.plates.votes import vote_table, vote_weights
 from cellsieve.plates.wells import Wells, read_wells
 from cellsieve.run.parallel import workers_of
 from cellsieve.schema.choices import Average, Candidates, ScoreKind
@@ -43,8 +45,8 @@ DEPTH = 30.0
 """Scores further below a well's best, in nats, count as this far: zeros would drown the rest."""
 SINKHORN_ROUNDS = 100
 SINKHORN_TOLERANCE = 1e-3
-FITTING_ROUNDS = 20
-"""Of iterative proportional fitting, for the dispersion."""
+POPULARITY_ROUNDS = 2
+"""Of finding how popular groups are, given the best assignments, and these anew."""
 MIXTURE_ROUNDS = 50
 """Of expectation and maximisation, for how common each sharpness is."""
 ROW = re.compile(r"\brow (\d+)")
@@ -81,6 +83,10 @@ def posterior(
     assignments = layout.candidates(candidates)
     n_experiments, n_plates = len(wells.experiments), len(layout.plates)
     log_density, votes = densities(layout, wells, scores, workers)
+    weight = np.ones(len(wells))
+    if scores.votes is not None:
+        weight = vote_weights(wells.experiment * n_plates + wells.plate, votes, len(layout.classes))
+        log_density *= weight[:, None]
     group_size = np.bincount(layout.group).astype(float)
     sharpness = HARD_SHARPNESS if scores.votes is not None else SHARPNESS
 
@@ -108,30 +114,47 @@ def posterior(
             f"{group_size.astype(int).tolist()} classes can fill"
         )
     plates = np.arange(n_plates)
-    total = support[:, plates[None, :], assignments].sum(axis=2)  # (experiments, candidates)
-    by_sharpness = total[:, :, None] * sharpness - normaliser[:, None, :]
-    by_sharpness[~fits] = -np.inf
-    by_experiment = log_sum(by_sharpness + prior[:, None], axis=1)
-    trust = _shared_weights(by_experiment)
-    score = log_sum(by_sharpness + trust, axis=2)
+    partial = (n_wells == 0).any(axis=1)
+
+    def candidates_of(support: Floats) -> Floats:
+        return np.asarray(support[:, plates[None, :], assignments].sum(axis=2))
+
+    best = np.zeros(n_experiments, np.int64)
+    for attempt in range(1 + POPULARITY_ROUNDS * bool(partial.any())):
+        if attempt:
+            liked = popularity(support, n_wells, assignments[best])
+            support = support - n_wells[:, :, None] * liked
+        by_sharpness = candidates_of(support)[:, :, None] * sharpness - normaliser[:, None, :]
+        by_sharpness[~fits] = -np.inf
+        by_experiment = log_sum(by_sharpness + prior[:, None], axis=1)
+        trust = _shared_weights(by_experiment)
+        score = log_sum(by_sharpness + trust, axis=2)
+        best = (score + prior).argmax(axis=1)
     method = np.full(n_experiments, "row bound", dtype=object)
-    best = (score + prior).argmax(axis=1)
-    spread = dispersion(_vote_table(layout, wells, votes), assignments[best])
-    posterior, best, margin = _summary(score / spread[:, None] + prior)
+    spread = dispersion(vote_table(layout, wells, votes, weight), assignments[best])
+    posterior, best, margin = _summary(score, prior, spread)
 
     if scores.votes is None:
-        close = (margin < CLOSE_CALL) | (_crowding(wells, votes) > UNEVEN)
+        close = (margin < CLOSE_CALL) | (_crowding(wells, votes) > UNEVEN) | partial
+        energy, fair = _free_energies(layout, wells, scores, close)
+        if partial.any():
+            liked = popularity(energy[partial], n_wells[partial], assignments[best[partial]])
+            energy[partial] -= n_wells[partial][:, :, None] * liked
+        matched = candidates_of(energy)
         for experiment in np.flatnonzero(close):
-            energy = _free_energies(layout, wells, scores, int(experiment))
-            matched = energy[plates[None, :], assignments].sum(axis=1)
             # How far to trust the scores, as the row bound has found it.
             weights = by_experiment[experiment] + trust
             weights -= log_sum(weights)
-            tempered = np.where(fits[experiment][:, None], matched[:, None] * sharpness, -np.inf)
+            tempered = matched[experiment][:, None] * sharpness
+            tempered = np.where(fits[experiment][:, None], tempered, -np.inf)
             tempered -= log_sum(tempered)
             score[experiment] = log_sum(tempered + weights, axis=1)
             method[experiment] = "sinkhorn"
-        posterior, best, margin = _summary(score / spread[:, None] + prior)
+        if close.any():
+            best = (score + prior).argmax(axis=1)
+            counts = vote_table(layout, wells, np.where(fair < 0, votes, fair), weight)
+            spread[close] = dispersion(counts[close], assignments[best[close]])
+        posterior, best, margin = _summary(score, prior, spread)
 
     votes_right = _vote_shares(layout, wells, votes, assignments)
     table = pd.DataFrame({layout.columns.experiment: wells.experiments})
@@ -141,7 +164,7 @@ def posterior(
     table["margin"] = margin
     table["certain"] = table["posterior"] >= CERTAIN
     table["evidence"] = method
-    table["dispersion"] = spread
+    table["dispersion"] = np.median(spread, axis=1)
     parts = {"share": votes_right, "score": score - score.max(axis=1, keepdims=True)}
     parts["posterior"] = posterior
     wide = {f"{n}_{k}": values[:, k] for n, values in parts.items() for k in range(values.shape[1])}
@@ -232,41 +255,35 @@ def log_prior(layout: Layout, assignments: NDArray[np.int64]) -> Floats:
     return prior
 
 
-def _free_energies(layout: Layout, wells: Wells, scores: WellScores, experiment: int) -> Floats:
-    """Sinkhorn's free energy of each plate with each group; of a plate without wells, 0."""
-    energy = np.zeros((len(layout.plates), layout.n_groups))
-    here = np.flatnonzero(wells.experiment == experiment)
-    plates = np.unique(wells.plate[here])
-    logs = [log_scores(scores, here[wells.plate[here] == plate]) for plate in plates]
-    for plate, plate_logs in zip(plates, without_plate_bias(logs), strict=True):
-        for group in range(layout.n_groups):
-            columns = np.flatnonzero(in_group(layout, scores, group))
-            if len(columns) < len(plate_logs):
-                energy[plate, group] = -np.inf
-                continue
-            energy[plate, group] = _core.free_energy(
-                np.ascontiguousarray(plate_logs[:, columns]), SINKHORN_ROUNDS, SINKHORN_TOLERANCE
-            )[0]
-    return energy
+def _free_energies(
+    layout: Layout, wells: Wells, scores: WellScores, wanted: NDArray[np.bool_]
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Sinkhorn's free energy of each plate with each group, `(experiments, plates, groups)`.
 
-
-def without_plate_bias(plates: list[Floats]) -> list[Floats]:
-    """The log scores of an experiment's plates without what one plate gives to classes.
-
-    A class is in one well of an experiment at most, so its mean over a plate hardly tells where it
-    is. It rather shows how much the model favours the class: in the experiment, which says nothing
-    about assignments, and on the plate, which misleads. The plates' deviations are removed as far
-    as they vary more than by chance (empirical Bayes): fully where they are large, not at all where
-    they are noise.
+    0 for plates without wells, and in experiments that are not wanted. And each well's vote, once
+    what each class gets from all wells of the plate is removed; -1 where not wanted.
     """
-    plates = [_relative(logs) for logs in plates]
-    means = np.stack([logs.mean(axis=0) for logs in plates])
-    deviation = means - means.mean(axis=0)
-    noise = np.mean([logs.var(axis=0).mean() / len(logs) for logs in plates])
-    noise *= 1 - 1 / len(plates)
-    found = float((deviation**2).mean())
-    share = max(0.0, 1.0 - noise / found) if found > 0 else 0.0
-    return [logs - share * off for logs, off in zip(plates, deviation, strict=True)]
+    votes = np.full(len(wells), -1)
+    named = np.flatnonzero(scores.columns >= 0)
+    energy = np.zeros((len(wells.experiments), len(layout.plates), layout.n_groups))
+    columns = [np.flatnonzero(in_group(layout, scores, g)) for g in range(layout.n_groups)]
+    for experiment in np.flatnonzero(wanted):
+        here = np.flatnonzero(wells.experiment == experiment)
+        plates = np.unique(wells.plate[here])
+        for plate in plates:
+            rows = here[wells.plate[here] == plate]
+            plate_logs = unbiased(log_scores(scores, rows))
+            votes[rows] = scores.columns[named[plate_logs[:, named].argmax(axis=1)]]
+            for group, inside in enumerate(columns):
+                if len(inside) < len(plate_logs):
+                    energy[experiment, plate, group] = -np.inf
+                    continue
+                energy[experiment, plate, group] = _core.free_energy(
+                    np.ascontiguousarray(plate_logs[:, inside]),
+                    SINKHORN_ROUNDS,
+                    SINKHORN_TOLERANCE,
+                )[0]
+    return energy, votes
 
 
 def in_group(layout: Layout, scores: WellScores, group: int) -> NDArray[np.bool_]:
@@ -313,51 +330,6 @@ def _crowding(wells: Wells, votes: NDArray[np.int64]) -> Floats:
     return crowding
 
 
-def _vote_table(layout: Layout, wells: Wells, votes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many wells of each experiment and plate vote for each group."""
-    count = np.zeros((len(wells.experiments), len(layout.plates), layout.n_groups), np.int64)
-    np.add.at(count, (wells.experiment, wells.plate, layout.group[votes]), 1)
-    return count
-
-
-def dispersion(votes: NDArray[np.int64], assignment: NDArray[np.int64]) -> Floats:
-    """How many times more votes vary between plates than if wells erred independently; at least 1.
-
-    A model's errors differ between plates (stain, position in the batch), so that wells of a plate
-    are not independent witnesses, and evidence that took them for such is divided by this. `votes`
-    is `(experiments, plates, groups)`, `assignment` `(experiments, plates)`. Expected are votes
-    that depend on the plate's size, on the group's popularity in the experiment and on whether the
-    assignment puts the two together; the deviance of the votes per degree of freedom is the
-    dispersion of quasi-likelihood (McCullagh and Nelder 1989, ch. 9), here with 4 degrees of
-    freedom of 1 added, since it is estimated from few.
-    """
-    found = votes.astype(np.float64)
-    together = assignment[:, :, None] == np.arange(votes.shape[2])
-
-    def by_match(table: Floats) -> Floats:
-        inside = np.where(together, table, 0.0).sum(axis=(1, 2), keepdims=True)
-        outside = table.sum(axis=(1, 2), keepdims=True) - inside
-        return np.asarray(np.where(together, inside, outside))
-
-    margins: list[Callable[[Floats], Floats]] = [
-        lambda table: np.asarray(table.sum(axis=1, keepdims=True)),
-        lambda table: np.asarray(table.sum(axis=2, keepdims=True)),
-        by_match,
-    ]
-    expected = np.ones_like(found)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for _ in range(FITTING_ROUNDS):
-            for margin in margins:
-                ratio = margin(found) / margin(expected)
-                expected = expected * np.where(np.isfinite(ratio), ratio, 0.0)
-        terms = np.where(found > 0, found * np.log(found / expected), 0.0)
-    deviance = 2 * np.where(np.isfinite(terms), terms, 0.0).sum(axis=(1, 2))
-    plates = (found.sum(axis=2) > 0).sum(axis=1)
-    freedom = np.maximum((plates - 1) * (votes.shape[2] - 1) - 1, 0)
-    result: Floats = np.maximum((deviance + 4) / (freedom + 4), 1.0)
-    return np.where(freedom > 0, result, 1.0)
-
-
 def _vote_shares(
     layout: Layout,
     wells: Wells,
@@ -365,7 +337,7 @@ def _vote_shares(
     assignments: NDArray[np.int64],
 ) -> Floats:
     """The share of wells whose vote is on the plate where each candidate puts it."""
-    count = _vote_table(layout, wells, votes)
+    count = vote_table(layout, wells, votes, np.ones(len(wells)))
     right = count[:, np.arange(count.shape[1])[None, :], assignments].sum(axis=2)
     shares: Floats = right / count.sum(axis=(1, 2))[:, None]
     return shares
@@ -378,10 +350,12 @@ def _sum_by(key: NDArray[np.int64], values: Floats, size: int) -> Floats:
 
 
 def _summary(
-    log_joint: Floats,
+    score: Floats, log_prior: Floats, spread: Floats
 ) -> tuple[Floats, NDArray[np.int64], Floats]:
     """The posterior, its best candidate and how many nats the second is behind."""
-    log_posterior = log_joint - log_sum(log_joint, axis=1)[:, None]
+    joint = score[:, None, :] / spread[:, :, None] + log_prior
+    joint -= log_sum(joint, axis=2)[:, :, None]
+    log_posterior = log_sum(joint, axis=1) - np.log(spread.shape[1])
     best = log_posterior.argmax(axis=1)
     ordered = np.sort(log_posterior, axis=1)
     margin = ordered[:, -1] - ordered[:, -2] if ordered.shape[1] > 1 else ordered[:, -1] + np.inf

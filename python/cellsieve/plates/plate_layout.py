@@ -76,8 +76,9 @@ class PlateLayout(Layout):
         bound of the permanent), averaged over how far such shares can be trusted (powers 0.03 to
         4), since models are over- or underconfident. Where the margin is below 10 nats, or the
         votes crowd on few classes, Sinkhorn's free energy, which knows that each class is used
-        once, takes the place of the row bound. Wells of a plate are not independent witnesses:
-        the evidence is divided by the dispersion of the votes between plates.
+        once, takes the place of the row bound; likewise where plates are missing. Wells of a
+        plate are not independent witnesses: the evidence is divided by the dispersion of the votes
+        between plates, which is estimated from all experiments together.
 
         Args:
             test: a DataFrame or a table file with one row per well: experiment, plate, well, and
