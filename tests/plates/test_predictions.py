@@ -82,6 +82,7 @@ def test_text_classes_need_an_order(made, scores, expected):
     assert decoded["sirna"].tolist() == [f"s{c}" for c in expected["sirna"]]
 
 
+@pytest.mark.filterwarnings("ignore::cellsieve.plates.UncertainAssignmentWarning")
 def test_a_mapped_matrix_is_not_copied(made, layout, scores, expected, tmp_path, monkeypatch):
     np.save(tmp_path / "p.npy", scores)
     mapped = cs.read_predictions(tmp_path / "p.npy").scores

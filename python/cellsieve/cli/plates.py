@@ -11,10 +11,10 @@ import pandas as pd
 
 from cellsieve.cli.arguments import add_jobs, add_overwrite
 from cellsieve.io.tables import atomic, check_table, refuse_existing, write_table
-from cellsieve.plates import ConvergenceWarning, PlateLayout
+from cellsieve.plates import ConvergenceWarning, PlateLayout, UncertainAssignmentWarning
 from cellsieve.plates.infer import CERTAIN
 from cellsieve.plates.wells import first
-from cellsieve.schema.choices import Average, Candidates, Method, ScoreKind
+from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind
 
 KIND_HELP = (
     "what the scores are: probability (default for scores), log_probability, logit, similarity "
@@ -105,6 +105,20 @@ def _add_source(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_prior(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--candidates",
+        choices=get_args(Candidates),
+        help="closed: assignments seen in training and their compositions (default); all: every "
+        "order (default where more than 1,000 follow from those seen)",
+    )
+    command.add_argument(
+        "--prior",
+        choices=get_args(Prior),
+        help="flat: all alike (default); counts: as often as they were seen in training",
+    )
+
+
 def _add_infer(steps: Any) -> None:
     infer = steps.add_parser(
         "infer",
@@ -122,13 +136,7 @@ def _add_infer(steps: Any) -> None:
         metavar="test_plate_groups.csv",
         help="also write each experiment's assignment number, in the notebook's form",
     )
-    infer.add_argument(
-        "--candidates",
-        choices=get_args(Candidates),
-        default="closed",
-        help="closed: assignments seen in training and their compositions (default); all: "
-        "every order",
-    )
+    _add_prior(infer)
     add_jobs(infer)
     add_overwrite(infer)
     infer.set_defaults(run=run_infer)
@@ -159,6 +167,7 @@ def _add_decode(steps: Any) -> None:
     decode.add_argument(
         "--posterior", metavar="TABLE", help="as written by 'plates infer -o' or '--groups'"
     )
+    _add_prior(decode)
     decode.add_argument(
         "--method",
         choices=get_args(Method),
@@ -286,6 +295,7 @@ def run_infer(options: argparse.Namespace) -> int:
         options.test,
         options.predictions,
         candidates=options.candidates,
+        prior=options.prior or "flat",
         jobs=options.jobs,
         **_source(options),
     )
@@ -300,7 +310,7 @@ def run_infer(options: argparse.Namespace) -> int:
             f"{len(doubtful)} of {len(table)} experiments have an uncertain assignment (posterior "
             f"below {CERTAIN}): {first(doubtful)}"
         )
-    shares = [f"share_{k}" for k in range(len(layout.counts))]
+    shares = [f"share_{k}" for k in range(len(layout.counts)) if f"share_{k}" in table.columns]
     show = table[[key, "wells", "best", "posterior", "margin", *shares]].copy()
     show["posterior"] = show["posterior"].map("{:.4f}".format)
     show["margin"] = show["margin"].map("{:.1f}".format)
@@ -320,17 +330,20 @@ def run_infer(options: argparse.Namespace) -> int:
 
 
 def run_decode(options: argparse.Namespace) -> int:
-    """`plates decode`; 1 where belief propagation did not converge on some plates."""
+    """`plates decode`; 1 where assignments are uncertain or marginals did not converge."""
     _refuse_outputs(options, [options.output, options.details])
     layout = PlateLayout.load(options.layout)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
-        warnings.simplefilter("always", ConvergenceWarning)
+        for known in (ConvergenceWarning, UncertainAssignmentWarning):
+            warnings.simplefilter("always", known)
         decoded = layout.decode(
             options.test,
             options.predictions,
             options.posterior,
             options.method,
+            candidates=options.candidates,
+            prior=options.prior,
             temperature=options.temperature,
             one_to_one=options.one_to_one,
             jobs=options.jobs,

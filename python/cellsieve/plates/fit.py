@@ -88,6 +88,7 @@ def fit(table: pd.DataFrame, name: str, columns: Columns) -> Layout:
         assignment_of_experiment=np.array([-1 if a is None else number[a] for a in whole]),
         wells=wells,
         columns=columns,
+        free=permutations.free(sorted(counts)),
     )
 
 

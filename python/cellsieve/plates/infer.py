@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from cellsieve import _core
 from cellsieve.plates.dispersion import dispersion, popularity
+from cellsieve.plates.hypotheses import hypotheses
 from cellsieve.plates.layout import Layout
+from cellsieve.plates.logs import log_sum
 from cellsieve.plates.predictions import BLOCK, Names, Source, WellScores, join
 from cellsieve.plates.votes import vote_table, vote_weights
 from cellsieve.plates.wells import Wells, read_wells
 from cellsieve.run.parallel import workers_of
-from cellsieve.schema.choices import Average, Candidates, ScoreKind
+from cellsieve.schema.choices import Average, Candidates, Prior, ScoreKind
 from cellsieve.schema.types import Table
 
 Floats = NDArray[np.float64]
@@ -25,14 +27,10 @@ Kernel = Callable[
 ]
 """Of a matrix, its rows that are wanted (all if `None`) and the wells that these are."""
 
-SHARPNESS = 2.0 ** np.arange(-5, 3)
+SHARPNESS = np.exp2(np.arange(-5.0, 3.0))
 """Powers to which a model's group probabilities are raised; it is not known how far to trust it."""
-HARD_SHARPNESS = 0.025 * 2.0 ** np.arange(9)
+HARD_SHARPNESS = 0.025 * np.exp2(np.arange(9.0))
 """The same for votes: the log-odds that a vote names the right group against another."""
-PSEUDOCOUNT = 5.0
-"""Added to how often each assignment was seen: test experiments need not be drawn as those were."""
-OTHERS = 0.01
-"""The prior of all assignments outside the closed set together."""
 FLOOR = -60.0
 """The least logarithm of a group's share of a row: no single well can rule a group out."""
 CERTAIN = 0.99
@@ -47,6 +45,8 @@ SINKHORN_ROUNDS = 100
 SINKHORN_TOLERANCE = 1e-3
 POPULARITY_ROUNDS = 2
 """Of finding how popular groups are, given the best assignments, and these anew."""
+STEPS = 3
+"""Powers per factor of 2."""
 MIXTURE_ROUNDS = 50
 """Of expectation and maximisation, for how common each sharpness is."""
 ROW = re.compile(r"\brow (\d+)")
@@ -59,7 +59,8 @@ def infer(
     predictions: Source | Sequence[Source],
     kind: ScoreKind | None = None,
     *,
-    candidates: Candidates = "closed",
+    candidates: Candidates | None = None,
+    prior: Prior = "flat",
     ids: Names | None = None,
     classes: Names | None = None,
     average: Average | None = None,
@@ -69,18 +70,19 @@ def infer(
     workers = workers_of(jobs)
     wells = read_wells(test, layout.columns, layout.plates)
     scores = join(layout, wells, predictions, kind, average, ids, classes)
-    return posterior(layout, wells, scores, candidates, workers)
+    return posterior(layout, wells, scores, candidates, prior, workers)
 
 
 def posterior(
     layout: Layout,
     wells: Wells,
     scores: WellScores,
-    candidates: Candidates = "closed",
+    candidates: Candidates | None = None,
+    prior: Prior = "flat",
     workers: int = 1,
 ) -> pd.DataFrame:
     """As `infer`, for wells and scores that are already joined."""
-    assignments = layout.candidates(candidates)
+    tried = hypotheses(layout, candidates, prior)
     n_experiments, n_plates = len(wells.experiments), len(layout.plates)
     log_density, votes = densities(layout, wells, scores, workers)
     weight = np.ones(len(wells))
@@ -102,72 +104,60 @@ def posterior(
     normaliser = _sum_by(wells.experiment, np.stack(normalisers, axis=1), n_experiments)
 
     n_wells = np.bincount(place, minlength=n_experiments * n_plates).reshape(n_experiments, -1)
-    room: NDArray[np.bool_] = n_wells[:, None, :] <= group_size[assignments][None]
-    fits = np.asarray(room.all(axis=2))
-    prior = log_prior(layout, assignments)
-    hopeless = np.flatnonzero(~fits.any(axis=1))
-    if len(hopeless):
-        unlucky = int(hopeless[0])
-        raise ValueError(
-            f"{wells.name}: experiment {wells.experiments[unlucky]} has plates of "
-            f"{n_wells[unlucky].tolist()} wells, more than the groups of "
-            f"{group_size.astype(int).tolist()} classes can fill"
-        )
-    plates = np.arange(n_plates)
-    partial = (n_wells == 0).any(axis=1)
+    support = np.where(n_wells[:, :, None] <= group_size, support, -np.inf)
+    present = n_wells > 0
+    partial = ~present.all(axis=1)
 
-    def candidates_of(support: Floats) -> Floats:
-        return np.asarray(support[:, plates[None, :], assignments].sum(axis=2))
+    def trusted(support: Floats) -> Floats:
+        """The log weights of each sharpness in each experiment."""
+        evidence = tried.log_mean(support, sharpness) - normaliser
+        hopeless = np.flatnonzero(~np.isfinite(evidence).all(axis=1))
+        if len(hopeless):
+            unlucky = int(hopeless[0])
+            raise ValueError(
+                f"{wells.name}: experiment {wells.experiments[unlucky]} has plates of "
+                f"{n_wells[unlucky].tolist()} wells, more than the groups of "
+                f"{group_size.astype(int).tolist()} classes can fill"
+            )
+        evidence = evidence + _shared_weights(evidence)
+        return np.asarray(evidence - log_sum(evidence, axis=1)[:, None])
 
-    best = np.zeros(n_experiments, np.int64)
-    for attempt in range(1 + POPULARITY_ROUNDS * bool(partial.any())):
-        if attempt:
-            liked = popularity(support, n_wells, assignments[best])
-            support = support - n_wells[:, :, None] * liked
-        by_sharpness = candidates_of(support)[:, :, None] * sharpness - normaliser[:, None, :]
-        by_sharpness[~fits] = -np.inf
-        by_experiment = log_sum(by_sharpness + prior[:, None], axis=1)
-        trust = _shared_weights(by_experiment)
-        score = log_sum(by_sharpness + trust, axis=2)
-        best = (score + prior).argmax(axis=1)
+    trust = trusted(support)
+    best = tried.best(support, sharpness, trust)
+    for _ in range(POPULARITY_ROUNDS * bool(partial.any())):
+        support = support - n_wells[:, :, None] * popularity(support, n_wells, best)
+        trust = trusted(support)
+        best = tried.best(support, sharpness, trust)
     method = np.full(n_experiments, "row bound", dtype=object)
-    spread = dispersion(vote_table(layout, wells, votes, weight), assignments[best])
-    posterior, best, margin = _summary(score, prior, spread)
+    counts = vote_table(layout, wells, votes, weight)
+    spread = dispersion(counts, tried.best_of_all(support, sharpness, trust))
+    found = tried.found(support, *_mixture(sharpness, trust, spread), present)
 
     if scores.votes is None:
-        close = (margin < CLOSE_CALL) | (_crowding(wells, votes) > UNEVEN) | partial
-        energy, fair = _free_energies(layout, wells, scores, close)
-        if partial.any():
-            liked = popularity(energy[partial], n_wells[partial], assignments[best[partial]])
-            energy[partial] -= n_wells[partial][:, :, None] * liked
-        matched = candidates_of(energy)
-        for experiment in np.flatnonzero(close):
-            # How far to trust the scores, as the row bound has found it.
-            weights = by_experiment[experiment] + trust
-            weights -= log_sum(weights)
-            tempered = matched[experiment][:, None] * sharpness
-            tempered = np.where(fits[experiment][:, None], tempered, -np.inf)
-            tempered -= log_sum(tempered)
-            score[experiment] = log_sum(tempered + weights, axis=1)
-            method[experiment] = "sinkhorn"
+        close = (found.margin < CLOSE_CALL) | (_crowding(wells, votes) > UNEVEN) | partial
         if close.any():
-            best = (score + prior).argmax(axis=1)
+            energy, fair = _free_energies(layout, wells, scores, close)
+            if partial.any():
+                liked = popularity(energy[partial], n_wells[partial], best[partial])
+                energy[partial] -= n_wells[partial][:, :, None] * liked
+            # How far to trust the scores, the row bound has found.
+            support = np.where(close[:, None, None] & np.isfinite(support), energy, support)
+            best = tried.best_of_all(support, sharpness, trust)
             counts = vote_table(layout, wells, np.where(fair < 0, votes, fair), weight)
-            spread[close] = dispersion(counts[close], assignments[best[close]])
-        posterior, best, margin = _summary(score, prior, spread)
+            spread[close] = dispersion(counts[close], best[close])
+            method[close] = "sinkhorn"
+            found = tried.found(support, *_mixture(sharpness, trust, spread), present)
 
-    votes_right = _vote_shares(layout, wells, votes, assignments)
     table = pd.DataFrame({layout.columns.experiment: wells.experiments})
     table["wells"] = np.bincount(wells.experiment, minlength=n_experiments)
-    table["best"] = best
-    table["posterior"] = posterior[np.arange(n_experiments), best]
-    table["margin"] = margin
+    table["best"] = found.number
+    table["posterior"] = found.posterior
+    table["margin"] = found.margin
     table["certain"] = table["posterior"] >= CERTAIN
     table["evidence"] = method
     table["dispersion"] = np.median(spread, axis=1)
-    parts = {"share": votes_right, "score": score - score.max(axis=1, keepdims=True)}
-    parts["posterior"] = posterior
-    wide = {f"{n}_{k}": values[:, k] for n, values in parts.items() for k in range(values.shape[1])}
+    shares = _vote_shares(layout, wells, votes, tried.listed)
+    wide = {f"share_{k}": share for k, share in enumerate(shares.T)} | found.columns
     return pd.concat([table, pd.DataFrame(wide)], axis=1)
 
 
@@ -242,17 +232,6 @@ def _named(name: str, rows: NDArray[np.int64] | None = None) -> Iterator[None]:
         if rows is not None:
             text = ROW.sub(lambda match: f"row {rows[int(match[1])]}", text, count=1)
         raise ValueError(f"{name}: {text}") from error
-
-
-def log_prior(layout: Layout, assignments: NDArray[np.int64]) -> Floats:
-    """The logarithm of the prior: smoothed counts; a small share for all outside the closed set."""
-    closed = len(layout.counts)
-    others = len(assignments) - closed
-    weight = (layout.counts + PSEUDOCOUNT) / (layout.counts + PSEUDOCOUNT).sum()
-    if others:
-        weight = np.concatenate([(1 - OTHERS) * weight, np.full(others, OTHERS / others)])
-    prior: Floats = np.log(weight)
-    return prior
 
 
 def _free_energies(
@@ -349,31 +328,23 @@ def _sum_by(key: NDArray[np.int64], values: Floats, size: int) -> Floats:
     return np.stack(columns, axis=1)
 
 
-def _summary(
-    score: Floats, log_prior: Floats, spread: Floats
-) -> tuple[Floats, NDArray[np.int64], Floats]:
-    """The posterior, its best candidate and how many nats the second is behind."""
-    joint = score[:, None, :] / spread[:, :, None] + log_prior
-    joint -= log_sum(joint, axis=2)[:, :, None]
-    log_posterior = log_sum(joint, axis=1) - np.log(spread.shape[1])
-    best = log_posterior.argmax(axis=1)
-    ordered = np.sort(log_posterior, axis=1)
-    margin = ordered[:, -1] - ordered[:, -2] if ordered.shape[1] > 1 else ordered[:, -1] + np.inf
-    return np.exp(log_posterior), best, margin
+def _mixture(sharpness: Floats, log_weights: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    """Powers that evidence is raised to, and how probable each is in each experiment.
 
-
-def log_sum(values: Floats, axis: int = 0) -> Floats:
-    """The logarithm of the sum of exponentials; negative infinity where there is nothing else.
-
-    scipy's and numpy's differ from this in the last bit, which is enough to turn ties of
-    assignments, and to import scipy's takes longer than to infer.
+    Sharpness, with log weights `(experiments, sharpnesses)`, divided by any value of `spread`. The
+    powers are the same for all experiments; a share of each goes to its two neighbours.
     """
-    highest = values.max(axis=axis, keepdims=True)
-    highest = np.where(np.isfinite(highest), highest, 0.0)
-    with np.errstate(divide="ignore"):
-        total: Floats = np.log(np.exp(values - highest).sum(axis=axis))
-    total += np.squeeze(highest, axis=axis)
-    return total
+    low, high = np.log2(sharpness[0] / spread.max()), np.log2(sharpness[-1])
+    count = 2 + int(np.ceil(STEPS * (high - low)))
+    power = np.log2(sharpness)[None, :, None] - np.log2(spread)[:, None, :]
+    place = (power - low) / (high - low) * (count - 1)
+    below = np.clip(np.floor(place).astype(np.int64), 0, count - 2)
+    each = np.exp(log_weights)[:, :, None] / spread.shape[1]
+    weights = np.zeros((len(spread), count))
+    row = np.broadcast_to(np.arange(len(spread))[:, None, None], place.shape)
+    np.add.at(weights, (row, below), each * (below + 1 - place))
+    np.add.at(weights, (row, below + 1), each * (place - below))
+    return 2 ** np.linspace(low, high, count), weights
 
 
 def _shared_weights(log_evidence: Floats) -> Floats:

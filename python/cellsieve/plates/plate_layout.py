@@ -6,14 +6,15 @@ from typing import Literal, Self
 import pandas as pd
 
 from cellsieve.plates import layout_file
+from cellsieve.plates.beliefs import Posterior
 from cellsieve.plates.check import check, shared_layouts
-from cellsieve.plates.decode import Posterior, decode
+from cellsieve.plates.decode import decode
 from cellsieve.plates.fit import fit
 from cellsieve.plates.infer import infer
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.predictions import Names, Source
 from cellsieve.plates.wells import Columns, load
-from cellsieve.schema.choices import Average, Candidates, Method, ScoreKind
+from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind
 from cellsieve.schema.types import FilePath, Table
 
 
@@ -62,7 +63,8 @@ class PlateLayout(Layout):
         predictions: Source | Sequence[Source],
         kind: ScoreKind | None = None,
         *,
-        candidates: Candidates = "closed",
+        candidates: Candidates | None = None,
+        prior: Prior = "flat",
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
@@ -70,12 +72,12 @@ class PlateLayout(Layout):
     ) -> pd.DataFrame:
         """Which assignment of groups to plates each test experiment has, and how sure that is.
 
-        The model is Bayes' rule. Prior: how often each assignment was seen, plus 5; with
-        `candidates="all"`, 1 % is shared by all orders outside the closed set. Evidence: the share
-        of each well's score that lies in the group that the assignment puts on its plate (the row
-        bound of the permanent), averaged over how far such shares can be trusted (powers 0.03 to
-        4), since models are over- or underconfident. Where the margin is below 10 nats, or the
-        votes crowd on few classes, Sinkhorn's free energy, which knows that each class is used
+        The model is Bayes' rule. Prior: all assignments of the closed set alike, or by how often
+        each was seen, plus 5; 1 % is shared by all orders outside it ("none of these"). Evidence:
+        the share of each well's score that lies in the group that the assignment puts on its plate
+        (the row bound of the permanent), averaged over how far such shares can be trusted (powers
+        0.03 to 4), since models are over- or underconfident. Where the margin is below 10 nats, or
+        the votes crowd on few classes, Sinkhorn's free energy, which knows that each class is used
         once, takes the place of the row bound; likewise where plates are missing. Wells of a
         plate are not independent witnesses: the evidence is divided by the dispersion of the votes
         between plates, which is estimated from all experiments together.
@@ -92,7 +94,9 @@ class PlateLayout(Layout):
                 as logits, whose scale is arbitrary (see `decode`'s temperature). "hard": one class
                 per row (the default if `predictions` is that).
             candidates: "closed": assignments seen and those that follow from them; "all": every
-                order.
+                order. By default "closed", unless more than 1,000 follow from those seen: then
+                any group can be on any plate.
+            prior: "flat", or "counts": how often each assignment was seen.
             ids, classes: names of rows and columns that `predictions` itself lacks.
             average: how sites and sources are averaged. "probability": the mean of probabilities
                 (the default for them); "log": the mean of logarithms (the default for others).
@@ -103,10 +107,13 @@ class PlateLayout(Layout):
             One row per experiment, in order of appearance: the experiment; `wells`; `best`, the
             number of the best candidate (the lowest of equals); its `posterior`; `margin`, nats of
             log posterior to the second; `certain`, posterior at least 0.99; `evidence`, "row bound"
-            or "sinkhorn"; `dispersion`; and for each candidate k `share_k` (of wells whose top
-            class is on the plate where k puts it; the lowest class of equals), `score_k` (log
-            evidence in nats, the best is 0, before it is divided by the dispersion) and
-            `posterior_k`.
+            or "sinkhorn"; `dispersion` (median); and for each candidate k `share_k` (of wells whose
+            top class is on the plate where k puts it; the lowest class of equals), `score_k` (log
+            evidence in nats, the best is 0) and `posterior_k`; and `posterior_none`, that it is
+            any other order. Where there are more than 1,000 candidates, none of these, but for
+            each plate `plate_<plate>`, the group that the best order puts there (-1 on plates
+            without wells), and `group_<g>_on_<plate>`, probabilities; `best` is -1 if the order
+            was never seen.
 
         Raises:
             OSError: a file can't be read.
@@ -121,6 +128,7 @@ class PlateLayout(Layout):
             predictions,
             kind,
             candidates=candidates,
+            prior=prior,
             ids=ids,
             classes=classes,
             average=average,
@@ -135,6 +143,8 @@ class PlateLayout(Layout):
         method: Method = "argmax",
         kind: ScoreKind | None = None,
         *,
+        candidates: Candidates | None = None,
+        prior: Prior | None = None,
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
@@ -161,6 +171,7 @@ class PlateLayout(Layout):
                 `experiment` and `best`) of assignment numbers to take as certain; or `None` to
                 infer it first.
             method: see above.
+            candidates, prior: as for `infer`, where the posterior is inferred first.
             temperature: log scores are divided by it before they are taken for probabilities. Or
                 "fit": the one at which the wells' own groups are most probable, which needs no
                 labels; recommended for similarities and for models of unknown sharpness.
@@ -180,6 +191,7 @@ class PlateLayout(Layout):
                 layout or lacks an experiment, and plates with more wells than classes.
 
         Warns:
+            UncertainAssignmentWarning: the assignments of the experiments named are uncertain.
             ConvergenceWarning: belief propagation stopped early on the plates named.
         """
         return decode(
@@ -189,6 +201,8 @@ class PlateLayout(Layout):
             posterior,
             method,
             kind,
+            candidates=candidates,
+            prior=prior,
             ids=ids,
             classes=classes,
             average=average,

@@ -38,6 +38,7 @@ def plant(
     class_bias: float = 0.0,
     plate_bias: float = 0.0,
     uneven: float = 0.0,
+    free: bool = False,
     temperature: float = 1.0,
     missing: float = 0.002,
     train_rotations: tuple[float, ...] = (0.65, 0.2, 0.15, 0.0),
@@ -52,7 +53,7 @@ def plant(
     bias by factors whose logarithms have the standard deviation `uneven`. With none of these, and
     at temperature 1, the logits are calibrated. A share `missing` of the wells is left out.
     Rotations are drawn with the given weights: by default, some test experiments have one that no
-    train experiment has.
+    train experiment has. With `free`, each experiment has an order of its own instead.
     """
     rng = np.random.default_rng(seed)
     classes = plates * group_size
@@ -66,8 +67,10 @@ def plant(
         for number in range(count):
             name = f"{CELL_TYPES[number % len(CELL_TYPES)]}-{first + number:02d}"
             shift = rng.choice(plates, p=p / p.sum())
-            for plate in range(plates):
-                held = (plate + shift) % plates
+            order = (np.arange(plates) + shift) % plates
+            if free:
+                order = rng.permutation(plates)
+            for plate, held in enumerate(order.tolist()):
                 sirna = rng.permutation(np.flatnonzero(group == held))
                 part = pd.DataFrame({"experiment": name, "plate": plate + 1, "well": wells})
                 part["sirna"] = sirna
