@@ -71,7 +71,7 @@ def make(folder, options, number, labels):
         base = cs.make_demo_set(folder / "made", size=256 if options.quick else 2048)
     else:
         base = cs.ImageSet.hpa(options.data / "train", options.data / "hpa_cell_mask")
-    cells, images = cs.measure_images(base, return_images=True)
+    cells, images = cs.measure_images(base, "green", return_images=True)
     images = images[images["status"] == "measured"].reset_index(drop=True)
     rng = np.random.default_rng(0)
     if labels is None:

@@ -64,6 +64,6 @@ def small_images(small_set):
 def clean_table(small_set, small_images):
     """The cell table of that set, measured and cleaned: about every other cell is clean."""
     cells = small_set / "cells.csv"
-    cs.measure_to(small_images, cells, progress=False)
+    cs.measure_to(small_images, cells, "green", progress=False)
     cs.clean_to([cells], small_set / "clean.csv", [cs.Rule("area", 0.2, 0.8)], "own", min_group=2)
     return small_set / "clean.csv"

@@ -66,7 +66,7 @@ def opened(path):
 def test_hpa(real_data, masks, convention):
     images = hpa(real_data, masks)
     assert images.labels_without_image == 21_803
-    cells, table = cs.measure_images(images, convention=convention, return_images=True)
+    cells, table = cs.measure_images(images, "green", convention=convention, return_images=True)
     assert dict(zip(table["image_id"], table["class_label"], strict=True)) == HPA
     assert table["status"].tolist() == ["measured"] * 3
     for row in table.itertuples():
@@ -93,11 +93,12 @@ def test_hpa_from_the_command_line(real_data, tmp_path):
         [
             *("measure", str(folder / "train"), "--masks", str(folder / "hpa_cell_mask")),
             *("--labels", str(folder / "train.csv"), "-o", str(output), "--quiet"),
+            *("--channels", "green"),
         ]
     )
     assert code == 0
     found = cs.read_table(output)
-    assert found.equals(cs.measure_images(hpa(real_data, "npz")).astype(found.dtypes))
+    assert found.equals(cs.measure_images(hpa(real_data, "npz"), "green").astype(found.dtypes))
 
 
 @pytest.mark.parametrize("convention", ["cellsieve", "notebook"])
@@ -137,7 +138,7 @@ def test_float_masks_are_refused(real_data):
     pytest.importorskip("tifffile", reason="needs the extra tiff")
     folder = real_data / "masks" / "bbbc007_crops"
     images = cs.ImageSet.from_patterns(f"{folder}/{{id}}_image.tif", f"{folder}/{{id}}_mask.tif")
-    cells, table = cs.measure_images(images, return_images=True)
+    cells, table = cs.measure_images(images, "green", return_images=True)
     assert cells.empty
     assert len(table) == 4
     assert (table["status"] == "failed").all()
@@ -161,7 +162,9 @@ def test_binary_masks_draw_a_warning(real_data):
 
 def test_a_notebook_table_of_the_real_images(real_data):
     """The CSV that the notebook would have written for these images."""
-    cells = cs.measure_images(hpa(real_data, "npz"), convention="notebook", columns="notebook")
+    cells = cs.measure_images(
+        hpa(real_data, "npz"), "green", convention="notebook", columns="notebook"
+    )
     first = cells.iloc[0]
     assert first["cell_ID"] == "000a6c98-bb9b-11e8-b2b9-ac1f6b6435d0_1"
     assert first["Label"] == "7|1|2|0"

@@ -41,6 +41,12 @@ def folder(tmp_path, monkeypatch, rng):
         write(f"ome/o{number}_labels.tif", mask())
         write(f"plate{number + 1}/A01.tif", image())
         write(f"plate{number + 1}/A01_cp_masks.tif", mask())
+        write(f"stacks/s{number}.tif", image(3), metadata={"axes": "ZYX"})
+        write(f"stacks/s{number}_m.tif", mask()[::2, ::2])
+        for well in ("A01", "B02"):
+            for end in ("dna", "er"):
+                write(f"screen/P{number}/{well}/f1_{end}.tif", image())
+            write(f"screen/P{number}/{well}/f1_mask.tif", mask())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

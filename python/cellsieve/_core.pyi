@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Cells",
+    "OfChannel",
     "__version__",
     "crop_pngs",
     "crops",
@@ -37,13 +38,16 @@ class Cells:
 
     @property
     def columns(self) -> dict[str, NDArray[Any]]:
-        """`label`, `min_row`, `min_col`, `max_row`, `max_col`, `area`, and what was asked for."""
+        """`label`, the box, `area`, and what was asked for of the masks."""
     @property
-    def threshold(self) -> float:
-        """NaN without background, or where no measure needs it."""
+    def channels(self) -> list[OfChannel]:
+        """What was measured in each channel."""
     @property
     def background_area(self) -> int:
         """The number of pixels with label 0."""
+    @property
+    def cells_at_border(self) -> int:
+        """The number of cells with a pixel in the first or last row or column."""
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the mask."""
@@ -55,40 +59,65 @@ class Cells:
         """Each cell's compressed encoding, if asked for."""
     def __len__(self) -> int: ...
 
+@final
+class OfChannel:
+    """What was measured in one channel."""
+
+    @property
+    def threshold(self) -> float:
+        """NaN without background, or where no measure needs it."""
+    @property
+    def image(self) -> dict[str, float]:
+        """What was asked for of the channel as a whole."""
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """What was asked for of its cells."""
+    @property
+    def compartments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]] | None:
+        """The same of the cells' pixels in nuclei, and of the others, if asked for."""
+
 def measure(
     mask: NDArray[Any],
-    image: NDArray[Any] | None = None,
+    channels: Sequence[NDArray[Any]] = (),
     measures: Sequence[str] = (),
     *,
+    nuclei: NDArray[Any] | None = None,
+    compartments: bool = False,
     quantile: float = 0.99,
     threshold: float | None = None,
+    saturation: float | None = None,
     convention: str = "cellsieve",
     rle: bool = False,
     clip: int | None = None,
 ) -> Cells:
-    """Finds every cell of a mask, and measures it in an image.
+    """Finds every cell of a mask, and measures it in some channels.
 
-    `measures` are names of kernels (`cellsieve.schema.measures`); without any, no image is needed.
-    `clip` is the largest id that the mask's file could hold, if not by its dtype.
+    `measures` are names of kernels (`cellsieve.schema.measures`); those of masks need no channel.
+    `nuclei` is a second label image. Pixels are saturated from `saturation` on, if not from the
+    largest of their dtype. `clip` is the largest id that the mask's file could hold, if not by its
+    dtype.
     """
 
 def measure_file(
     mask_path: str | PathLike[str],
-    image_path: str | PathLike[str] | None = None,
-    channel: str | None = None,
+    channels: Sequence[tuple[str, str | None]] = (),
     measures: Sequence[str] = (),
     *,
     max_pixels: int,
+    nuclei_path: str | PathLike[str] | None = None,
+    compartments: bool = False,
     quantile: float = 0.99,
     threshold: float | None = None,
+    saturation: float | None = None,
     convention: str = "cellsieve",
     rle: bool = False,
     exact: bool = False,
 ) -> Cells:
     """The same of files; errors begin with the file.
 
-    A gray image gives its only channel under any name, unless `exact` asks for one that the file
-    itself gives.
+    Each channel is a path and the channel's name in that file; those that lie in one file, side by
+    side in the list, are decoded once. A gray image gives its only channel under any name, unless
+    `exact` asks for one that the file itself gives.
     """
 
 def rle_counts(text: str) -> list[int]: ...

@@ -9,11 +9,14 @@ from cellsieve.cells.image import measure as measure
 from cellsieve.cells.image import measure_file as measure_file
 from cellsieve.cells.rle import decode_rle as decode_rle
 from cellsieve.cells.rle import encode_rle as encode_rle
+from cellsieve.cleaning.counts import count_reasons as count_reasons
 from cellsieve.cleaning.dataset import clean_to as clean_to
 from cellsieve.cleaning.judge import clean as clean
+from cellsieve.cleaning.judge import group_limits as group_limits
 from cellsieve.cleaning.judge import percentile_limits as percentile_limits
 from cellsieve.cleaning.judge import rules_of as rules_of
 from cellsieve.cleaning.overrides import apply_overrides as apply_overrides
+from cellsieve.cleaning.preset import preset as preset
 from cellsieve.cleaning.rule_files import read_rules as read_rules
 from cellsieve.cleaning.rule_files import write_rules as write_rules
 from cellsieve.export.annotate import annotate as annotate

@@ -5,6 +5,8 @@
 //! Results are equal to `numpy.quantile` (2.4) to the last bit, so a pixel or a cell that lies exactly
 //! on a limit falls on the same side with either.
 
+use super::tally::Tally;
+
 /// A multiset of pixels.
 pub trait Background<T>: Default {
     /// Adds some pixels.
@@ -12,18 +14,20 @@ pub trait Background<T>: Default {
     /// Adds a pixel `n` times.
     fn add_equal(&mut self, pixel: T, n: u64);
     /// The quantile `q`, between 0 and 1; NaN where there is no pixel.
-    fn quantile(self, q: f64) -> f64;
+    fn quantile(&mut self, q: f64) -> f64;
+    /// The median of the distances of the pixels from a value; NaN where there is no pixel.
+    fn median_distance(&self, from: f64) -> f64;
 }
 
 /// Where a quantile lies among n sorted values: between `previous` and `next`, `gamma` of the way.
-struct Position {
-    previous: u64,
-    next: u64,
-    gamma: f64,
+pub(super) struct Position {
+    pub previous: u64,
+    pub next: u64,
+    pub gamma: f64,
 }
 
 impl Position {
-    fn of(q: f64, n: u64) -> Self {
+    pub fn of(q: f64, n: u64) -> Self {
         let last = n - 1;
         let h = last as f64 * q;
         if h >= last as f64 {
@@ -47,6 +51,7 @@ macro_rules! lerp {
         }
     }};
 }
+pub(super) use lerp;
 
 /// Counts of integer pixels, each of `N` possible values. Neighbours go to different tables: equal
 /// ones, the rule in a background, would otherwise wait for each other's count to reach memory.
@@ -83,7 +88,7 @@ impl<T: Copy + Into<usize>, const N: usize> Background<T> for Counts<N> {
         self.0[0][pixel.into()] += n as u32;
     }
 
-    fn quantile(self, q: f64) -> f64 {
+    fn quantile(&mut self, q: f64) -> f64 {
         let n = (0..N).map(|value| self.count(value)).sum();
         if n == 0 {
             return f64::NAN;
@@ -103,6 +108,11 @@ impl<T: Copy + Into<usize>, const N: usize> Background<T> for Counts<N> {
         let (next, _) = values.find(|&(_, below)| below > position.next).expect("the counts add up to n");
         lerp!(previous, next, position.gamma, f64)
     }
+
+    fn median_distance(&self, from: f64) -> f64 {
+        let counts = (0..N).map(|value| (value as f64, self.count(value)));
+        Tally::of(counts.filter(|&(_, n)| n > 0)).median_distance(from)
+    }
 }
 
 /// Floating-point pixels are too many values for a table: they are kept, and two are selected.
@@ -118,7 +128,7 @@ impl Background<f32> for Values {
         self.0.resize(self.0.len() + n as usize, pixel);
     }
 
-    fn quantile(mut self, q: f64) -> f64 {
+    fn quantile(&mut self, q: f64) -> f64 {
         if self.0.is_empty() {
             return f64::NAN;
         }
@@ -132,5 +142,17 @@ impl Background<f32> for Values {
         };
         // numpy interpolates float32 values in float32.
         f64::from(lerp!(previous, next, position.gamma, f32))
+    }
+
+    fn median_distance(&self, from: f64) -> f64 {
+        let mut distances: Vec<f64> = self.0.iter().map(|&pixel| (f64::from(pixel) - from).abs()).collect();
+        if distances.is_empty() {
+            return f64::NAN;
+        }
+        let position = Position::of(0.5, distances.len() as u64);
+        let (_, &mut previous, above) =
+            distances.select_nth_unstable_by(position.previous as usize, f64::total_cmp);
+        let next = above.iter().copied().min_by(f64::total_cmp).unwrap_or(previous);
+        lerp!(previous, next, position.gamma, f64)
     }
 }

@@ -3,23 +3,26 @@
 use super::grid::Grid;
 use super::label::Label;
 use super::measure::{Cells, Convention, Read, Request};
-use super::notebook::{self, Convertible};
-use super::pixel::Pixel;
+use super::notebook;
+use super::plane::Plane;
+use super::scan::Outline;
 use crate::Result;
 
-/// Measures every cell of a mask; without an image, what the mask alone can tell.
+/// Measures every cell of a mask; without a channel, what the mask alone can tell.
 ///
 /// # Errors
-/// As [`super::scan`]; an image of another shape; a measure that is not known or needs the image that is
-/// missing; a NaN pixel; infinite pixels that leave the quantile without a value; a quantile outside
-/// 0 to 1; a floating-point image where the convention is the notebook's.
-pub fn measure<L: Label, P: Pixel + Convertible>(
+/// As [`super::scan`]; a channel of another shape; a measure that is not known or needs the channel or the
+/// nuclei that are missing; a NaN pixel; infinite pixels that leave the quantile without a value; a
+/// quantile outside 0 to 1; where the convention is the notebook's, a floating-point channel,
+/// several channels, or a measure that the notebook does not have.
+pub fn measure<L: Label>(
     labels: Grid<'_, L>,
-    image: Option<Grid<'_, P>>,
+    channels: &[Plane<'_>],
+    nuclei: Option<&Outline>,
     request: &Request<'_>,
 ) -> Result<Cells> {
-    match (request.convention, image) {
-        (Convention::Notebook, Some(image)) => notebook::measure(labels, image, request),
-        _ => Read::new(labels, image, request)?.measure(image, request),
+    match (request.convention, channels) {
+        (Convention::Notebook, [_, ..]) => notebook::measure(labels, channels, request),
+        _ => Read::new(labels, channels, request)?.measure(channels, nuclei, request),
     }
 }

@@ -26,7 +26,8 @@ impl Suspect {
         if !(largest || alone) {
             return None;
         }
-        let pieces = pieces(&outline.runs, place as u32);
+        let of_region = outline.runs.iter().copied().filter(|run| run.region == place as u32);
+        let pieces = pieces(&of_region.collect::<Vec<_>>());
         (pieces > 1 || (largest && alone)).then_some(Suspect { label: region.label, pieces })
     }
 }
@@ -45,11 +46,10 @@ impl fmt::Display for Suspect {
     }
 }
 
-/// The number of connected pieces of `region`, from the runs in row order.
+/// The number of connected pieces (8 neighbours) of a region, from its runs in row order.
 ///
 /// Runs of one row are joined with the touching ones of the row above, by union-find.
-fn pieces(runs: &[Run], region: u32) -> u64 {
-    let runs: Vec<Run> = runs.iter().copied().filter(|run| run.region == region).collect();
+pub(super) fn pieces(runs: &[Run]) -> u64 {
     let mut parents: Vec<usize> = (0..runs.len()).collect();
     let mut pieces = runs.len() as u64;
     let mut above = 0;

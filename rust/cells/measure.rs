@@ -1,13 +1,16 @@
-//! From one label image and one channel to the numbers of every cell.
+//! From one label image and some channels to the numbers of every cell.
 
-use super::background::Background;
+use super::by_region::ByRegion;
 use super::components::Suspect;
 use super::grid::Grid;
 use super::label::Label;
-use super::measures::{Column, Needs, Values, basic, needs, sweep};
-use super::pixel::Pixel;
+use super::measures::{
+    Column, Light, Needs, Values, Working, basic, begin_of_mask, begin_of_plane, finish, focus, intensity, needs,
+    nuclei, place, sweep,
+};
+use super::plane::{Outside, Plane, with_plane};
 use super::rle::{self, Rle};
-use super::scan::{Outline, scan};
+use super::scan::{Outline, Run, scan};
 use crate::{Error, Result};
 use std::str::FromStr;
 
@@ -66,6 +69,10 @@ pub struct Request<'a> {
     pub threshold: Threshold,
     /// Which pixels count.
     pub convention: Convention,
+    /// Pixels are saturated from this value on; if `None`, from the largest of their type.
+    pub saturation: Option<f64>,
+    /// Whether the measures of channels are wanted of the nuclei and of the rest of the cells too.
+    pub compartments: bool,
     /// Whether cells are encoded too.
     pub rle: bool,
     /// The largest id that the file of the mask could hold; by the labels' type if `None`.
@@ -75,56 +82,64 @@ pub struct Request<'a> {
 /// The numbers of one image.
 #[derive(Debug)]
 pub struct Cells {
-    /// Label, box, area and the measures asked for: one value per cell, by ascending label.
+    /// Label, box, area and the measures of the masks: one value per cell, by ascending label.
     pub columns: Vec<Column>,
-    /// NaN where there is no background, or no measure needs a threshold.
-    pub threshold: f64,
+    /// The measures of each channel.
+    pub channels: Vec<OfChannel>,
     /// The number of pixels with label 0.
     pub background_area: u64,
+    /// The number of cells with a pixel in the first or last row or column.
+    pub at_border: u64,
     /// A label that seems to stand for many cells.
     pub suspect: Option<Suspect>,
     /// The compressed encoding of each cell, if asked for.
     pub rle: Option<Vec<String>>,
 }
 
+/// The numbers of one channel.
+#[derive(Debug)]
+pub struct OfChannel {
+    /// NaN where there is no background, or no measure needs a threshold.
+    pub threshold: f64,
+    /// What was asked for of the channel as a whole.
+    pub image: Vec<(&'static str, f64)>,
+    /// One value per cell, by ascending label.
+    pub columns: Vec<Column>,
+    /// The same of the nuclei and of the rest of the cells, if asked for.
+    pub compartments: Option<[Vec<Column>; 2]>,
+}
+
 /// What one pass over the mask leaves, before anything is measured.
-pub(super) struct Read<P: Pixel> {
+pub(super) struct Read<'a> {
     pub outline: Outline,
-    /// The pixels with label 0, where their quantile is wanted.
-    pub background: P::Background,
+    /// The pixels with label 0 of each channel, where they are wanted.
+    pub outside: Vec<Box<dyn Outside + 'a>>,
     pub background_area: u64,
     suspect: Option<Suspect>,
     rle: Option<Vec<String>>,
-    needs: Option<Needs>,
+    needs: Vec<Needs>,
 }
 
-impl<P: Pixel> Read<P> {
-    pub fn new<L: Label>(
-        labels: Grid<'_, L>,
-        image: Option<Grid<'_, P>>,
-        request: &Request<'_>,
-    ) -> Result<Self> {
+impl<'a> Read<'a> {
+    pub fn new<L: Label>(labels: Grid<'_, L>, planes: &[Plane<'a>], request: &Request<'_>) -> Result<Self> {
         let needs = needs(request.measures)?;
         request.threshold.check()?;
-        if needs.is_some() && image.is_none() {
-            let names = request.measures.join(", ");
-            return Err(Error::Value(format!("image: found none; {names} can't be measured without")));
-        }
-        image.map_or(Ok(()), |image| image.same_field(&labels))?;
-        let mut background = P::Background::default();
-        let outline = match (image, request.threshold) {
-            (Some(image), Threshold::Quantile(_)) if needs == Some(Needs::Threshold) => {
-                scan(labels, |outside| background.add(&image.values[outside]))?
+        if planes.is_empty() {
+            let of_planes = request.measures.iter().zip(&needs).filter(|(_, needs)| **needs >= Needs::Image);
+            let names: Vec<_> = of_planes.map(|(name, _)| *name).collect();
+            if !names.is_empty() {
+                let names = names.join(", ");
+                return Err(Error::Value(format!("image: found none; {names} can't be measured without")));
             }
-            _ => scan(labels, |_| ())?,
-        };
-        if image.is_some_and(|image| P::any_nan(image.values)) {
-            return Err(Error::Value(
-                "the image holds NaN (pixels that are not a number); fill or mend them first".into(),
-            ));
         }
+        planes.iter().try_for_each(|plane| plane.check(&labels))?;
+        let by_quantile = matches!(request.threshold, Threshold::Quantile(_));
+        let gathers = needs.contains(&Needs::Background) || (by_quantile && needs.contains(&Needs::Threshold));
+        let mut outside: Vec<_> =
+            planes.iter().filter(|_| gathers).map(Plane::outside).collect();
+        let outline = scan(labels, |places| outside.iter_mut().for_each(|plane| plane.add(places.clone())))?;
         Ok(Read {
-            background,
+            outside,
             background_area: outline.background_area(),
             suspect: Suspect::of(&outline, request.clip.unwrap_or(L::CAPACITY)),
             rle: request.rle.then(|| rle::encode(&outline).iter().map(Rle::text).collect()),
@@ -134,14 +149,82 @@ impl<P: Pixel> Read<P> {
     }
 
     /// Measures the regions of the outline and puts them in the order of their labels.
-    pub fn measure(self, image: Option<Grid<'_, P>>, request: &Request<'_>) -> Result<Cells> {
-        let Read { outline, background, background_area, suspect, rle, needs } = self;
+    pub fn measure(
+        mut self,
+        planes: &[Plane<'a>],
+        second: Option<&Outline>,
+        request: &Request<'_>,
+    ) -> Result<Cells> {
+        let names = request.measures;
+        let lights = (0..planes.len()).map(|place| self.light(place, request)).collect::<Result<Vec<_>>>()?;
+        let regions = &self.outline.regions;
+        let shape = self.outline.shape;
+
+        let begin = |plane: &Plane<'a>, light: Light| with_plane!(*plane, |image| begin_of_plane(image, light, names));
+        let working = || planes.iter().zip(&lights).map(|(plane, &light)| begin(plane, light));
+        let swept = |runs: &[Run], mut families: Vec<Working<'a>>| -> Vec<Vec<Column>> {
+            if families.iter().any(|families| !families.is_empty()) {
+                sweep(&ByRegion::new(runs, regions.len()), shape, &mut families);
+            }
+            families.into_iter().map(|families| finish(families, names)).collect()
+        };
+        let all = std::iter::once(begin_of_mask(names)).chain(working()).collect();
+        let mut of_cells = swept(&self.outline.runs, all).into_iter();
+
+        let mut columns = basic::columns(regions);
+        columns.extend(of_cells.next().into_iter().flatten());
+        if names.iter().any(|name| place::COLUMNS.contains(name)) {
+            columns.extend(place::columns(&self.outline));
+        }
+        let mut parts = None;
+        if request.compartments || self.needs.contains(&Needs::Nuclei) {
+            let second = second.ok_or_else(|| {
+                Error::Value("nuclei: found none; expected a label image of the nuclei".into())
+            })?;
+            let (of_nuclei, compartments) = nuclei::columns(&self.outline, second);
+            columns.extend(of_nuclei);
+            parts = request.compartments.then_some(compartments);
+        }
+        columns.retain(|(name, _)| basic::COLUMNS.contains(name) || names.contains(name));
+        let mut parts = parts.map(|nuclei::Compartments { nucleus, cytoplasm }| {
+            [nucleus, cytoplasm].map(|runs| swept(&runs, working().collect()).into_iter())
+        });
+
+        let mut order: Vec<usize> = (0..regions.len()).collect();
+        order.sort_unstable_by_key(|&place| regions[place].label);
+        let ordered = |mut columns: Vec<Column>| {
+            columns.iter_mut().for_each(|(_, values)| values.reorder(&order));
+            columns
+        };
+        let mut channels = Vec::new();
+        for (place, (plane, light)) in planes.iter().zip(&lights).enumerate() {
+            channels.push(OfChannel {
+                threshold: light.threshold,
+                image: of_image(plane, *light, self.outside.get_mut(place), names),
+                columns: ordered(of_cells.next().unwrap_or_default()),
+                compartments: parts
+                    .as_mut()
+                    .map(|parts| parts.each_mut().map(|part| ordered(part.next().unwrap_or_default()))),
+            });
+        }
+        Ok(Cells {
+            columns: ordered(columns),
+            channels,
+            background_area: self.background_area,
+            at_border: regions.iter().filter(|region| region.touches_border(shape)).count() as u64,
+            suspect: self.suspect,
+            rle: self.rle,
+        })
+    }
+
+    /// The threshold of a channel.
+    fn light(&mut self, place: usize, request: &Request<'_>) -> Result<Light> {
         let threshold = match request.threshold {
-            _ if needs != Some(Needs::Threshold) => f64::NAN,
+            _ if !self.needs.contains(&Needs::Threshold) => f64::NAN,
             Threshold::Fixed(value) => value,
             Threshold::Quantile(q) => {
-                let value = background.quantile(q);
-                if value.is_nan() && background_area > 0 {
+                let value = self.outside[place].quantile(q);
+                if value.is_nan() && self.background_area > 0 {
                     return Err(Error::Value(
                         "the image holds infinite pixels, so its background has no quantile".into(),
                     ));
@@ -149,38 +232,44 @@ impl<P: Pixel> Read<P> {
                 value
             }
         };
-        let mut columns = basic(&outline.regions);
-        if let Some(image) = image {
-            columns.extend(sweep(&outline, image, threshold, request.measures));
-        }
-        let mut order: Vec<usize> = (0..outline.regions.len()).collect();
-        order.sort_unstable_by_key(|&place| outline.regions[place].label);
-        for (_, values) in &mut columns {
-            values.reorder(&order);
-        }
-        Ok(Cells { columns, threshold, background_area, suspect, rle })
+        Ok(Light { threshold, saturation: request.saturation })
     }
 }
 
+/// What was asked for of a channel as a whole.
+fn of_image(
+    plane: &Plane<'_>,
+    light: Light,
+    outside: Option<&mut Box<dyn Outside + '_>>,
+    names: &[&str],
+) -> Vec<(&'static str, f64)> {
+    let mut found = Vec::new();
+    if names.contains(&"image_saturated") {
+        found.push(("image_saturated", with_plane!(plane, |image| intensity::saturated_share(*image, light.saturation))));
+    }
+    if names.contains(&"image_laplacian_variance") {
+        found.push(("image_laplacian_variance", with_plane!(plane, |image| focus::laplacian_variance(*image))));
+    }
+    if let Some(outside) = outside {
+        let median = outside.quantile(0.5);
+        if names.contains(&"background_median") {
+            found.push(("background_median", median));
+        }
+        if names.contains(&"background_mad") {
+            found.push(("background_mad", outside.median_distance(median)));
+        }
+    }
+    found
+}
+
 impl Cells {
-    /// How many cells there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.columns.first().map_or(0, |(_, values)| values.len())
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Leaves out the cell of the lowest label.
     pub(super) fn remove_first(&mut self) {
-        if self.is_empty() {
+        if self.columns[0].1.is_empty() {
             return;
         }
-        for (_, values) in &mut self.columns {
+        let of_channels = self.channels.iter_mut().flat_map(|channel| &mut channel.columns);
+        for (_, values) in self.columns.iter_mut().chain(of_channels) {
             values.remove_first();
         }
         if let Some(texts) = &mut self.rle {
@@ -190,11 +279,19 @@ impl Cells {
 }
 
 impl Values {
-    fn len(&self) -> usize {
+    /// How many values there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
         match self {
             Values::Integers(values) => values.len(),
             Values::Reals(values) => values.len(),
         }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     fn reorder(&mut self, order: &[usize]) {

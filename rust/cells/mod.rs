@@ -6,18 +6,23 @@
 
 mod background;
 mod by_convention;
+mod by_region;
 mod components;
 mod crop;
 mod grid;
 mod label;
 mod measure;
 pub mod measures;
+mod neighbourhood;
 mod notebook;
 mod pixel;
+mod plane;
 mod resize;
 pub mod rle;
 mod runs;
 mod scan;
+mod tally;
+mod total;
 
 #[cfg(test)]
 mod naive;
@@ -29,8 +34,8 @@ pub use components::Suspect;
 pub use crop::{Cuts, Keep, Window, crop, crops};
 pub use grid::Grid;
 pub use label::Label;
-pub use measure::{Cells, Convention, Request, Threshold};
-pub use notebook::Convertible;
+pub use measure::{Cells, Convention, OfChannel, Request, Threshold};
 pub use pixel::{Above, Pixel};
+pub use plane::Plane;
 pub use resize::resize;
 pub use scan::{Outline, Region, Run, scan};

@@ -7,64 +7,66 @@
 //! * boxes are inclusive, and the last row and column of each are left out of every count;
 //! * where no pixel has label 0, the cell of the lowest id is taken for the background and left out.
 
-use super::background::Background;
 use super::grid::Grid;
 use super::label::Label;
 use super::measure::{Cells, Read, Request};
-use super::pixel::Pixel;
+use super::plane::Plane;
 use super::scan::Outline;
 use crate::{Error, Result};
 
-/// A pixel type as the notebook's reader took it.
-pub trait Convertible: Sized {
-    /// The pixels wrapped to 8 bits; `None` where they stay as they are.
-    ///
-    /// # Errors
-    /// A type that the notebook could not read.
-    fn wrapped_to_8_bits(pixels: &[Self]) -> Result<Option<Vec<u8>>>;
-}
-
-impl Convertible for u8 {
-    fn wrapped_to_8_bits(_: &[u8]) -> Result<Option<Vec<u8>>> {
-        Ok(None)
-    }
-}
-
-impl Convertible for u16 {
-    fn wrapped_to_8_bits(pixels: &[u16]) -> Result<Option<Vec<u8>>> {
-        let wraps = pixels.iter().any(|&pixel| pixel > 255);
-        Ok(wraps.then(|| pixels.iter().map(|&pixel| (pixel / 255) as u8).collect()))
-    }
-}
-
-impl Convertible for f32 {
-    fn wrapped_to_8_bits(_: &[f32]) -> Result<Option<Vec<u8>>> {
-        Err(Error::Value("the image is float32; the notebook's convention is for 8 and 16 bits".into()))
-    }
-}
+/// The measures that the notebook has.
+const MEASURES: &[&str] = &["area_above"];
 
 /// What [`super::measure`] does, by this convention.
-pub(super) fn measure<L: Label, P: Pixel + Convertible>(
+pub(super) fn measure<L: Label>(
     labels: Grid<'_, L>,
-    image: Grid<'_, P>,
+    channels: &[Plane<'_>],
     request: &Request<'_>,
 ) -> Result<Cells> {
-    match P::wrapped_to_8_bits(image.values)? {
-        Some(wrapped) => measure_as_it_is(labels, Grid::new(&wrapped, image.shape()), request),
-        None => measure_as_it_is(labels, image, request),
+    if let Some(other) = request.measures.iter().find(|name| !MEASURES.contains(name)) {
+        return Err(Error::Value(format!(
+            "convention: found \"notebook\" and the measure {other}, which it does not have; expected \"cellsieve\""
+        )));
+    }
+    let [channel] = *channels else {
+        return Err(Error::Value(format!(
+            "convention: found \"notebook\" and {} channels; it measures one",
+            channels.len()
+        )));
+    };
+    match wrapped_to_8_bits(channel)? {
+        Some(wrapped) => {
+            measure_as_it_is(labels, Grid::new(&wrapped, channel.shape()).into(), request)
+        }
+        None => measure_as_it_is(labels, channel, request),
     }
 }
 
-fn measure_as_it_is<L: Label, P: Pixel>(
+/// The pixels wrapped to 8 bits; `None` where they stay as they are.
+fn wrapped_to_8_bits(channel: Plane<'_>) -> Result<Option<Vec<u8>>> {
+    match channel {
+        Plane::U8(_) => Ok(None),
+        Plane::U16(Grid { values, .. }) => {
+            let wraps = values.iter().any(|&pixel| pixel > 255);
+            Ok(wraps.then(|| values.iter().map(|&pixel| (pixel / 255) as u8).collect()))
+        }
+        Plane::F32(_) => {
+            Err(Error::Value("the image is float32; the notebook's convention is for 8 and 16 bits".into()))
+        }
+    }
+}
+
+fn measure_as_it_is<L: Label>(
     labels: Grid<'_, L>,
-    image: Grid<'_, P>,
+    channel: Plane<'_>,
     request: &Request<'_>,
 ) -> Result<Cells> {
-    let mut read = Read::new(labels, Some(image), request)?;
-    let pixels = image.values.len() as u64;
-    read.background.add_equal(P::default(), pixels - read.background_area);
+    let mut read = Read::new(labels, &[channel], request)?;
+    let pixels = labels.values.len() as u64;
+    let zeros = pixels - read.background_area;
+    read.outside.iter_mut().for_each(|outside| outside.add_zeros(zeros));
     make_inclusive(&mut read.outline);
-    let mut cells = read.measure(Some(image), request)?;
+    let mut cells = read.measure(&[channel], None, request)?;
     if cells.background_area == 0 {
         cells.remove_first();
     }

@@ -1,6 +1,13 @@
 //! The pixel types an image may have.
 
-use super::background::{Background, Counts, Values};
+// Conversions must become part of the loop that is compiled for a level.
+#![allow(clippy::inline_always)]
+
+use super::background::{Background, Counts, Values, lerp};
+use super::grid::Grid;
+use super::scan::Run;
+use super::tally::{Scratch, Tally};
+use super::total::{Total, Wide};
 
 /// A pixel of a channel.
 pub trait Pixel: Copy + Default + PartialOrd + Into<f64> + Send + Sync + 'static {
@@ -12,6 +19,25 @@ pub trait Pixel: Copy + Default + PartialOrd + Into<f64> + Send + Sync + 'static
 
     /// The pixel nearest to a number; of two integers as near, the even one.
     fn nearest(value: f64) -> Self;
+
+    /// The largest value of the type, where it has one that stands for "too bright to tell".
+    const LARGEST: Option<f64>;
+
+    /// Between two values, `gamma` of the way, as numpy's quantile rounds for this type.
+    fn between(a: f64, b: f64, gamma: f64) -> f64 {
+        lerp!(a, b, gamma, f64)
+    }
+
+    /// What differences of pixels are computed in: exactly, if the pixels are integers.
+    type Wide: Wide;
+    /// What many products of such differences are added up in.
+    type Total: Total;
+
+    /// The pixel as that.
+    fn wide(self) -> Self::Wide;
+
+    /// Tallies the pixels of these runs.
+    fn tally(runs: &[Run], image: Grid<'_, Self>, scratch: &mut Scratch, tally: &mut Tally);
 
     /// Whether a pixel is NaN, which no integer is.
     fn any_nan(_pixels: &[Self]) -> bool {
@@ -31,9 +57,23 @@ pub enum Above<P> {
 }
 
 macro_rules! integer_pixel {
-    ($integer:ty) => {
+    ($integer:ty, $wide:ty) => {
         impl Pixel for $integer {
+            type Wide = $wide;
+            type Total = i128;
+
+            #[inline(always)]
+            fn wide(self) -> $wide {
+                self.into()
+            }
+
             type Background = Counts<{ 1 + <$integer>::MAX as usize }>;
+
+            const LARGEST: Option<f64> = Some(<$integer>::MAX as f64);
+
+            fn tally(runs: &[Run], image: Grid<'_, Self>, scratch: &mut Scratch, tally: &mut Tally) {
+                scratch.integers(runs, image, tally);
+            }
 
             fn above(threshold: f64) -> Above<Self> {
                 // An integer is above t just where it is above floor(t).
@@ -55,11 +95,29 @@ macro_rules! integer_pixel {
     };
 }
 
-integer_pixel!(u8);
-integer_pixel!(u16);
+integer_pixel!(u8, i32);
+integer_pixel!(u16, f64); // of which even the squares are exact, and faster than 64-bit integers'
 
 impl Pixel for f32 {
+    type Wide = f64;
+    type Total = f64;
+
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        self.into()
+    }
+
     type Background = Values;
+    const LARGEST: Option<f64> = None;
+
+    fn between(a: f64, b: f64, gamma: f64) -> f64 {
+        // numpy interpolates float32 values in float32.
+        f64::from(lerp!(a as f32, b as f32, gamma, f32))
+    }
+
+    fn tally(runs: &[Run], image: Grid<'_, f32>, scratch: &mut Scratch, tally: &mut Tally) {
+        scratch.floats(runs, image, tally);
+    }
 
     fn above(threshold: f64) -> Above<f32> {
         // The largest f32 that is not above the threshold draws the same line.

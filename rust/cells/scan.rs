@@ -61,6 +61,15 @@ impl Region {
         Region { label, min_row: u32::MAX, min_col: u32::MAX, max_row: 0, max_col: 0, area: 0 }
     }
 
+    /// Whether it has a pixel in the first or last row or column of an image of this shape.
+    #[must_use]
+    pub fn touches_border(&self, (rows, columns): (usize, usize)) -> bool {
+        self.min_row == 0
+            || self.min_col == 0
+            || self.max_row as usize == rows
+            || self.max_col as usize == columns
+    }
+
     /// Adds the pixels of a run.
     #[inline]
     fn add(&mut self, run: Run) {

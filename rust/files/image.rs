@@ -78,9 +78,28 @@ impl Image {
     /// # Errors
     /// No such channel, or a colour image and no name.
     pub fn channel(self, channel: Channel<'_>) -> Result<Image> {
+        match self.place(channel)? {
+            Some(place) if self.channels > 1 => Ok(self.take(place)),
+            _ => Ok(self),
+        }
+    }
+
+    /// Several single channels.
+    ///
+    /// # Errors
+    /// As [`Image::channel`].
+    pub fn split(self, channels: &[Channel<'_>]) -> Result<Vec<Image>> {
+        if let [channel] = *channels {
+            return Ok(vec![self.channel(channel)?]);
+        }
+        channels.iter().map(|&channel| Ok(self.take(self.place(channel)?.unwrap_or(0)))).collect()
+    }
+
+    /// The number of the channel that is wanted; `None` for all.
+    fn place(&self, channel: Channel<'_>) -> Result<Option<usize>> {
         let names = NAMES[self.channels - 1];
         let name = match channel {
-            Channel::All => return Ok(self),
+            Channel::All => return Ok(None),
             Channel::One(name) => name,
             Channel::Named(name) if names.contains(&name) => Some(name),
             Channel::Named(name) => {
@@ -88,24 +107,28 @@ impl Image {
                 return Err(Error::Value(format!("has the channels {names}; found no {name:?} among them")));
             }
         };
-        let index = match (names, name) {
-            (["gray"], _) => return Ok(self),
-            (["gray", "alpha"], name) => usize::from(name == Some("alpha")),
+        match (names, name) {
+            (["gray"], _) => Ok(Some(0)),
+            (["gray", "alpha"], name) => Ok(Some(usize::from(name == Some("alpha")))),
             (_, None) => {
                 let names = names.join(", ");
-                return Err(Error::Value(format!("has {} channels ({names}); name one", self.channels)));
+                Err(Error::Value(format!("has {} channels ({names}); name one", self.channels)))
             }
-            (_, Some(name)) => names.iter().position(|&known| known == name).ok_or_else(|| {
+            (_, Some(name)) => names.iter().position(|&known| known == name).map(Some).ok_or_else(|| {
                 Error::Value(format!("has the channels {}; found no {name:?} among them", names.join(", ")))
-            })?,
+            }),
+        }
+    }
+
+    /// One of its channels.
+    fn take(&self, place: usize) -> Image {
+        let pick = Pick { index: place, step: self.channels };
+        let pixels = match &self.pixels {
+            Pixels::U8(values) => Pixels::U8(pick.from(values)),
+            Pixels::U16(values) => Pixels::U16(pick.from(values)),
+            Pixels::F32(values) => Pixels::F32(pick.from(values)),
         };
-        let pick = Pick { index, step: self.channels };
-        let pixels = match self.pixels {
-            Pixels::U8(values) => Pixels::U8(pick.from(&values)),
-            Pixels::U16(values) => Pixels::U16(pick.from(&values)),
-            Pixels::F32(values) => Pixels::F32(pick.from(&values)),
-        };
-        Ok(Image { channels: 1, pixels, ..self })
+        Image { rows: self.rows, columns: self.columns, channels: 1, pixels }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Cells: label images and channels in, a table's columns out.
 
-use super::dtypes::{with_file_labels, with_file_pixels, with_labels, with_pixels};
-use crate::cells::{self, Convertible, Grid, Label, Pixel, Request, Threshold, measures::Values};
-use crate::files::{self, Channel};
+use super::dtypes::{ChannelArray, plane, with_file_labels, with_labels};
+use crate::cells::{self, Grid, Outline, Plane, Request, Threshold, measures::Column, measures::Values, scan};
+use crate::files::{self, Channel, Image, Mask};
 use crate::{Error, Result};
 use numpy::{IntoPyArray, PyUntypedArray};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The cells of one image: an array per column, with one value per cell, by ascending label.
 #[pyclass(frozen, module = "cellsieve._core")]
@@ -16,15 +16,30 @@ pub struct Cells {
     #[pyo3(get)]
     columns: Py<PyDict>,
     #[pyo3(get)]
-    threshold: f64,
+    channels: Vec<Py<OfChannel>>,
     #[pyo3(get)]
     background_area: u64,
+    #[pyo3(get)]
+    cells_at_border: u64,
     #[pyo3(get)]
     shape: (usize, usize),
     #[pyo3(get)]
     warning: Option<String>,
     #[pyo3(get)]
     rle: Option<Vec<String>>,
+}
+
+/// What was measured in one channel.
+#[pyclass(frozen, module = "cellsieve._core")]
+pub struct OfChannel {
+    #[pyo3(get)]
+    threshold: f64,
+    #[pyo3(get)]
+    image: Py<PyDict>,
+    #[pyo3(get)]
+    columns: Py<PyDict>,
+    #[pyo3(get)]
+    compartments: Option<(Py<PyDict>, Py<PyDict>)>,
 }
 
 #[pymethods]
@@ -37,19 +52,24 @@ impl Cells {
 
 impl Cells {
     fn new(py: Python<'_>, found: cells::Cells, shape: (usize, usize)) -> PyResult<Self> {
-        let count = found.len();
-        let columns = PyDict::new(py);
-        for (name, values) in found.columns {
-            match values {
-                Values::Integers(values) => columns.set_item(name, values.into_pyarray(py))?,
-                Values::Reals(values) => columns.set_item(name, values.into_pyarray(py))?,
+        let channels = found.channels.into_iter().map(|channel| {
+            let image = PyDict::new(py);
+            for (name, value) in channel.image {
+                image.set_item(name, value)?;
             }
-        }
+            let compartments = match channel.compartments {
+                Some([nucleus, cytoplasm]) => Some((arrays(py, nucleus)?, arrays(py, cytoplasm)?)),
+                None => None,
+            };
+            let columns = arrays(py, channel.columns)?;
+            Py::new(py, OfChannel { threshold: channel.threshold, image: image.unbind(), columns, compartments })
+        });
         Ok(Cells {
-            count,
-            columns: columns.unbind(),
-            threshold: found.threshold,
+            channels: channels.collect::<PyResult<_>>()?,
+            count: found.columns.first().map_or(0, |(_, values)| values.len()),
+            columns: arrays(py, found.columns)?,
             background_area: found.background_area,
+            cells_at_border: found.at_border,
             shape,
             warning: found.suspect.map(|suspect| suspect.to_string()),
             rle: found.rle,
@@ -57,92 +77,150 @@ impl Cells {
     }
 }
 
-/// The kernel, detached from the interpreter.
-fn detached<L: Label, P: Pixel + Convertible>(
-    py: Python<'_>,
-    labels: Grid<'_, L>,
-    image: Option<Grid<'_, P>>,
-    request: &Request<'_>,
-) -> PyResult<Cells> {
-    let found = py.detach(|| cells::measure(labels, image, request))?;
-    Cells::new(py, found, labels.shape())
+fn arrays(py: Python<'_>, columns: Vec<Column>) -> PyResult<Py<PyDict>> {
+    let arrays = PyDict::new(py);
+    for (name, values) in columns {
+        match values {
+            Values::Integers(values) => arrays.set_item(name, values.into_pyarray(py))?,
+            Values::Reals(values) => arrays.set_item(name, values.into_pyarray(py))?,
+        }
+    }
+    Ok(arrays.unbind())
 }
 
-/// Finds every cell of a mask; with measures, measures it in an image.
+/// Finds every cell of a mask; with measures, measures it in some channels.
 #[pyfunction]
-#[pyo3(signature = (mask, image=None, measures=vec![], *, quantile=0.99, threshold=None, convention="cellsieve", rle=false, clip=None),
-       text_signature = "(mask, image=None, measures=(), *, quantile=0.99, threshold=None, convention='cellsieve', rle=False, clip=None)")]
+#[pyo3(signature = (mask, channels=vec![], measures=vec![], *, nuclei=None, compartments=false, quantile=0.99, threshold=None, saturation=None, convention="cellsieve", rle=false, clip=None),
+       text_signature = "(mask, channels=(), measures=(), *, nuclei=None, compartments=False, quantile=0.99, threshold=None, saturation=None, convention='cellsieve', rle=False, clip=None)")]
 #[allow(clippy::too_many_arguments)]
 pub fn measure(
     py: Python<'_>,
     mask: &Bound<'_, PyUntypedArray>,
-    image: Option<&Bound<'_, PyUntypedArray>>,
+    channels: Vec<Bound<'_, PyUntypedArray>>,
     measures: Vec<String>,
+    nuclei: Option<&Bound<'_, PyUntypedArray>>,
+    compartments: bool,
     quantile: f64,
     threshold: Option<f64>,
+    saturation: Option<f64>,
     convention: &str,
     rle: bool,
     clip: Option<u64>,
 ) -> PyResult<Cells> {
-    let measures: Vec<&str> = measures.iter().map(String::as_str).collect();
-    let request = request(&measures, quantile, threshold, convention, rle, clip)?;
-    with_labels!("mask", mask, |labels| match image {
-        None => detached::<_, u8>(py, labels, None, &request),
-        Some(image) => with_pixels!("image", image, |image| detached(py, labels, Some(image), &request)),
+    let request = Request {
+        measures: &measures.iter().map(String::as_str).collect::<Vec<_>>(),
+        threshold: threshold.map_or(Threshold::Quantile(quantile), Threshold::Fixed),
+        convention: convention.parse()?,
+        saturation,
+        compartments,
+        rle,
+        clip,
+    };
+    let channels = channels.iter().map(ChannelArray::new).collect::<PyResult<Vec<_>>>()?;
+    let planes = channels.iter().map(ChannelArray::plane).collect::<PyResult<Vec<_>>>()?;
+    let nuclei: Option<Outline> = match nuclei {
+        Some(nuclei) => Some(with_labels!("nuclei", nuclei, |labels| py.detach(|| of_nuclei(labels)))?),
+        None => None,
+    };
+    with_labels!("mask", mask, |labels| {
+        let found = py.detach(|| {
+            same_field(labels.shape(), nuclei.as_ref())?;
+            cells::measure(labels, &planes, nuclei.as_ref(), &request)
+        })?;
+        Cells::new(py, found, labels.shape())
     })
 }
 
-/// The same of files. Reading, decoding and scanning are one detached call, so that threads scale.
+/// The same of files: each channel is a path and its name in it. Reading, decoding and scanning are
+/// one detached call, so that threads scale.
 #[pyfunction]
-#[pyo3(signature = (mask_path, image_path=None, channel=None, measures=vec![], *, max_pixels, quantile=0.99, threshold=None, convention="cellsieve", rle=false, exact=false),
-       text_signature = "(mask_path, image_path=None, channel=None, measures=(), *, max_pixels, quantile=0.99, threshold=None, convention='cellsieve', rle=False, exact=False)")]
+#[pyo3(signature = (mask_path, channels=vec![], measures=vec![], *, max_pixels, nuclei_path=None, compartments=false, quantile=0.99, threshold=None, saturation=None, convention="cellsieve", rle=false, exact=false),
+       text_signature = "(mask_path, channels=(), measures=(), *, max_pixels, nuclei_path=None, compartments=False, quantile=0.99, threshold=None, saturation=None, convention='cellsieve', rle=False, exact=False)")]
 #[allow(clippy::too_many_arguments)]
 pub fn measure_file(
     py: Python<'_>,
     mask_path: PathBuf,
-    image_path: Option<PathBuf>,
-    channel: Option<&str>,
+    channels: Vec<(PathBuf, Option<String>)>,
     measures: Vec<String>,
     max_pixels: u32,
+    nuclei_path: Option<PathBuf>,
+    compartments: bool,
     quantile: f64,
     threshold: Option<f64>,
+    saturation: Option<f64>,
     convention: &str,
     rle: bool,
     exact: bool,
 ) -> PyResult<Cells> {
-    let measures: Vec<&str> = measures.iter().map(String::as_str).collect();
-    let request = request(&measures, quantile, threshold, convention, rle, None)?;
-    let channel = Channel::of(channel, exact);
+    let request = Request {
+        measures: &measures.iter().map(String::as_str).collect::<Vec<_>>(),
+        threshold: threshold.map_or(Threshold::Quantile(quantile), Threshold::Fixed),
+        convention: convention.parse()?,
+        saturation,
+        compartments,
+        rle,
+        clip: None,
+    };
     let (found, shape) = py.detach(|| {
-        let image = image_path.as_deref();
-        let image = image.map(|path| files::read_image(path, channel, max_pixels.into()));
-        let image = image.transpose()?;
-        let mask = files::read_mask(&mask_path, max_pixels.into())?;
-        let shape = (mask.rows, mask.columns);
-        let request = Request { clip: Some(mask.capacity), ..request };
-        let found = with_file_labels!(&mask.labels, |labels| {
-            let labels = Grid::new(labels, shape);
-            match &image {
-                None => cells::measure::<_, u8>(labels, None, &request),
-                Some(image) => with_file_pixels!(&image.pixels, |pixels| {
-                    cells::measure(labels, Some(Grid::new(pixels, (image.rows, image.columns))), &request)
-                }),
-            }
+        let images = read_channels(&channels, exact, max_pixels.into())?;
+        let nuclei = nuclei_path.as_deref().map(|path| {
+            let mask = files::read_mask(path, max_pixels.into())?;
+            with_file_labels!(&mask.labels, |labels| of_nuclei(Grid::new(labels, (mask.rows, mask.columns))))
+                .map_err(|error| error.in_file(path))
         });
-        let found = found.map_err(|error| error.in_file(image_path.as_deref().unwrap_or(&mask_path)))?;
-        Ok::<_, Error>((found, shape))
+        let nuclei = nuclei.transpose()?;
+        let mask = files::read_mask(&mask_path, max_pixels.into())?;
+        let Mask { rows, columns, capacity, labels } = &mask;
+        let shape = (*rows, *columns);
+        let request = Request { clip: Some(*capacity), ..request };
+        let planes: Vec<Plane<'_>> = images.iter().map(plane).collect();
+        if let Err(error) = same_field(shape, nuclei.as_ref()) {
+            return Err(error.in_file(nuclei_path.as_deref().unwrap_or(&mask_path)));
+        }
+        let found = with_file_labels!(labels, |labels| {
+            let labels = Grid::new(labels, shape);
+            for (plane, (path, _)) in planes.iter().zip(&channels) {
+                plane.check(&labels).map_err(|error| error.in_file(path))?;
+            }
+            cells::measure(labels, &planes, nuclei.as_ref(), &request)
+        });
+        let path = channels.first().map_or(&mask_path, |(path, _)| path);
+        Ok::<_, Error>((found.map_err(|error| error.in_file(path))?, shape))
     })?;
     Cells::new(py, found, shape)
 }
 
-fn request<'a>(
-    measures: &'a [&'a str],
-    quantile: f64,
-    threshold: Option<f64>,
-    convention: &str,
-    rle: bool,
-    clip: Option<u64>,
-) -> Result<Request<'a>> {
-    let threshold = threshold.map_or(Threshold::Quantile(quantile), Threshold::Fixed);
-    Ok(Request { measures, threshold, convention: convention.parse()?, rle, clip })
+/// Reads channels; those that lie in one file, side by side in the list, are decoded once.
+fn read_channels(
+    channels: &[(PathBuf, Option<String>)],
+    exact: bool,
+    max_pixels: u64,
+) -> Result<Vec<Image>> {
+    let mut images = Vec::with_capacity(channels.len());
+    for of_file in channels.chunk_by(|one, next| one.0 == next.0) {
+        let path: &Path = &of_file[0].0;
+        let image = files::read_image(path, Channel::All, max_pixels)?;
+        let wanted: Vec<_> = of_file.iter().map(|(_, name)| Channel::of(name.as_deref(), exact)).collect();
+        images.extend(image.split(&wanted).map_err(|error| error.in_file(path))?);
+    }
+    Ok(images)
+}
+
+/// The regions of a label image of nuclei.
+fn of_nuclei<L: cells::Label>(labels: Grid<'_, L>) -> Result<Outline> {
+    scan(labels, |_| ()).map_err(|error| match error {
+        Error::Value(text) => Error::Value(format!("nuclei: {}", text.trim_start_matches("mask: "))),
+        other => other,
+    })
+}
+
+/// Refuses nuclei of another field.
+fn same_field(shape: (usize, usize), nuclei: Option<&Outline>) -> Result<()> {
+    match nuclei {
+        Some(nuclei) if nuclei.shape != shape => Err(Error::Value(format!(
+            "the mask of the nuclei has {} x {} pixels, that of the cells {} x {}; both must show the same field",
+            nuclei.shape.0, nuclei.shape.1, shape.0, shape.1
+        ))),
+        _ => Ok(()),
+    }
 }

@@ -6,7 +6,7 @@
 //! (`cellsieve.io.arrays`); scores are taken as they lie.
 
 use crate::Error;
-use crate::cells::Grid;
+use crate::cells::{Grid, Plane};
 use crate::files::{Image, Labels, Pixels};
 use crate::plates::Score;
 use crate::plates::sweep::Matrix;
@@ -120,7 +120,7 @@ macro_rules! with_narrowest {
 }
 
 pub(super) use {
-    with_dtypes, with_file_labels, with_file_pixels, with_labels, with_narrowest, with_pixels, with_scores,
+    with_dtypes, with_file_labels, with_labels, with_narrowest, with_pixels, with_scores,
 };
 
 /// What to say of a dtype that is not supported.
@@ -138,6 +138,41 @@ pub fn wrong_dtype(argument: &str, array: &Bound<'_, PyUntypedArray>, expected: 
 /// A C-contiguous array as the kernels see it.
 pub fn grid<'a, T: Element>(array: &'a PyReadonlyArray2<'_, T>) -> PyResult<Grid<'a, T>> {
     Ok(Grid::new(array.as_slice()?, array.as_array().dim()))
+}
+
+/// A channel that is borrowed from numpy, whatever its dtype.
+pub enum ChannelArray<'py> {
+    U8(PyReadonlyArray2<'py, u8>),
+    U16(PyReadonlyArray2<'py, u16>),
+    F32(PyReadonlyArray2<'py, f32>),
+}
+
+impl<'py> ChannelArray<'py> {
+    pub fn new(array: &Bound<'py, PyUntypedArray>) -> PyResult<Self> {
+        macro_rules! borrow {
+            ($($type:ty: $variant:ident),*) => {$(
+                if let Ok(array) = array.cast::<numpy::PyArray2<$type>>() {
+                    return Ok(ChannelArray::$variant(array.try_readonly()?));
+                }
+            )*};
+        }
+        borrow!(u8: U8, u16: U16, f32: F32);
+        Err(wrong_dtype("image", array, "uint8, uint16 or float32").into())
+    }
+
+    pub fn plane(&self) -> PyResult<Plane<'_>> {
+        Ok(match self {
+            ChannelArray::U8(array) => grid(array)?.into(),
+            ChannelArray::U16(array) => grid(array)?.into(),
+            ChannelArray::F32(array) => grid(array)?.into(),
+        })
+    }
+}
+
+/// A channel as the kernels see it.
+pub fn plane(image: &Image) -> Plane<'_> {
+    let shape = (image.rows, image.columns);
+    with_file_pixels!(&image.pixels, |values| Grid::new(&values[..], shape).into())
 }
 
 /// Pixels as an array: of shape (rows, columns) if `channels` is `None`, else (rows, columns, channels).

@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::cells::{Cells, measure, measure_file};
+    use super::cells::{Cells, OfChannel, measure, measure_file};
     #[pymodule_export]
     use super::crops::{crop_pngs, crops};
     #[pymodule_export]

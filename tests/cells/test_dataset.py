@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,12 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.cells import dataset
+from cellsieve.cells.settings import Settings
 from conftest import blobs
 
 
 def test_equals_one_image_at_a_time(small_images):
-    cells, images = cs.measure_images(small_images, return_images=True)
+    cells, images = cs.measure_images(small_images, "green", return_images=True)
     expected = []
     for row in small_images.table.itertuples():
         one = cs.measure(cs.read_mask(row.path_mask), cs.read_image(row.path_green))
@@ -59,11 +61,11 @@ class Counting(Executor):
 
 
 def test_any_executor(small_images):
-    expected = cs.measure_images(small_images, jobs=1)
+    expected = cs.measure_images(small_images, "green", jobs=1)
     with ProcessPoolExecutor(2) as pool:  # tasks and results must be picklable
-        assert cs.measure_images(small_images, executor=pool).equals(expected)
+        assert cs.measure_images(small_images, "green", executor=pool).equals(expected)
     counting = Counting()
-    assert cs.measure_images(small_images, executor=counting).equals(expected)
+    assert cs.measure_images(small_images, "green", executor=counting).equals(expected)
     assert counting.tasks > 1
 
 
@@ -80,7 +82,7 @@ def break_some(folder):
 def test_what_is_wrong_stands_in_the_image_table_and_the_rest_goes_on(small_set):
     break_some(small_set)
     images = cs.ImageSet.hpa(small_set / "images", small_set / "masks", small_set / "train.csv")
-    cells, table = cs.measure_images(images, return_images=True)
+    cells, table = cs.measure_images(images, "green", return_images=True)
     table = table.set_index("image_id")
     status = ["no_mask", "failed", "failed", "failed", "measured", "no_background", "no_image"]
     assert table["status"].tolist() == status
@@ -91,12 +93,12 @@ def test_what_is_wrong_stands_in_the_image_table_and_the_rest_goes_on(small_set)
     assert set(cells["image_id"]) == {"im4", "im5"}
     assert cells.loc[cells["image_id"] == "im5", "fraction"].isna().all()
     with pytest.warns(UserWarning, match="5 of 7 images were not measured; the first is im0"):
-        cs.measure_images(images)
+        cs.measure_images(images, "green")
 
 
 def test_duplicates_are_listed_and_not_measured(small_images):
     frame = pd.concat([small_images.table, small_images.table.iloc[[1]]])
-    cells, table = cs.measure_images(cs.ImageSet.from_table(frame), return_images=True)
+    cells, table = cs.measure_images(cs.ImageSet.from_table(frame), "green", return_images=True)
     assert table["status"].value_counts().to_dict() == {"measured": 5, "unusable": 2}
     assert "im1" not in set(cells["image_id"])
 
@@ -108,7 +110,7 @@ def test_no_such_channel(small_images):
 
 def test_nothing_to_measure(small_images):
     images = cs.ImageSet(small_images.table.iloc[:0])
-    cells, table = cs.measure_images(images, return_images=True)
+    cells, table = cs.measure_images(images, "green", return_images=True)
     assert cells.empty
     assert table.empty
     assert cells["fraction"].dtype == np.float64
@@ -120,8 +122,8 @@ EXTENSIONS = [".csv", ".csv.gz", ".parquet"]
 @pytest.mark.parametrize("extension", EXTENSIONS)
 def test_to_disk(small_images, tmp_path, extension):
     output = tmp_path / f"cells{extension}"
-    images = cs.measure_to(small_images, output)
-    expected, table = cs.measure_images(small_images, return_images=True)
+    images = cs.measure_to(small_images, output, "green")
+    expected, table = cs.measure_images(small_images, "green", return_images=True)
     found = cs.read_table(output).astype({"area_above": "Int64"})
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
     pd.testing.assert_frame_equal(images, table)
@@ -156,13 +158,15 @@ class StopAfter(Counting):
 @pytest.mark.parametrize("tasks", [0, 1, 4])
 def test_a_stopped_run_resumes_to_the_same_bytes(small_images, tmp_path, extension, tasks):
     output = tmp_path / f"cells{extension}"
-    cs.measure_to(small_images, output)
+    cs.measure_to(small_images, output, "green")
     unbroken = bytes_of(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        cs.measure_to(small_images, output, executor=StopAfter(tasks), jobs=1, overwrite=True)
+        cs.measure_to(
+            small_images, output, "green", executor=StopAfter(tasks), jobs=1, overwrite=True
+        )
     assert not output.exists()
     counting = Counting()
-    cs.measure_to(small_images, output, executor=counting, jobs=1, resume=True)
+    cs.measure_to(small_images, output, "green", executor=counting, jobs=1, resume=True)
     assert bytes_of(tmp_path) == unbroken
     # What went through the first time is not done again. (A stop loses what is in flight.)
     assert counting.tasks <= 6 - max(0, tasks - 2)
@@ -182,12 +186,12 @@ def slow(self, *rows):
 journal.Journal.add = slow
 folder = sys.argv[1]
 cs.measure_to(cs.ImageSet.hpa(folder + "/images", folder + "/masks", folder + "/train.csv"),
-              folder + "/cells.csv", jobs=1)
+              folder + "/cells.csv", "green", jobs=1)
 """
 
 
 def test_a_killed_run_resumes_to_the_same_bytes(small_set, small_images):
-    cs.measure_to(small_images, small_set / "cells.csv")
+    cs.measure_to(small_images, small_set / "cells.csv", "green")
     unbroken = bytes_of(small_set)
     for name in unbroken:
         (small_set / name).unlink()
@@ -205,7 +209,9 @@ def test_a_killed_run_resumes_to_the_same_bytes(small_set, small_images):
         process.send_signal(signal.SIGKILL)
     assert not (small_set / "cells.csv").exists()
     counting = Counting()
-    cs.measure_to(small_images, small_set / "cells.csv", executor=counting, jobs=1, resume=True)
+    cs.measure_to(
+        small_images, small_set / "cells.csv", "green", executor=counting, jobs=1, resume=True
+    )
     assert bytes_of(small_set) == unbroken
     assert counting.tasks == 3
 
@@ -216,15 +222,15 @@ def test_resuming_a_finished_run_tries_the_failed_images_again(small_set, tmp_pa
         return cs.ImageSet.hpa(small_set / "images", small_set / "masks", small_set / "train.csv")
 
     output = tmp_path / f"cells{extension}"
-    cs.measure_to(images(), output)
+    cs.measure_to(images(), output, "green")
     whole = bytes_of(tmp_path)
     good = (small_set / "images" / "im3_green.png").read_bytes()
     (small_set / "images" / "im3_green.png").write_bytes(good[:100])
-    table = cs.measure_to(images(), output, overwrite=True)
+    table = cs.measure_to(images(), output, "green", overwrite=True)
     assert table["status"].tolist().count("failed") == 1
     (small_set / "images" / "im3_green.png").write_bytes(good)
     counting = Counting()
-    table = cs.measure_to(images(), output, resume=True, executor=counting, jobs=1)
+    table = cs.measure_to(images(), output, "green", resume=True, executor=counting, jobs=1)
     assert counting.tasks == 1
     assert bytes_of(tmp_path) == whole
 
@@ -233,7 +239,7 @@ def test_resuming_with_other_labels_or_files_measures_those_images_anew(
     small_set, small_images, tmp_path
 ):
     output = tmp_path / "cells.csv"
-    cs.measure_to(small_images, output)
+    cs.measure_to(small_images, output, "green")
     (small_set / "train.csv").write_text("ID,Label\nim0,5\n")
     moved = small_set / "masks" / "im1.npz"
     moved.rename(small_set / "im1.npz")
@@ -241,45 +247,45 @@ def test_resuming_with_other_labels_or_files_measures_those_images_anew(
     table = images.table.drop(columns="problem")
     table.loc[1, "path_mask"] = str(small_set / "im1.npz")
     images = cs.ImageSet.from_table(table)
-    cs.measure_to(images, output, resume=True)
+    cs.measure_to(images, output, "green", resume=True)
     resumed = bytes_of(tmp_path)
     assert cs.read_table(output)["class_label"].dropna().unique().tolist() == ["5"]
-    cs.measure_to(images, output, overwrite=True)
+    cs.measure_to(images, output, "green", overwrite=True)
     assert bytes_of(tmp_path) == resumed
 
 
 def test_resuming_with_more_and_fewer_images(small_images, tmp_path):
     output = tmp_path / "cells.csv"
     some = cs.ImageSet(small_images.table.iloc[1:4].reset_index(drop=True))
-    cs.measure_to(some, output)
+    cs.measure_to(some, output, "green")
     few = bytes_of(tmp_path)
-    cs.measure_to(small_images, output, resume=True)
+    cs.measure_to(small_images, output, "green", resume=True)
     assert len(set(cs.read_table(output)["image_id"])) == 6
-    cs.measure_to(some, output, resume=True)
+    cs.measure_to(some, output, "green", resume=True)
     assert bytes_of(tmp_path) == few
 
 
 def test_an_output_is_not_replaced_unasked(small_images, tmp_path):
     output = tmp_path / "cells.csv"
-    cs.measure_to(small_images, output)
+    cs.measure_to(small_images, output, "green")
     before = bytes_of(tmp_path)
     with pytest.raises(FileExistsError, match=r"cells\.csv exists; resume .* or overwrite"):
-        cs.measure_to(small_images, output)
+        cs.measure_to(small_images, output, "green")
     with pytest.raises(ValueError, match="choose one"):
-        cs.measure_to(small_images, output, resume=True, overwrite=True)
+        cs.measure_to(small_images, output, "green", resume=True, overwrite=True)
     assert bytes_of(tmp_path) == before
 
 
 def test_outputs_that_cannot_be(small_images, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"cells\.xlsx: expected a table"):
-        cs.measure_to(small_images, tmp_path / "cells.xlsx")
+        cs.measure_to(small_images, tmp_path / "cells.xlsx", "green")
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
-        cs.measure_to(small_images, tmp_path / "file" / "cells.csv")
+        cs.measure_to(small_images, tmp_path / "file" / "cells.csv", "green")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(ImportError, match=r"pip install 'cellsieve\[parquet\]'"):
-        cs.measure_to(small_images, tmp_path / "cells.parquet")
+        cs.measure_to(small_images, tmp_path / "cells.parquet", "green")
     assert not list(tmp_path.glob("cells*")), "refused before anything was done"
 
 
@@ -287,12 +293,12 @@ def test_outputs_that_cannot_be(small_images, tmp_path, monkeypatch):
 def test_columns_of_other_programs(small_images, tmp_path, extension):
     options = {"columns": "notebook", "convention": "notebook"}
     output = tmp_path / f"cells{extension}"
-    cs.measure_to(small_images, output, **options)
+    cs.measure_to(small_images, output, "green", **options)
     table = cs.read_table(output)
     assert table.columns.tolist() == ["cell_ID", "bbox", "fraction", "Label"]
     assert table["cell_ID"][0] == "im0_1"
     with pytest.raises(ValueError, match=r"own column names, .* can be resumed"):
-        cs.measure_to(small_images, output, resume=True, **options)
+        cs.measure_to(small_images, output, "green", resume=True, **options)
 
 
 def test_memory_does_not_grow_with_the_number_of_images(small_images):
@@ -316,7 +322,7 @@ def test_memory_does_not_grow_with_the_number_of_images(small_images):
             for n in range(20)
         ]
     )
-    work = dataset.chunks(dataset.tasks(cs.ImageSet.from_table(frame), "green"), 2)
+    work = dataset.chunks(dataset.tasks(cs.ImageSet.from_table(frame), Settings(("green",))), 2)
     assert len(work) > 7
     taken = dataset.run(lambda chunk: chunk, work, executor=Watching(), jobs=2)
     next(taken)
@@ -324,33 +330,33 @@ def test_memory_does_not_grow_with_the_number_of_images(small_images):
 
 
 def test_gzip_has_no_time_in_it(small_images, tmp_path):
-    cs.measure_to(small_images, tmp_path / "cells.csv.gz")
+    cs.measure_to(small_images, tmp_path / "cells.csv.gz", "green")
     whole = (tmp_path / "cells.csv.gz").read_bytes()
     assert whole[4:8] == b"\0\0\0\0"
     assert gzip.decompress(whole).startswith(b"image_id,class_label,label,")
 
 
 def test_the_progress_bar_is_for_terminals(small_images, capfd):
-    cs.measure_images(small_images)
+    cs.measure_images(small_images, "green")
     assert capfd.readouterr().err == ""
-    cs.measure_images(small_images, progress=True)
+    cs.measure_images(small_images, "green", progress=True)
     assert "6/6" in capfd.readouterr().err
 
 
 def test_two_runs_at_once(small_images, tmp_path):
     """The second is refused, and the first ends as if it had been alone."""
     output = tmp_path / "cells.csv"
-    cs.measure_to(small_images, output)
+    cs.measure_to(small_images, output, "green")
     alone = bytes_of(tmp_path)
 
     class Meddling(Counting):
         def submit(self, function, *arguments):
             for options in ({"resume": True}, {"overwrite": True}):
                 with pytest.raises(FileExistsError, match="another run is writing it"):
-                    cs.measure_to(small_images, output, **options)
+                    cs.measure_to(small_images, output, "green", **options)
             return super().submit(function, *arguments)
 
-    cs.measure_to(small_images, output, executor=Meddling(), overwrite=True)
+    cs.measure_to(small_images, output, "green", executor=Meddling(), overwrite=True)
     assert bytes_of(tmp_path) == alone
 
 
@@ -364,10 +370,10 @@ def test_a_kill_while_parts_are_removed(small_images, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("cellsieve.run.journal.shutil.rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
-            cs.measure_to(small_images, output, jobs=1)
-    cs.measure_to(small_images, output, resume=True)
+            cs.measure_to(small_images, output, "green", jobs=1)
+    cs.measure_to(small_images, output, "green", resume=True)
     left = bytes_of(tmp_path)
-    cs.measure_to(small_images, output, overwrite=True)
+    cs.measure_to(small_images, output, "green", overwrite=True)
     assert bytes_of(tmp_path) == left
     assert not list(tmp_path.glob(".cells*")), "nothing of the killed run stays"
 
@@ -375,11 +381,11 @@ def test_a_kill_while_parts_are_removed(small_images, tmp_path, monkeypatch):
 def test_parts_that_somebody_changed(small_images, tmp_path):
     output = tmp_path / "cells.csv"
     with pytest.raises(KeyboardInterrupt):
-        cs.measure_to(small_images, output, executor=StopAfter(5), jobs=1)
+        cs.measure_to(small_images, output, "green", executor=StopAfter(5), jobs=1)
     part = next((tmp_path / "cells.csv.parts").glob("*.cells.csv"))
     part.write_text("".join(part.read_text().splitlines(keepends=True)[:-1]))
     with pytest.raises(ValueError, match="something else has changed this folder"):
-        cs.measure_to(small_images, output, resume=True)
+        cs.measure_to(small_images, output, "green", resume=True)
     assert not output.exists()
 
 
@@ -388,7 +394,7 @@ def test_no_image_can_be_measured(small_set, tmp_path, capsys):
     images = cs.ImageSet.from_patterns(
         f"{small_set}/images/{{id}}_{{channel}}.png", f"{small_set}/masks/im{{id}}.npz"
     )
-    table = cs.measure_to(images, tmp_path / "out" / "cells.csv")
+    table = cs.measure_to(images, tmp_path / "out" / "cells.csv", "green")
     assert table["status"].value_counts().to_dict() == {"no_mask": 6, "no_image": 6}
     assert cs.read_table(tmp_path / "out" / "cells.csv").empty
     assert len(cs.read_table(tmp_path / "out" / "cells.images.csv")) == 12
@@ -401,10 +407,10 @@ def test_names_that_are_no_text(small_set, tmp_path):
         (small_set / "images" / os.fsdecode(name)).write_bytes(image)
     (small_set / "train.csv").write_text('ID,Label\nim0,"a\rb"\n')
     images = cs.ImageSet.hpa(small_set / "images", small_set / "masks", small_set / "train.csv")
-    table = cs.measure_to(images, tmp_path / "cells.csv")
+    table = cs.measure_to(images, tmp_path / "cells.csv", "green")
     assert table["status"].value_counts().to_dict() == {"measured": 6, "unusable": 2}
     assert "odd\\xff" in set(table["image_id"])
-    assert cs.measure_to(images, tmp_path / "cells.csv", resume=True).equals(table)
+    assert cs.measure_to(images, tmp_path / "cells.csv", "green", resume=True).equals(table)
     assert set(cs.read_table(tmp_path / "cells.csv")["class_label"].dropna()) == {"a b"}
 
 
@@ -412,14 +418,14 @@ def test_a_missing_extra_is_said_once(small_images, monkeypatch):
     monkeypatch.setitem(sys.modules, "tifffile", None)
     frame = small_images.table.assign(path_green=lambda rows: rows["path_green"] + ".tif")
     with pytest.raises(ImportError, match=r"cellsieve\[tiff\]"):
-        cs.measure_images(cs.ImageSet.from_table(frame))
+        cs.measure_images(cs.ImageSet.from_table(frame), "green")
 
 
 def test_more_refusals(small_images):
     with pytest.raises(TypeError, match="images: found str; expected an ImageSet"):
-        cs.measure_images("images/")
+        cs.measure_images("images/", "green")
     with pytest.raises(ValueError, match="jobs: found 0"):
-        cs.measure_images(small_images, jobs=0)
+        cs.measure_images(small_images, "green", jobs=0)
 
 
 @pytest.fixture
@@ -483,3 +489,38 @@ def test_a_channel_that_is_not_in_the_file_is_refused(whole_files, kind, asked, 
     _, ledger = cs.measure_images(whole_files(kind), asked, return_images=True, progress=False)
     assert ledger["status"].tolist() == ["failed"]
     assert said in ledger["error"][0]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_parts_of_the_id_are_columns(small_set, suffix):
+    """As they stand in the names: 01 stays 01, and a resumed run ends with the same bytes."""
+    for number, (plate, well) in enumerate(product(("01", "P2"), ("A1", "a1"))):
+        folder = small_set / "plates" / plate / well
+        folder.mkdir(parents=True)
+        for name in ("green", "red"):
+            (small_set / "images" / f"im{number}_{name}.png").rename(folder / f"f007_{name}.png")
+        (small_set / "masks" / f"im{number}.npz").rename(folder / "f007.npz")
+    folder = small_set / "plates/{plate}/{well}"
+    images = cs.ImageSet.from_patterns(
+        f"{folder}/f{{field}}_{{channel}}.png", f"{folder}/f{{field}}.npz"
+    )
+    output, part = small_set / f"cells.{suffix}", small_set / f"part.{suffix}"
+    cs.measure_to(images, output, "green", progress=False)
+    table = cs.read_image_table(small_set / "cells.images.csv", text=images.parts)
+    assert list(table.columns[:6]) == [
+        *("image_id", "class_label", "plate", "well", "field", "path_mask")
+    ]
+    assert (table["image_id"] == table["plate"] + "+" + table["well"] + "+007").all()
+    assert table["plate"].tolist() == ["01", "01", "P2", "P2"]
+    cells = cs.read_table(output, text=("image_id", "plate", "field"))
+    assert list(cells.columns[:6]) == ["image_id", "class_label", *images.parts, "label"]
+    assert (cells["image_id"] == cells["plate"] + "+" + cells["well"] + "+" + cells["field"]).all()
+    in_memory = cs.measure_images(images, "green").drop(columns="class_label")
+    pd.testing.assert_frame_equal(in_memory, cells.drop(columns="class_label"), check_dtype=False)
+    # Some first, the rest later; and once more what is finished.
+    cs.measure_to(images.take([0, 2]), part, "green", progress=False)
+    for _ in range(2):
+        cs.measure_to(images, part, "green", progress=False, resume=True)
+        assert part.read_bytes() == output.read_bytes()
+    again = cs.ImageSet.from_table(small_set / "cells.images.csv", parts=images.parts)
+    pd.testing.assert_frame_equal(again.table, images.table)

@@ -123,8 +123,8 @@ def test_a_hundred_thousand_labels(rng):
 
 
 def test_measuring_encodes_in_the_same_scan(small_images):
-    cells = cs.measure_images(small_images, rle=True, progress=False)
-    plain = cs.measure_images(small_images, progress=False)
+    cells = cs.measure_images(small_images, "green", rle=True, progress=False)
+    plain = cs.measure_images(small_images, "green", progress=False)
     pd.testing.assert_frame_equal(cells.drop(columns="rle"), plain)
     paths = small_images.table.set_index("image_id")["path_mask"]
     for image_id, rows in cells.groupby("image_id"):
@@ -136,11 +136,11 @@ def test_the_notebooks_convention_leaves_out_the_same_cell(tmp_path, rng):
     mask = np.repeat(np.uint8([[4, 2], [9, 9]]), 3, axis=0)  # no pixel outside the cells
     np.save(tmp_path / "mask.npy", mask)
     cs.write_png(tmp_path / "image.png", rng.integers(0, 9, mask.shape).astype(np.uint8))
-    chosen = cs.cells.image.Settings(convention="notebook", rle=True)
-    found = cs.cells.image.measured_file(tmp_path / "mask.npy", tmp_path / "image.png", chosen)
-    assert found.columns["label"].tolist() == [4, 9]
+    files = (tmp_path / "mask.npy", tmp_path / "image.png")
+    found = cs.measure_file(*files, convention="notebook", rle=True)
+    assert found["label"].tolist() == [4, 9]
     expected = {cell["label"]: cell["segmentation"]["counts"] for cell in by_pycocotools(mask)}
-    assert found.rle == [expected[4], expected[9]]
+    assert found["rle"].tolist() == [expected[4], expected[9]]
 
 
 def test_the_form_of_the_human_protein_atlas():

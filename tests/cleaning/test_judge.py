@@ -9,11 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cellsieve as cs
+from cellsieve.cleaning.passes import run_passes
 from cellsieve.cleaning.quantiles import group_quantiles
 from cellsieve.io.tables import read_batches
 
 # Cells with ties, as real ones have: limits often equal an end, which is a test of its own below.
 pytestmark = pytest.mark.filterwarnings("ignore:.* none can be cut:UserWarning")
+
+
+def quantiles(parts, probabilities):
+    [found] = run_passes(parts, [group_quantiles(probabilities)], lambda part, number: part)
+    return found
 
 
 def table(rng, n=400, classes=("0", "16", "7")):
@@ -61,7 +67,7 @@ def test_quantiles_of_parts_equal_numpy(values, cuts, q):
     def parts():
         return [(groups[start:end], numbers[start:end]) for start, end in itertools.pairwise(edges)]
 
-    found = group_quantiles(parts, [q])
+    found = quantiles(parts, [q])
     for group in ("a", "b"):
         own = numbers[(groups == group) & numbers.notna()].to_numpy()
         if len(own) == 0:
@@ -71,6 +77,23 @@ def test_quantiles_of_parts_equal_numpy(values, cuts, q):
                 expected = np.quantile(own, q)
             assert found.loc[group, "n"] == len(own)
             np.testing.assert_array_equal(found.loc[group, 0], expected)
+
+
+def test_many_small_groups_in_parts_equal_numpy(rng):
+    """As where each image is a group; with how many values equal a limit at the group's end."""
+    groups = pd.Series(rng.integers(0, 300, 2000)).astype("str")
+    values = pd.Series(rng.integers(0, 6, 2000) / 6)
+    cuts = [slice(0, 900), slice(900, 900), slice(900, None)]
+    found = quantiles(lambda: [(groups[cut], values[cut]) for cut in cuts], [0.2, 0.9])
+    assert len(found) == groups.nunique()
+    for group, own in values.groupby(groups):
+        row = found.loc[group]
+        assert row["n"] == len(own)
+        for number, q in enumerate((0.2, 0.9)):
+            assert row[number] == np.quantile(own, q)
+            for end, limit in (("smallest", own.min()), ("largest", own.max())):
+                expected = (own == limit).sum() if row[number] == limit else 0
+                assert row[f"at_{end}_{number}"] == expected
 
 
 @pytest.mark.parametrize("extension", [".csv", ".parquet"])
@@ -235,7 +258,7 @@ def test_several_rules(rng, tmp_path):
         ("[[rule]]\nlower = 5", "percentiles are numbers from 0 to 1"),
         ("[[rule]]\nlower = 0.9\nupper = 0.1", "expected lower <= upper"),
         ("[[rule]]\nlower = 'much'", "rules.toml"),
-        ("[[rule]]\nkind = 'zscore'\nlower = 0.1", "'percentile' or 'value'"),
+        ("[[rule]]\nkind = 'iqr'\nlower = 0.1", "'percentile', 'value', 'mad' or 'zscore'"),
         ("lower = 0.1", "found lower; expected tables"),
         ("", "no rule"),
         ("[[rule", "rules.toml"),
@@ -282,7 +305,7 @@ def test_empty():
 
 
 def test_the_image_table_goes_along(small_images, tmp_path):
-    cs.measure_to(small_images, tmp_path / "cells.csv")
+    cs.measure_to(small_images, tmp_path / "cells.csv", "green")
     cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.1)])
     images = cs.read_table(tmp_path / "clean.images.csv")
     pd.testing.assert_frame_equal(images, cs.read_table(tmp_path / "cells.images.csv"))
@@ -414,7 +437,7 @@ def test_more_refusals(rng, tmp_path):
 
 
 def test_an_image_table_is_not_replaced_unasked(small_images, tmp_path):
-    cs.measure_to(small_images, tmp_path / "cells.csv")
+    cs.measure_to(small_images, tmp_path / "cells.csv", "green")
     before = (tmp_path / "cells.images.csv").read_bytes()
     cs.clean_to([tmp_path / "cells.csv"], tmp_path / "cells.parquet", [cs.Rule(lower=0.1)])
     assert (tmp_path / "cells.images.csv").read_bytes() == before

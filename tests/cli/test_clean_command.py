@@ -214,11 +214,32 @@ def test_groups_of_several_columns(run: Run) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["mad", "zscore"])
+def test_limits_as_distances_from_the_middle(run: Run, kind: str) -> None:
+    table = cells(2, 40)
+    code, _, _ = run(table, f"--{kind}", "--lower", "-1")
+    assert code == 0
+    found = cs.read_table(run.folder / "clean.csv").fillna({"reason": ""})
+    rule = cs.Rule(lower=-1, kind=kind)  # type: ignore[arg-type]
+    assert cs.rules_of(found) == [cs.Rule(lower=-1, kind=rule.kind, multi="skip", min_group=10)]
+    assert found["reason"].tolist() == cs.clean(table, rules=[rule])["reason"].tolist()
+    assert set(found["reason"]) == {"", "low"}
+    code, _, said = run(table, f"--{kind}")
+    assert code == 2
+    assert "rule for fraction: neither lower nor upper is given" in said
+
+
 def test_rules_and_the_arguments_they_replace(run: Run) -> None:
     (run.folder / "rules.toml").write_text("[[rule]]\nlower = 0.1\nby = []\n")
     rules = ["--rules", str(run.folder / "rules.toml")]
     assert run(cells(), *rules)[0] == 0
-    for argument in (["--lower", "0.1"], ["--by", "plate"], ["--values"], ["--column", "area"]):
+    for argument in (
+        ["--lower", "0.1"],
+        ["--by", "plate"],
+        ["--values"],
+        ["--mad"],
+        ["--column", "area"],
+    ):
         code, _, said = run(cells(), *rules, *argument)
         assert code == 2
         assert f"--rules and {argument[0]}: found both" in said

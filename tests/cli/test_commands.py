@@ -17,6 +17,7 @@ def arguments(small_set):
     return [
         *("measure", str(small_set / "images"), "--masks", str(small_set / "masks")),
         *("--labels", str(small_set / "train.csv"), "-o", str(small_set / "cells.csv")),
+        *("--channels", "green"),
     ]
 
 
@@ -82,7 +83,7 @@ def test_an_existing_output_gives_2_and_stays(arguments, small_set, capsys):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (["--channel", "blue"], "the images have the channels green, red"),
+        (["--channels", "blue"], "the images have the channels green, red"),
         (["--mask-pattern", "{id}.tif"], "no mask fits '{id}.tif'; the folder holds im0.npz"),
         (["--masks", "nowhere"], "nowhere: No such file or directory"),
         (["--quantile", "99"], "quantile: found 99.0; expected a number from 0 to 1"),
@@ -135,7 +136,7 @@ def test_patterns(small_set, capsys):
     folders = [str(small_set / "rgb"), "--masks", str(small_set / "masks")]
     patterns = ["--image-pattern", "{id}.png", "--mask-pattern", "{id}_cp_masks.png"]
     output = small_set / "rgb.csv"
-    assert main(["measure", *folders, *patterns, "-o", str(output), "--channel", "blue"]) == 0
+    assert main(["measure", *folders, *patterns, "-o", str(output), "--channels", "blue"]) == 0
     cells = cs.read_table(output)
     image = cs.read_image(small_set / "rgb" / "a.png", "blue")
     mask = cs.read_mask(small_set / "masks" / "a_cp_masks.png")
@@ -166,7 +167,7 @@ def test_demo_and_bench(tmp_path, capsys):
     assert "--overwrite" in capsys.readouterr().err
 
     images = ["--images", str(tmp_path / "demo/images"), "--masks", str(tmp_path / "demo/masks")]
-    for options in (["--size", "96"], images):
+    for options in (["--size", "96"], [*images, "--channels", "green"]):
         assert main(["bench", *options]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) > 5
@@ -218,7 +219,7 @@ def test_a_channel_of_a_tiff_by_number(tmp_path):
     mask = rng.integers(0, 4, (20, 30)).astype(np.uint8)
     (tmp_path / "m").mkdir()
     cs.write_png(tmp_path / "m" / "a.png", mask)
-    patterns = ["--image-pattern", "{id}.tif", "--mask-pattern", "{id}.png", "--channel", "2"]
+    patterns = ["--image-pattern", "{id}.tif", "--mask-pattern", "{id}.png", "--channels", "2"]
     output = tmp_path / "cells.csv"
     assert (
         main(
@@ -311,3 +312,47 @@ def test_an_interrupt_of_the_first_moment_is_said_in_one_line(tmp_path, start):
         _, said = process.communicate()
     assert process.returncode == 130
     assert said == "cellsieve: interrupted; what is finished is kept\n"
+
+
+def test_a_table_of_paths(arguments, small_set, small_images, capsys):
+    """The same bytes as from the folders; and other columns as parts where they are named."""
+    assert main(arguments) == 0
+    files = small_images.table.drop(columns="problem").assign(plate="01", x=7)
+    for name in ("path_mask", "path_green", "path_red"):
+        files[name] = files[name].str.removeprefix(f"{small_set}/")
+    files.iloc[::-1].to_csv(small_set / "files.csv", index=False)
+    (small_set / "out").mkdir()
+    files.to_csv(small_set / "out" / "files.csv", index=False)
+    table = ["measure", "--channels", "green", "--images", str(small_set / "files.csv"), "-o"]
+    assert main([*table, str(small_set / "t.csv")]) == 0
+    for end in ("csv", "images.csv"):
+        same = (small_set / f"cells.{end}").read_bytes()
+        assert (small_set / f"t.{end}").read_bytes() == same
+    assert main([*table, str(small_set / "p.csv"), "--parts", "plate"]) == 0
+    cells = cs.read_table(small_set / "p.csv", text=("plate",))
+    assert set(cells["plate"]) == {"01"}
+    assert "x" not in cells
+    files = str(small_set / "out" / "files.csv")
+    table = ["measure", "--channels", "green", "--images", files, "-o"]
+    assert main([*table, str(small_set / "no.csv"), "-q"]) == 1
+    assert main([*table, str(small_set / "r.csv"), "--root", str(small_set)]) == 0
+    assert (small_set / "r.csv").read_bytes() == (small_set / "cells.csv").read_bytes()
+    labels = ["--labels", str(small_set / "new.csv"), "--root", str(small_set)]
+    (small_set / "new.csv").write_text("ID,Label\nim0,99\n")
+    assert main([*table, str(small_set / "l.csv"), *labels]) == 0
+    assert set(cs.read_table(small_set / "l.csv")["class_label"].dropna()) == {"99"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["i"], "--masks: is missing; expected a folder of images and --masks, or a table"),
+        (["--masks", "m"], "IMAGES: is missing"),
+        (["i", "--images", "t.csv"], "--images and IMAGES: found both"),
+        (["--images", "t.csv", "--mask-pattern", "x"], "--images and --mask-pattern: found both"),
+        (["i", "--masks", "m", "--parts", "x"], "--parts: belongs to a table of paths"),
+    ],
+)
+def test_folders_or_a_table(given, said, capsys):
+    assert main(["measure", *given, "-o", "c.csv"]) == 2
+    assert said in capsys.readouterr().err

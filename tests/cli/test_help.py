@@ -65,7 +65,7 @@ def test_examples_work_one_after_the_other(tmp_path, monkeypatch, capsys):
     [
         ("mesure x", "measure for mesure"),
         ("measure x --maskz m -o c.csv", "--masks for --maskz"),
-        ("measure x --masks m -o c.csv --chanel=green", "--channel for --chanel"),
+        ("measure x --masks m -o c.csv --chanel=green", "--channels for --chanel"),
         ("plates fitt train.csv", "fit for fitt"),
         ("crops c.csv -o x --kind pgn", "png for pgn"),
     ],
@@ -79,7 +79,7 @@ def test_typos(given, meant, capsys):
 
 def test_nothing_like_it(capsys):
     with pytest.raises(SystemExit):
-        main(["measure", "x", "--masks", "m", "-o", "c.csv", "--zzz"])
+        main(["measure", "x", "--masks", "m", "-o", "c.csv", "--wwww"])
     error = capsys.readouterr().err
     assert error.startswith("usage: cellsieve measure")
-    assert "unrecognized arguments: --zzz\n" in error
+    assert "unrecognized arguments: --wwww\n" in error

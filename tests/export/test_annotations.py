@@ -48,7 +48,7 @@ def expected_mask(mask, labels):
 def test_pycocotools_redraws_the_clean_cells(small_set, small_images, clean_table, rle):
     if rle:  # a table with encodings is all that is needed
         cells = small_set / "cells.csv"
-        cs.measure_to(small_images, cells, rle=True, overwrite=True, progress=False)
+        cs.measure_to(small_images, cells, "green", rle=True, overwrite=True, progress=False)
         cs.clean_to(
             [cells], clean_table, [cs.Rule("area", 0.2, 0.8)], "own", min_group=2,
             overwrite=True,
@@ -76,7 +76,7 @@ def test_pycocotools_redraws_the_clean_cells(small_set, small_images, clean_tabl
 def test_a_table_with_encodings_gives_the_same_bytes(small_set, small_images, clean_table):
     cs.annotate(clean_table, small_set / "from_masks.json", progress=False)
     cells = small_set / "encoded.parquet"
-    cs.measure_to(small_images, cells, rle=True, progress=False)
+    cs.measure_to(small_images, cells, "green", rle=True, progress=False)
     again = small_set / "encoded_clean.parquet"
     cs.clean_to([cells], again, [cs.Rule("area", 0.2, 0.8)], "own", min_group=2)
     cs.annotate(again, small_set / "from_table.json", progress=False)
@@ -387,7 +387,7 @@ def test_nothing_clean_is_no_output(small_set, clean_table):
 
 def test_the_notebooks_boxes_are_understood(small_set, small_images):
     cells, clean = small_set / "cells.csv", small_set / "clean.csv"
-    cs.measure_to(small_images, cells, convention="notebook", rle=True, progress=False)
+    cs.measure_to(small_images, cells, "green", convention="notebook", rle=True, progress=False)
     cs.clean_to([cells], clean, [cs.Rule("fraction", 0, 1)], "own", min_group=1)
     listed = cs.annotate(clean, small_set / "a.json", progress=False)
     assert (listed["status"] == "done").all()
@@ -399,7 +399,7 @@ def test_the_notebooks_boxes_are_understood(small_set, small_images):
 def test_real_images_redrawn(real_data, tmp_path):
     hpa = real_data / "hpa"
     images = cs.ImageSet.hpa(hpa / "train", hpa / "hpa_cell_mask", hpa / "train.csv")
-    cs.measure_to(images, tmp_path / "cells.csv", progress=False)
+    cs.measure_to(images, tmp_path / "cells.csv", "green", progress=False)
     rules = [cs.Rule("fraction", 0.1, 0.9)]
     cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", rules, "own", min_group=5)
     cs.annotate(tmp_path / "clean.csv", tmp_path / "a.json", multi="one", progress=False)

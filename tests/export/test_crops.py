@@ -454,7 +454,7 @@ def test_a_pytorch_loader_takes_it(small_set, clean_table):
 def test_real_images(real_data, tmp_path):
     hpa = real_data / "hpa"
     images = cs.ImageSet.hpa(hpa / "train", hpa / "hpa_cell_mask", hpa / "train.csv")
-    cs.measure_to(images, tmp_path / "cells.csv", progress=False)
+    cs.measure_to(images, tmp_path / "cells.csv", "green", progress=False)
     cs.crops(
         tmp_path / "cells.csv", tmp_path / "crops", all_cells=True, per_class=3,
         channels=["red", "green", "blue", "yellow"], progress=False,

@@ -35,7 +35,7 @@ def test_only_the_clean_cells_stay(small_set, clean_table):
     assert index["removed"].sum() > 5
     # The folder takes the place of the old one.
     again = cs.ImageSet.hpa(small_set / "images", folder, small_set / "train.csv")
-    measured = cs.measure_images(again, threshold=1, progress=False)
+    measured = cs.measure_images(again, "green", threshold=1, progress=False)
     cells = cs.read_table(clean_table).query("clean")
     assert (
         measured[["image_id", "label"]].values.tolist()
@@ -65,7 +65,7 @@ def test_format_and_dtype_stay(small_set, extension, dtype):
     images = cs.ImageSet.from_patterns(
         f"{small_set}/images/{{id}}_{{channel}}.png", f"{masks}/{{id}}_label.{extension}"
     )
-    cs.measure_to(images, small_set / "cells.csv", progress=False)
+    cs.measure_to(images, small_set / "cells.csv", "green", progress=False)
     rules, table = [cs.Rule("area", 0.2, 0.8, by=None)], small_set / "clean.csv"
     cs.clean_to([small_set / "cells.csv"], table, rules)
     cs.masks(table, small_set / "cleaned", progress=False)
@@ -87,7 +87,7 @@ def test_masks_of_one_name_are_named_by_image(small_set, small_images):
         (folder / "mask.npz").write_bytes((small_set / "masks" / f"{image}.npz").read_bytes())
         table.loc[table["path_mask"] == path, "path_mask"] = str(folder / "mask.npz")
     images = cs.ImageSet.from_table(table)
-    cs.measure_to(images, small_set / "cells.csv", progress=False)
+    cs.measure_to(images, small_set / "cells.csv", "green", progress=False)
     cs.masks(small_set / "cells.csv", small_set / "out", all_cells=True, progress=False)
     names = sorted(path.name for path in (small_set / "out").glob("*.npz"))
     assert names == [f"im{number}.npz" for number in range(6)]

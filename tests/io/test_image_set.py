@@ -101,6 +101,12 @@ def test_from_table(tmp_path):
     assert pd.isna(images.table["problem"][2])
     with pytest.raises(ValueError, match="expected image_id, path_mask and a path_<channel>"):
         cs.ImageSet.from_table(frame.drop(columns="path_dna"))
+    kept = cs.ImageSet.from_table(frame.assign(plate=["01", "2", None], x=1), parts=["plate"])
+    assert kept.parts == ("plate",)
+    assert kept.table["plate"].tolist()[2] == "01"
+    assert "x" not in kept.table
+    with pytest.raises(ValueError, match="expected image_id, plate, path_mask and"):
+        cs.ImageSet.from_table(frame, parts=["plate"])
     with pytest.raises(ValueError, match="1 rows have no image_id"):
         cs.ImageSet.from_table(frame.assign(image_id=["a", None, "b"]))
 
@@ -117,6 +123,117 @@ def test_from_a_file(folders):
     cs.write_table(images.table, folders / "images.csv")
     again = cs.ImageSet.from_table(folders / "images.csv")
     pd.testing.assert_frame_equal(again.table, images.table)
+
+
+def plates(folder, suffix="png"):
+    """Two plates of two wells of two fields in two channels, with masks beside the images."""
+    for plate in ("P1", "P2"):
+        for well in ("A01", "b02"):
+            names = [f"f{field}_{end}" for field in ("01", "02") for end in ("dna", "er", "mask")]
+            (folder / plate / well).mkdir(parents=True)
+            touch(folder / plate / well, *(f"{name}.{suffix}" for name in names))
+
+
+def test_patterns_reach_into_folders_and_name_what_they_find(tmp_path):
+    plates(tmp_path)
+    touch(tmp_path / "P1", "notes.txt")
+    touch(tmp_path / ".hidden", "x.png")
+    (tmp_path / "P2" / "C03").mkdir()
+    images = cs.ImageSet.from_patterns(
+        f"{tmp_path}/{{plate}}/{{well}}/f{{field}}_{{channel}}.png",
+        f"{tmp_path}/{{plate}}/{{well}}/f{{field}}_mask.png",
+    )
+    table = images.table
+    assert images.parts == ("plate", "well", "field")
+    assert images.channels == ["dna", "er"]
+    assert table["image_id"].tolist() == [
+        f"{plate}+{well}+{field}"
+        for plate in ("P1", "P2")
+        for well in ("A01", "b02")
+        for field in ("01", "02")
+    ]
+    assert table.iloc[7][["plate", "well", "field"]].tolist() == ["P2", "b02", "02"]
+    assert table.iloc[7]["path_er"] == f"{tmp_path}/P2/b02/f02_er.png"
+    assert table["problem"].isna().all()
+    assert images.ignored == (f"{tmp_path}/P1/notes.txt",)
+    assert images.take([3]).parts == images.parts
+
+
+def test_a_star_in_folders_and_a_part_named_twice(tmp_path):
+    plates(tmp_path)
+    touch(tmp_path / "P1" / "A01", "P1_A01_seg.png", "P2_A01_seg.png")
+    pattern = f"{tmp_path}/*/{{well}}/f01_{{channel}}.png"
+    images = cs.ImageSet.from_patterns(pattern, f"{tmp_path}/*/{{well}}/f01_mask.png")
+    assert images.table["image_id"].tolist() == ["A01", "b02"]
+    assert "2 files fit one pattern" in images.table["problem"][0]
+    images = cs.ImageSet.from_patterns(
+        f"{tmp_path}/{{plate}}/{{id}}/f01_dna.png",
+        f"{tmp_path}/{{plate}}/{{id}}/{{plate}}_{{id}}_seg.png",
+    )
+    assert images.parts == ("plate",)
+    assert images.table["path_mask"].dropna().to_dict() == {
+        0: f"{tmp_path}/P1/A01/P1_A01_seg.png"
+    }, "of P1 alone: P2_A01 lies in the folder of P1"
+
+
+def test_the_channel_in_a_folder(tmp_path):
+    touch(tmp_path / "dna", "a.tif", "b.tif")
+    touch(tmp_path / "er", "a.tif")
+    touch(tmp_path / "cells", "a.tif")
+    images = cs.ImageSet.from_patterns(
+        f"{tmp_path}/{{channel}}/{{id}}.tif", f"{tmp_path}/cells/{{id}}.tif"
+    )
+    assert images.channels == ["dna", "er"]
+    assert images.parts == ()
+    assert images.table["image_id"].tolist() == ["a", "b"]
+    assert images.table["path_mask"].tolist()[0] == f"{tmp_path}/cells/a.tif"
+    assert images.ignored == ()
+
+
+def test_names_that_make_no_id_or_not_the_same(tmp_path):
+    plates(tmp_path)
+    for pattern, said in (
+        ("{plate}/A01/f01_mask.png", r"mask pattern .*names \{plate\}; .*names \{plate\}, \{well"),
+        ("{plate}/{well}/f01_mask.tif", "no mask fits .*; the folder holds P1/A01/f01_dna.png, "),
+        ("{plate}/x{well}/f01_mask.png", "no mask fits .*; the folder holds P1/A01/, P1/b02/"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            cs.ImageSet.from_patterns(
+                f"{tmp_path}/{{plate}}/{{well}}/f01_{{channel}}.png", f"{tmp_path}/{pattern}"
+            )
+    for part in ("label", "area", "path_x", "status", "image_id"):
+        pattern = f"{tmp_path}/{{{part}}}/A01/f01_{{channel}}.png"
+        with pytest.raises(ValueError, match=rf"\{{{part}\}}: is the name of another column"):
+            cs.ImageSet.from_patterns(pattern, f"{tmp_path}/{{{part}}}/A01/f01_mask.png")
+
+
+def test_parts_that_make_the_same_id_are_no_pair(tmp_path):
+    """An image of (a+b, c) and a mask of (a, b+c) have one id and are not one field."""
+    for name in ("i/a+b", "m/a"):
+        (tmp_path / name).mkdir(parents=True)
+    touch(tmp_path / "i" / "a+b", "c.png")
+    touch(tmp_path / "m" / "a", "b+c.png")
+    images = cs.ImageSet.from_patterns(
+        f"{tmp_path}/i/{{plate}}/{{well}}.png", f"{tmp_path}/m/{{plate}}/{{well}}.png"
+    )
+    assert images.table["problem"].tolist() == ["different parts make this id: a, b+c and a+b, c"]
+
+
+@pytest.mark.parametrize(
+    "names", [("a01", "A01"), ("caf\u00e9", "cafe\u0301"), ("\u03a3", "\u03c3")]
+)
+def test_case_and_unicode_of_names_stay_as_they_are(tmp_path, names):
+    for well in names:
+        for plate in ("p", "P"):
+            (tmp_path / plate / well).mkdir(parents=True, exist_ok=True)
+            touch(tmp_path / plate / well, "f1_dna.png", "f1_mask.png")
+    images = cs.ImageSet.from_patterns(
+        f"{tmp_path}/{{plate}}/{{well}}/f1_{{channel}}.png",
+        f"{tmp_path}/{{plate}}/{{well}}/f1_mask.png",
+    )
+    ids = sorted(f"{plate}+{well}" for plate in ("p", "P") for well in names)
+    assert images.table["image_id"].tolist() == ids
+    assert images.table["problem"].isna().all()
 
 
 def test_braces_in_a_folder(folders):
@@ -226,25 +343,38 @@ def test_no_pattern_would_fit(tmp_path):
         cs.ImageSet.hpa(tmp_path / "i", tmp_path / "m")
 
 
-def test_the_measured_channel(folders):
+def test_the_measured_channels(folders):
     hpa = cs.ImageSet.hpa(folders / "i", folders / "m")
-    assert hpa.measured_channel() == "green"
-    assert hpa.measured_channel("red") == "red"
+    assert hpa.measured_channels("red") == ["red"]
+    assert hpa.measured_channels(["red", "green"]) == ["red", "green"]
+    with pytest.raises(ValueError, match=r"none is named .*; the images have the channels gr"):
+        hpa.measured_channels()
     with pytest.raises(ValueError, match="found 'blue'; the images have the channels green, red"):
-        hpa.measured_channel("blue")
+        hpa.measured_channels(["red", "blue"])
     only = hpa.table.rename(columns={"path_green": "path_RFP"}).drop(columns="path_red")
-    assert cs.ImageSet.from_table(only).measured_channel() == "RFP"
-    two = cs.ImageSet.from_table(only.assign(path_GFP=only["path_RFP"]))
-    with pytest.raises(
-        ValueError, match=r"none is named .*; the images have the channels RFP, GFP"
-    ):
-        two.measured_channel()
+    assert cs.ImageSet.from_table(only).measured_channels() == ["RFP"]
+
+
+def test_masks_of_nuclei(folders):
+    """They belong to the images of the same ids; alone they add none."""
+    (folders / "n").mkdir()
+    for name in ("a", "x"):
+        np.save(folders / "n" / f"{name}.npy", np.ones((2, 2), np.uint8))
+    patterns = (f"{folders}/i/{{id}}_{{channel}}.png", f"{folders}/m/{{id}}.npz")
+    plain = cs.ImageSet.from_patterns(*patterns)
+    images = cs.ImageSet.from_patterns(*patterns, nuclei=f"{folders}/n/{{id}}.npy")
+    assert images.has_nuclei
+    assert not plain.has_nuclei
+    assert images.channels == plain.channels
+    assert images.table["image_id"].tolist() == plain.table["image_id"].tolist()
+    with pytest.raises(ValueError, match="no nuclei fits"):
+        cs.ImageSet.from_patterns(*patterns, nuclei=f"{folders}/n/{{id}}.tif")
 
 
 def test_paths_on_disk_are_relative_to_the_image_table(small_images, small_set):
     """So the bytes don't depend on where the data lie, and a folder can be moved as a whole."""
     (small_set / "out").mkdir()
-    cs.measure_to(small_images, small_set / "out" / "cells.csv", progress=False)
+    cs.measure_to(small_images, small_set / "out" / "cells.csv", "green", progress=False)
     raw = (small_set / "out" / "cells.images.csv").read_text()
     assert "../images/im0_green.png" in raw
     assert str(small_set) not in raw
@@ -257,7 +387,7 @@ def test_paths_on_disk_are_relative_to_the_image_table(small_images, small_set):
     pd.testing.assert_frame_equal(again.table, images.table)
     # A finished run is known again where it lies now.
     before = (moved / "out" / "cells.csv").read_bytes()
-    cs.measure_to(images, moved / "out" / "cells.csv", progress=False, resume=True)
+    cs.measure_to(images, moved / "out" / "cells.csv", "green", progress=False, resume=True)
     assert (moved / "out" / "cells.csv").read_bytes() == before
 
 

@@ -32,7 +32,7 @@ def _close() -> Any:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plots")
     images = cs.make_demo_set(folder, size=160)
-    cs.measure_to(images, folder / "cells.csv", progress=False)
+    cs.measure_to(images, folder / "cells.csv", "green", progress=False)
     cs.clean_to([folder / "cells.csv"], folder / "clean.csv", [cs.Rule(lower=0.1, upper=0.9)])
     return folder
 

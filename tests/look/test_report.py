@@ -74,7 +74,7 @@ class Page(HTMLParser):
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     images = cs.make_demo_set(folder, size=160)
-    cs.measure_to(images, folder / "cells.csv", progress=False)
+    cs.measure_to(images, folder / "cells.csv", "green", progress=False)
     cs.clean_to([folder / "cells.csv"], folder / "clean.csv", [cs.Rule(lower=0.1, upper=0.9)])
     return folder
 
@@ -201,7 +201,9 @@ def test_each_image_is_decoded_once(demo: Path, tmp_path: Path, monkeypatch: Any
     for name in ("read_image", "read_mask"):
         read = getattr(views, name)
         monkeypatch.setattr(
-            views, name, lambda path, read=read: (opened.update([str(path)]), read(path))[1]
+            views,
+            name,
+            lambda path, read=read, **how: (opened.update([str(path)]), read(path, **how))[1],
         )
     page = written(demo / "clean.csv", tmp_path)
     images = {cell["image_id"] for cell in page.data["cells"]}
@@ -502,7 +504,7 @@ def test_cells_of_one_image_share_their_brightness(tmp_path: Path) -> None:
     cs.write_png(tmp_path / "a_green.png", green)
     np.savez(tmp_path / "a.npz", mask)
     images = cs.ImageSet.hpa(tmp_path, tmp_path)
-    cells = cs.measure_images(images)
+    cells = cs.measure_images(images, "green")
     drawn = pictures(cells, images.table, Look(outline=False), lambda colours: colours)
     dark, bright = (each.made for each in drawn)
     assert dark is not None
@@ -576,7 +578,7 @@ def test_plates_report_without_wells_or_truth(
 def test_real_images(real_data: Path, tmp_path: Path) -> None:
     hpa = real_data / "hpa"
     images = cs.ImageSet.hpa(hpa / "train", hpa / "hpa_cell_mask", hpa / "train.csv")
-    cs.measure_to(images, tmp_path / "cells.csv", progress=False)
+    cs.measure_to(images, tmp_path / "cells.csv", "green", progress=False)
     cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.05)], "own")
     page = written(tmp_path / "clean.csv", tmp_path)
     pictures = [attrs for tag, attrs in page.tags if tag == "img"]

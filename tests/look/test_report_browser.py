@@ -49,7 +49,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser")
     images = cs.make_demo_set(folder, size=160)
-    cs.measure_to(images, folder / "cells.csv", progress=False)
+    cs.measure_to(images, folder / "cells.csv", "green", progress=False)
     cs.clean_to([folder / "cells.csv"], folder / "clean.csv", [cs.Rule(lower=0.1, upper=0.9)])
     cs.report(folder / "clean.csv", folder / "report.html", n=4)
     return folder / "clean.csv"

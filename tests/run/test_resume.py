@@ -18,7 +18,7 @@ MEASURE = {
         ["--threshold", "7"],
         "quantile was 0.99, now not given; threshold was not given, now 7.0",
     ),
-    "channel": (["--channel", "red"], "channel was green, now red"),
+    "channel": (["--channels", "red"], "channel was green, now red"),
     "convention": (["--convention", "notebook"], "convention was cellsieve, now notebook"),
     "columns": (["--columns", "skimage"], "columns was cellsieve, now skimage"),
     "rle": (["--rle"], "rle was off, now on"),
@@ -52,7 +52,7 @@ ANNOTATE = {
     "format": (["--format", "mmdet"], "format was coco, now mmdet"),
     "multi": (["--multi", "one"], "multi was each, now one"),
     "categories": (["--categories", "NAMES"], "categories was not given, now 16=16,0=0"),
-    "channel": (["--channel", "red"], "channel was green, now red"),
+    "channel": (["--channels", "red"], "channel was green, now red"),
     "min_intensity": (["--min-intensity", "9"], "min_intensity was not given, now 9.0"),
     "except_class": (
         ["--min-intensity", "9", "--except-class", "0,16"],
@@ -78,7 +78,7 @@ def command(small_set, clean_table):
         arguments = [name, str(clean_table)]
         if name == "measure":
             arguments[1:] = [str(small_set / "images"), "--masks", str(small_set / "masks")]
-        if name == "crops" and "--channels" not in options:
+        if name in ("crops", "measure") and "--channels" not in options:
             arguments += ["--channels", "green"]
         return [*arguments, "-o", str(output), "-q", *(places.get(word, word) for word in options)]
 

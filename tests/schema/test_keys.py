@@ -30,7 +30,7 @@ def plates(tmp_path: Path) -> Path:
         cs.write_png(folder / "f1_green.png", green)
         np.savez(folder / "f1.npz", mask)
         images = cs.ImageSet.hpa(folder, folder)
-        cs.measure_to(images, tmp_path / f"{plate}.csv", progress=False)
+        cs.measure_to(images, tmp_path / f"{plate}.csv", "green", progress=False)
     return tmp_path
 
 

@@ -23,6 +23,8 @@ SEVERAL = [
     cs.Rule("area", lower=20, kind="value"),
     cs.Rule("area", upper=0.95, by=None),
     cs.Rule(upper=0.9, min_group=1),
+    cs.Rule("area", lower=-2.5, upper=3, by="plate", kind="mad"),
+    cs.Rule("area", upper=1, by=None, kind="zscore"),
 ]
 
 
@@ -245,7 +247,7 @@ def test_of_two_rules_for_a_column_the_narrower_limits_count() -> None:
     "forget",
     [
         lambda record: {},
-        lambda record: {"rules": [{**record["rules"][0], "kind": "mad"}]},  # of a later version
+        lambda record: {"rules": [{**record["rules"][0], "kind": "iqr"}]},  # of a later version
         lambda record: {"rules": [{"column": "fraction"}]},
         lambda record: {"rules": "fraction"},
         lambda record: {"rules": []},
@@ -323,6 +325,9 @@ def test_reasons_and_rules_in_words(tmp_path: Path) -> None:
         "area at most the 95 % percentile of all cells",
         "fraction at most the 90 % percentile of each class_label (cells of several classes are "
         "marked)",
+        "area from 2.5 scaled MADs below to 3 scaled MADs above the median of each plate (cells of "
+        "several classes are marked, groups of fewer than 10 are marked)",
+        "area at most 1 standard deviation above the mean of all cells",
     ]
 
 

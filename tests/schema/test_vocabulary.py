@@ -13,7 +13,7 @@ RULES = [cs.Rule("fraction", 0.1, 0.9), cs.Rule("area", 20, None, kind="value")]
 
 @pytest.fixture
 def measured(small_images, rng):
-    cells = cs.measure_images(small_images, progress=False)
+    cells = cs.measure_images(small_images, "green", progress=False)
     area = rng.permutation(len(cells)) + 10
     return cells.assign(area=area, fraction=rng.random(len(cells)))
 

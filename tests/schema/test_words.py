@@ -28,7 +28,10 @@ def test_count():
             lambda: cs.measure(np.eye(2, dtype=int), np.eye(2), convention=None),
             "convention: found None; expected 'cellsieve' or 'notebook'",
         ),
-        (lambda: cs.Rule(kind="v"), "kind: found 'v'; expected 'percentile' or 'value'"),
+        (
+            lambda: cs.Rule(kind="v"),
+            "kind: found 'v'; expected 'percentile', 'value', 'mad' or 'zscore'",
+        ),
         (lambda: cs.Rule(multi=0), "multi: found 0; expected 'skip', 'explode' or 'own'"),
         (
             lambda: cs.encode_rle([[1]], form="COCO"),
@@ -90,4 +93,4 @@ def test_one_image_that_is_not_measured(one_image):
         f"{one_image}/{{id}}_{{channel}}.png", f"{one_image}/*{{id}}.npy"
     )
     with pytest.warns(UserWarning, match="^1 of 1 image was not measured; the first is a: "):
-        cs.measure_images(images, progress=False)
+        cs.measure_images(images, "green", progress=False)

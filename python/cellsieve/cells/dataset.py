@@ -9,8 +9,10 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 import pandas as pd
 
-from cellsieve import _core
-from cellsieve.cells.image import Settings, cell_table, measured_file
+from cellsieve.cells.image import measured_files, with_compartments
+from cellsieve.cells.own import Function, split
+from cellsieve.cells.settings import Settings, listed
+from cellsieve.cells.table import Found, cell_table, image_values
 from cellsieve.io.image_set import ImageSet, unusable
 from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
@@ -18,7 +20,7 @@ from cellsieve.run.journal import Journal
 from cellsieve.run.parallel import chunks, default_jobs, run
 from cellsieve.run.tasks import Chunk, Done, do_chunk, run_tasks
 from cellsieve.schema.choices import Convention, Vocabulary
-from cellsieve.schema.images import MASK, MEASURED, is_whole
+from cellsieve.schema.images import MASK, MEASURED, NUCLEI, is_whole
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.vocabulary import rename_columns
 from cellsieve.schema.words import count
@@ -28,24 +30,39 @@ OUTCOME_COLUMNS = {
     "image_id": "str",
     "height": "Int64",
     "width": "Int64",
-    "threshold": "float64",
-    "background_area": "Int64",
     "cells": "Int64",
     "status": "str",
     "error": "str",
     "warning": "str",
 }
 
-IMAGE_COLUMNS = {"quantile": "float64", **OUTCOME_COLUMNS}
+
+def outcome_columns(settings: Settings) -> dict[str, str]:
+    """These columns, with what is measured of an image between its size and its cells."""
+    measured = settings.image_columns | {"background_area": "Int64"}
+    size = {name: OUTCOME_COLUMNS[name] for name in ("image_id", "height", "width")}
+    return size | measured | OUTCOME_COLUMNS
+
+
+def image_columns(settings: Settings) -> dict[str, str]:
+    """The columns of the image table whose types are known, whatever its files."""
+    return {"quantile": "float64", **outcome_columns(settings)}
+
+
+#: One channel, several, or none named.
+Channels = str | Sequence[str] | None
 
 
 @overload
 def measure_images(
     images: ImageSet,
-    channel: str | None = None,
+    channels: Channels = None,
     *,
+    properties: Sequence[str | Function] = (),
+    compartments: bool = False,
     quantile: float = 0.99,
     threshold: float | None = None,
+    max_value: float | None = None,
     convention: Convention = "cellsieve",
     columns: Vocabulary = "cellsieve",
     jobs: int | None = None,
@@ -60,10 +77,13 @@ def measure_images(
 @overload
 def measure_images(
     images: ImageSet,
-    channel: str | None = None,
+    channels: Channels = None,
     *,
+    properties: Sequence[str | Function] = (),
+    compartments: bool = False,
     quantile: float = 0.99,
     threshold: float | None = None,
+    max_value: float | None = None,
     convention: Convention = "cellsieve",
     columns: Vocabulary = "cellsieve",
     jobs: int | None = None,
@@ -78,10 +98,13 @@ def measure_images(
 @overload
 def measure_images(
     images: ImageSet,
-    channel: str | None = None,
+    channels: Channels = None,
     *,
+    properties: Sequence[str | Function] = (),
+    compartments: bool = False,
     quantile: float = 0.99,
     threshold: float | None = None,
+    max_value: float | None = None,
     convention: Convention = "cellsieve",
     columns: Vocabulary = "cellsieve",
     jobs: int | None = None,
@@ -95,10 +118,13 @@ def measure_images(
 
 def measure_images(
     images: ImageSet,
-    channel: str | None = None,
+    channels: Channels = None,
     *,
+    properties: Sequence[str | Function] = (),
+    compartments: bool = False,
     quantile: float = 0.99,
     threshold: float | None = None,
+    max_value: float | None = None,
     convention: Convention = "cellsieve",
     columns: Vocabulary = "cellsieve",
     jobs: int | None = None,
@@ -112,9 +138,11 @@ def measure_images(
 
     Args:
         images: which image, mask and class label belong together.
-        channel: the channel to measure; if not given, see `ImageSet.measured_channel`. Only its
-            files are read.
-        quantile, threshold, convention, columns: as for `measure`.
+        channels: the channel to measure, or several; may be left out where there is only one. No
+            other files are read. Of several, each column that there is one of per channel ends in
+            "_" and the channel's name.
+        properties, compartments, quantile, threshold, max_value, convention, columns: as for
+            `measure`; nuclei are those of `images`.
         jobs: number of threads; as many as processors if not given.
         executor: any `concurrent.futures.Executor` in place of threads, as a Dask
             `Client.get_executor()`.
@@ -143,17 +171,26 @@ def measure_images(
     Warns:
         UserWarning: some images were not measured (unless `return_images`).
     """
-    channel = _checked_channel(images, channel)
-    exact = is_whole(images.channels)
-    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle, exact)
-    work = chunks(tasks(images, channel), jobs or default_jobs())
+    settings = _settings(
+        images,
+        channels,
+        properties=properties,
+        compartments=compartments,
+        quantile=quantile,
+        threshold=threshold,
+        max_value=max_value,
+        convention=convention,
+        max_pixels=max_pixels,
+        rle=rle,
+    )
+    work = chunks(tasks(images, settings), jobs or default_jobs())
     chunk = chunk_measurer(settings)
     results = dict(
         run(chunk, work, jobs=jobs, executor=executor, progress=progress, description="measure")
     )
     ordered = [results[place] for place in range(len(work))]
-    cells = concat([result[0] for result in ordered], settings.columns)
-    outcomes = concat([result[1] for result in ordered], OUTCOME_COLUMNS)
+    cells = concat([result[0] for result in ordered], settings.columns_of_set)
+    outcomes = concat([result[1] for result in ordered], outcome_columns(settings))
     table = image_table(images, outcomes, settings)
     if return_images:
         return rename_columns(cells, columns), table
@@ -172,10 +209,13 @@ def measure_images(
 def measure_to(
     images: ImageSet,
     output: FilePath,
-    channel: str | None = None,
+    channels: Channels = None,
     *,
+    properties: Sequence[str | Function] = (),
+    compartments: bool = False,
     quantile: float = 0.99,
     threshold: float | None = None,
+    max_value: float | None = None,
     convention: Convention = "cellsieve",
     columns: Vocabulary = "cellsieve",
     jobs: int | None = None,
@@ -211,25 +251,35 @@ def measure_to(
         ValueError: `resume`, and the earlier run had other settings; the message names them.
         ValueError, OSError, ImportError: as `measure_images`, or the output can't be written.
     """
-    channel = _checked_channel(images, channel)
-    exact = is_whole(images.channels)
-    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle, exact)
-    path = images.path_column(channel)
+    settings = _settings(
+        images,
+        channels,
+        properties=properties,
+        compartments=compartments,
+        quantile=quantile,
+        threshold=threshold,
+        max_value=max_value,
+        convention=convention,
+        max_pixels=max_pixels,
+        rle=rle,
+    )
     check_table(output)
-    rename_columns(pd.DataFrame(columns=list(settings.columns)), columns)
+    rename_columns(pd.DataFrame(columns=list(settings.columns_of_set)), columns)
     with Journal(
         output,
-        settings.columns,
-        IMAGE_COLUMNS,
+        settings.columns_of_set,
+        image_columns(settings),
         _asked(settings, columns),
         resume=resume,
         overwrite=overwrite,
     ) as journal:
         outcomes = run_tasks(
             journal,
-            tasks(images, channel),
+            tasks(images, settings),
             chunk_measurer(settings),
-            requests=lambda rows: _requests(rows, path).where(rows["status"].isin(MEASURED)),
+            requests=lambda rows: _requests(rows, images, settings).where(
+                rows["status"].isin(MEASURED)
+            ),
             image_rows=lambda chunk, outcomes: image_table(
                 images.take([task.row for task in chunk]), outcomes, settings
             ),
@@ -243,14 +293,42 @@ def measure_to(
     return table.drop(columns="part")
 
 
-def _checked_channel(images: ImageSet, asked: str | None) -> str:
-    """The channel to measure, once what no image could be measured without is known to be there."""
+def _settings(
+    images: ImageSet,
+    channels: Channels,
+    *,
+    properties: Sequence[str | Function],
+    compartments: bool,
+    **others: Any,
+) -> Settings:
+    """The settings, once what no image could be measured without is known to be there."""
     if not isinstance(images, ImageSet):
         raise TypeError(f"images: found {type(images).__name__}; expected an ImageSet")
-    channel = images.measured_channel(asked)
-    for column in (MASK, images.path_column(channel)):
+    names, own = split(properties)
+    measured = images.measured_channels(channels)
+    settings = Settings(
+        tuple(measured),
+        exact=is_whole(images.channels),
+        properties=with_compartments(names, compartments),
+        own=own,
+        nuclei=images.has_nuclei,
+        parts=images.parts,
+        **others,
+    )
+    for column in _files(images, settings):
         check_libraries(images.table[column].dropna())
-    return channel
+    return settings
+
+
+def _files(images: ImageSet, settings: Settings) -> list[str]:
+    """The columns of the files that are read of each image."""
+    masks = [MASK, *([NUCLEI] if reads_nuclei(settings) else [])]
+    return [*masks, *(images.path_column(str(channel)) for channel in settings.channels)]
+
+
+def reads_nuclei(settings: Settings) -> bool:
+    """Whether anything is measured that needs the nuclei."""
+    return any(measure.needs == "nuclei" for measure in settings.measures)
 
 
 class Task(NamedTuple):
@@ -260,21 +338,48 @@ class Task(NamedTuple):
     image_id: str
     class_label: str | None
     mask: str
-    image: str
+    nuclei: str | None
+    images: list[str]  # the file of each channel
     request: str
+    parts: tuple[str, ...] = ()
 
 
-def tasks(images: ImageSet, channel: str) -> list[Task]:
-    """What can be measured, in the order of the images.
+def tasks(images: ImageSet, settings: Settings) -> list[Task]:
+    """What can be measured, in the order of the images."""
+    table = images.table[_unusable(images, settings)["status"].isna()]
+    requests = _requests(table, images, settings)
+    paths = _files(images, settings)
+    first = 2 if reads_nuclei(settings) else 1
+    files = table[paths].astype(object).itertuples(index=False, name=None)
+    said = table[list(images.parts)].astype(object).itertuples(index=False, name=None)
+    labels = table["class_label"].astype(object).where(table["class_label"].notna(), None)
+    return [
+        Task(
+            row,
+            image_id,
+            label,
+            of_image[0],
+            of_image[1] if first == 2 else None,
+            list(of_image[first:]),
+            request,
+            of_name,
+        )
+        for row, image_id, label, of_image, request, of_name in zip(
+            table.index.tolist(),
+            table["image_id"].tolist(),
+            labels.tolist(),
+            files,
+            requests.tolist(),
+            said,
+            strict=True,
+        )
+    ]
 
-    Raises:
-        ValueError: the set has no such channel.
-    """
-    path = images.path_column(channel)
-    table = images.table[unusable(images, channel)["status"].isna()]
-    table = table[["image_id", "class_label", MASK, path]].assign(request=_requests(table, path))
-    table = table.astype(object)
-    return [Task(*row) for row in table.where(table.notna(), None).itertuples()]
+
+def _unusable(images: ImageSet, settings: Settings) -> pd.DataFrame:
+    return unusable(
+        images, [str(each) for each in settings.channels], nuclei=reads_nuclei(settings)
+    )
 
 
 def chunk_measurer(settings: Settings) -> Chunk:
@@ -283,47 +388,48 @@ def chunk_measurer(settings: Settings) -> Chunk:
         do_chunk,
         do=partial(_measured, settings=settings),
         together=partial(_cells, settings=settings),
-        outcome_columns=OUTCOME_COLUMNS,
+        outcome_columns=outcome_columns(settings),
     )
 
 
 def _measured(task: Task, settings: Settings) -> Done:
-    measured = measured_file(task.mask, task.image, settings)
-    outcome = {
-        "height": measured.shape[0],
-        "width": measured.shape[1],
-        "threshold": measured.threshold,
-        "background_area": measured.background_area,
+    found = measured_files(task.mask, task.images, settings, task.nuclei)
+    height, width = found.cells.shape
+    outcome: dict[str, Any] = {
+        "height": height,
+        "width": width,
+        **image_values(found, settings),
         "status": "measured",
-        "warning": measured.warning,
+        "warning": found.warning,
     }
-    if measured.threshold != measured.threshold:
+    if any(channel.threshold != channel.threshold for channel in found.cells.channels):
         outcome |= {
             "status": "no_background",
             "warning": "no pixel lies outside the cells: no background",
         }
-    return Done(measured, outcome=outcome)
+    return Done(found, outcome=outcome)
 
 
-def _cells(found: Sequence[tuple[Task, _core.Cells]], settings: Settings) -> pd.DataFrame:
+def _cells(found: Sequence[tuple[Task, Found]], settings: Settings) -> pd.DataFrame:
     """One table for all: a table takes longer to make than a small image to measure."""
-    cells = cell_table(*(measured for _, measured in found))
-    counts = [len(measured) for _, measured in found]
-    for place, name in enumerate(("image_id", "class_label")):
-        values = np.array([getattr(task, name) for task, _ in found], dtype=object)
-        cells.insert(place, name, pd.Series(np.repeat(values, counts), dtype="str"))
-    return typed(cells, settings.columns)
+    cells = cell_table([each for _, each in found], settings)
+    counts = [len(each) for _, each in found]
+    for place, name in enumerate(("image_id", "class_label", *settings.parts)):
+        said = [(task.image_id, task.class_label, *task.parts)[place] for task, _ in found]
+        values = np.repeat(np.array(said, dtype=object), counts)
+        cells.insert(place, name, pd.Series(values, dtype="str"))
+    return typed(cells, settings.columns_of_set)
 
 
 def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """One row per image: its files, the settings, what became of it."""
     table = images.table.drop(columns="problem")
-    table["channel"] = settings.channel
+    table["channel"] = listed(settings.channels)
     table["quantile"] = settings.quantile if settings.threshold is None else float("nan")
     table["convention"] = settings.convention
-    known = [name for name in (*OUTCOME_COLUMNS, "part") if name in outcomes]
+    known = [name for name in (*outcome_columns(settings), "part") if name in outcomes]
     table = table.merge(outcomes[known], on="image_id", how="left", validate="many_to_one")
-    untried = unusable(images, str(settings.channel))
+    untried = _unusable(images, settings)
     for name in ("status", "error"):
         table[name] = untried[name].fillna(table[name]).astype("str")
     return table
@@ -333,17 +439,21 @@ def _asked(settings: Settings, columns: Vocabulary) -> dict[str, Any]:
     """What decides a cell table besides the files. Raising `max_pixels` changes no number."""
     given = settings.threshold
     return {
-        "channel": str(settings.channel),
+        "channel": listed(settings.channels),
         "quantile": float(settings.quantile) if given is None else None,
         "threshold": None if given is None else float(given),
         "convention": settings.convention,
         "columns": columns,
         "rle": settings.rle,
+        "properties": [measure.name for measure in settings.asked]
+        + [name for own in settings.own for name in own.columns],
+        "max_value": None if settings.max_value is None else float(settings.max_value),
     }
 
 
-def _requests(table: pd.DataFrame, path: str) -> "pd.Series[Any]":
-    """What is asked of each image besides the settings: its files, and its cells' class."""
-    asked = table.reindex(columns=["class_label", MASK, path]).astype(object).fillna("")
+def _requests(table: pd.DataFrame, images: ImageSet, settings: Settings) -> "pd.Series[Any]":
+    """What is asked of each image besides the settings: its files, its cells' class and parts."""
+    names = ["class_label", *_files(images, settings), *images.parts]
+    asked = table.reindex(columns=names).astype(object).fillna("")
     texts = map("\0".join, asked.itertuples(index=False, name=None))
     return pd.Series(list(texts), index=table.index, dtype="str")

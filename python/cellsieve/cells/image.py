@@ -2,15 +2,16 @@
 
 import os
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from cellsieve import _core
+from cellsieve.cells.own import Function, measure_own, split
+from cellsieve.cells.settings import Settings
+from cellsieve.cells.spectrum import power_spectrum_slope
+from cellsieve.cells.table import Found, cell_table
 from cellsieve.io.arrays import native
 from cellsieve.io.readers import (
     MAX_PIXELS,
@@ -19,55 +20,22 @@ from cellsieve.io.readers import (
     pixel_limit,
     read_channel,
 )
-from cellsieve.schema.cells import CELL_COLUMNS, RLE_COLUMN
-from cellsieve.schema.choices import Convention, Vocabulary, check_choice
-from cellsieve.schema.images import WHOLE
-from cellsieve.schema.measures import DEFAULT, Measure, kernels
+from cellsieve.schema.choices import Convention, Vocabulary
+from cellsieve.schema.measures import BY_NAME
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.vocabulary import rename_columns
-
-_KERNELS = kernels(DEFAULT)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All that decides the numbers, apart from the files."""
-
-    channel: str | int | None = "green"
-    quantile: float = 0.99
-    threshold: float | None = None
-    convention: Convention = "cellsieve"
-    max_pixels: int = MAX_PIXELS
-    rle: bool = False  # whether cells are encoded in the same scan; changes no number
-    exact: bool = False  # whether the files themselves must know a channel of that name
-
-    def __post_init__(self) -> None:
-        """Refuses settings that no image could be measured with."""
-        if not 0 <= self.quantile <= 1:
-            raise ValueError(f"quantile: found {self.quantile}; expected a number from 0 to 1")
-        if self.threshold is not None and self.threshold != self.threshold:
-            raise ValueError("threshold: found NaN; expected a number")
-        check_choice("convention", self.convention, Convention)
-        pixel_limit(self.max_pixels)
-
-    @property
-    def wanted(self) -> str | None:
-        """The channel to ask a file for; None for its only one."""
-        only = self.channel is None or (self.exact and self.channel == WHOLE)
-        return None if only else str(self.channel)
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """The columns of the cell table and their types."""
-        return CELL_COLUMNS | RLE_COLUMN if self.rle else CELL_COLUMNS
 
 
 def measure(
     mask: ArrayLike,
-    image: ArrayLike,
+    image: ArrayLike | Mapping[str, ArrayLike],
     *,
+    properties: Sequence[str | Function] = (),
+    nuclei: ArrayLike | None = None,
+    compartments: bool = False,
     quantile: float = 0.99,
     threshold: float | None = None,
+    max_value: float | None = None,
     convention: Convention = "cellsieve",
     columns: Vocabulary = "cellsieve",
     rle: bool = False,
@@ -78,10 +46,22 @@ def measure(
         mask: label image, shape (rows, columns): 0 outside every cell, each positive id a cell. Ids
             are kept, whatever their order and size. uint8, uint16, uint32, uint64, int16, int32
             or int64, in any memory layout and byte order.
-        image: the channel, of the same shape: uint8, uint16 or float32.
+        image: the channel, of the same shape: uint8, uint16 or float32. Or several by name: each
+            column that there is one of per channel then ends in "_" and the channel's name
+            (`fraction_green`), also where only one is given so.
+        properties: what to measure beside the columns below: families ("intensity", "focus",
+            "shape", "place", "nuclei", "compartments"), names of columns, or "all"; see
+            `cellsieve properties`. A function of a cell's mask (bool) and its pixels, both cut to
+            the cell's box, may stand among them: it gives a number, or a dict of numbers.
+        nuclei: a second label image of the same shape, for the families "nuclei" and
+            "compartments".
+        compartments: whether to add the family "compartments": the columns of "intensity" for the
+            pixels in a cell's nuclei and for the others.
         quantile: the threshold is this quantile of the channel over the pixels with label 0, by
             the rule of `numpy.quantile` (2.4, method "linear"), equal to it to the last bit.
         threshold: a threshold to use instead.
+        max_value: pixels are saturated from this value on; by default the largest of their type,
+            and unknown for float32 (12-bit pixels in uint16: 4095).
         convention: "notebook" gives the numbers of the notebook that this package grew from:
             pixels of cells take part in the quantile as zeros; boxes are inclusive; the last row
             and column of a box are left out of both counts; a 16-bit image with a value above 255
@@ -114,12 +94,12 @@ def measure(
     Raises:
         TypeError: an unsupported dtype; bool and floating-point masks are not label images.
         ValueError: not two dimensions, shapes that differ, a negative id, a NaN pixel, a quantile
-            outside 0 to 1.
+            outside 0 to 1, an unknown property, or one of nuclei without nuclei.
 
     Warns:
         UserWarning: an id is in several separate pieces and is the largest that an 8- or 16-bit
             mask can hold, or the only one: ids may have been clipped, or the mask may not be a
-            label image.
+            label image. Or a function among the properties failed for a cell, which has NaN.
 
     Example:
         >>> import numpy as np
@@ -130,17 +110,36 @@ def measure(
            label  area  area_above  fraction  threshold
         0      7     2           2       1.0        1.5
     """
-    settings = Settings(None, quantile, threshold, convention, rle=rle)
-    return _single(measured(mask, image, settings), columns)
+    names, own = split(properties)
+    several = isinstance(image, Mapping)
+    planes = list(image.values()) if isinstance(image, Mapping) else [image]
+    settings = Settings(
+        tuple(map(str, image)) if isinstance(image, Mapping) else (None,),
+        quantile,
+        threshold,
+        convention,
+        rle=rle,
+        properties=with_compartments(names, compartments),
+        own=own,
+        nuclei=nuclei is not None,
+        max_value=max_value,
+        named=several,
+    )
+    found = measured(mask, planes, settings, nuclei)
+    return _single(found, settings, columns)
 
 
 def measure_file(
     mask_path: FilePath,
-    image_path: FilePath,
+    image_path: FilePath | Mapping[str, FilePath],
     *,
-    channel: str | int | None = None,
+    channel: str | int | Sequence[str | int] | None = None,
+    properties: Sequence[str | Function] = (),
+    nuclei_path: FilePath | None = None,
+    compartments: bool = False,
     quantile: float = 0.99,
     threshold: float | None = None,
+    max_value: float | None = None,
     convention: Convention = "cellsieve",
     columns: Vocabulary = "cellsieve",
     max_pixels: int = MAX_PIXELS,
@@ -153,9 +152,11 @@ def measure_file(
 
     Args:
         mask_path: the label image; see `read_mask`.
-        image_path: the channel; see `read_image`.
-        channel: the channel to measure, if the image has several.
-        quantile, threshold, convention, columns, rle: as for `measure`.
+        image_path: the channel; see `read_image`. Or several by name, a file each.
+        channel: the channel to measure, if the image has several; or a list of channels.
+        nuclei_path: a second label image.
+        properties, compartments, quantile, threshold, max_value, convention, columns, rle: as for
+            `measure`.
         max_pixels: files that declare more are refused.
 
     Returns:
@@ -169,80 +170,116 @@ def measure_file(
     Warns:
         UserWarning: as `measure`.
     """
-    settings = Settings(channel, quantile, threshold, convention, max_pixels, rle)
-    return _single(measured_file(mask_path, image_path, settings), columns)
+    names, own = split(properties)
+    if isinstance(image_path, Mapping):
+        if channel is not None:
+            raise ValueError("channel: found one beside channels by name; expected only either")
+        channels: tuple[str | int | None, ...] = tuple(image_path)
+        paths = list(image_path.values())
+    else:
+        if channel is None or isinstance(channel, (str, int)):
+            channel = [channel]  # type: ignore[list-item]
+        channels = tuple(channel)
+        paths = [image_path] * len(channels)
+    settings = Settings(
+        channels,
+        quantile,
+        threshold,
+        convention,
+        max_pixels,
+        rle,
+        properties=with_compartments(names, compartments),
+        own=own,
+        nuclei=nuclei_path is not None,
+        max_value=max_value,
+        named=isinstance(image_path, Mapping),
+    )
+    found = measured_files(mask_path, paths, settings, nuclei_path)
+    return _single(found, settings, columns)
 
 
-def cell_table(*images: _core.Cells, measures: Sequence[Measure] = DEFAULT) -> pd.DataFrame:
-    """The cells of several images, one image after the other."""
-    counts = [len(cells) for cells in images]
-    values: dict[str, NDArray[Any]] = {}
-    for measure in measures:
-        dtype = measure.dtype.lower()
-        if measure.scope == "image":
-            of_images = np.array([getattr(cells, measure.name) for cells in images], dtype)
-            values[measure.name] = np.repeat(of_images, counts)
-        elif measure.function is None:
-            parts = [cells.columns[measure.name] for cells in images]
-            values[measure.name] = np.concatenate([np.zeros(0, dtype), *parts])
-        else:
-            values[measure.name] = measure.function(*(values[name] for name in measure.sources))
-    unknown = np.repeat(np.array([np.isnan(cells.threshold) for cells in images], bool), counts)
-    columns: dict[str, Any] = {}
-    for measure in measures:
-        column: Any = values[measure.name]
-        if measure.needs == "threshold" and measure.scope != "image":
-            if measure.dtype == "Int64":
-                column = pd.arrays.IntegerArray(column, unknown)
-            else:
-                column = np.where(unknown, np.nan, column)
-        columns[measure.name] = column
-    if images and images[0].rle is not None:
-        texts = [text for cells in images for text in cells.rle or ()]
-        columns["rle"] = pd.Series(texts, dtype="str")
-    return pd.DataFrame(columns)
+def with_compartments(properties: Sequence[str], compartments: bool) -> tuple[str, ...]:
+    """The properties, with those of the compartments if these are wanted."""
+    added = compartments and "compartments" not in properties
+    return (*properties, "compartments") if added else tuple(properties)
 
 
 def measured(
-    mask: ArrayLike, image: ArrayLike, settings: Settings, clip: int | None = None
-) -> _core.Cells:
-    """One call into the kernels; `clip` is the largest id that the mask's file could hold."""
-    return _core.measure(
-        native(mask),
-        native(image),
-        _KERNELS,
+    mask: ArrayLike,
+    planes: Sequence[ArrayLike],
+    settings: Settings,
+    nuclei: ArrayLike | None = None,
+    clip: int | None = None,
+) -> Found:
+    """What is found in one image; `clip` is the largest id that the mask's file could hold."""
+    labels, pixels = native(mask), [native(plane) for plane in planes]
+    cells = _core.measure(
+        labels,
+        pixels,
+        settings.kernels,
+        nuclei=None if nuclei is None else native(nuclei),
+        compartments=settings.compartments,
         quantile=settings.quantile,
         threshold=settings.threshold,
+        saturation=settings.max_value,
         convention=settings.convention,
         rle=settings.rle,
         clip=clip,
     )
+    if not settings.in_python:
+        return Found(cells)
+    by_channel = dict(zip(settings.suffixes, pixels, strict=True))
+    own, problems = measure_own(settings.own, labels, by_channel, cells)
+    slope = BY_NAME["power_spectrum_slope"]
+    image = {}
+    if slope in settings.measures:
+        image = {
+            slope.column(name): power_spectrum_slope(each) for name, each in by_channel.items()
+        }
+    return Found(cells, own, image, problems)
 
 
-def measured_file(mask: FilePath, image: FilePath, settings: Settings) -> _core.Cells:
-    """One call into the kernels, unless a file has to be read through Python."""
-    if kernels_read(mask, image):
-        return _core.measure_file(
+def measured_files(
+    mask: FilePath,
+    channels: Sequence[FilePath],
+    settings: Settings,
+    nuclei: FilePath | None = None,
+) -> Found:
+    """One call into the kernels, unless pixels have to go through Python."""
+    masks = [mask] if nuclei is None else [mask, nuclei]
+    if kernels_read(*masks, *channels) and not settings.in_python:
+        paths = [os.fspath(path) for path in channels]
+        cells = _core.measure_file(
             os.fspath(mask),
-            os.fspath(image),
-            settings.wanted,
-            _KERNELS,
+            list(zip(paths, settings.wanted, strict=True)),
+            settings.kernels,
             max_pixels=pixel_limit(settings.max_pixels),
+            nuclei_path=None if nuclei is None else os.fspath(nuclei),
+            compartments=settings.compartments,
             quantile=settings.quantile,
             threshold=settings.threshold,
+            saturation=settings.max_value,
             convention=settings.convention,
             rle=settings.rle,
             exact=settings.exact,
         )
-    pixels = read_channel(image, settings.wanted, settings.max_pixels, exact=settings.exact)
-    labels, clip = mask_and_capacity(mask, settings.max_pixels)
+        return Found(cells)
+    planes = [
+        read_channel(path, name, settings.max_pixels, exact=settings.exact)
+        for path, name in zip(channels, settings.wanted, strict=True)
+    ]
+    shape = planes[0].shape[:2]
+    labels, clip = mask_and_capacity(mask, settings.max_pixels, shape=shape)
+    second = None
+    if nuclei is not None:
+        second, _ = mask_and_capacity(nuclei, settings.max_pixels, shape=shape)
     try:
-        return measured(labels, pixels, settings, clip)
+        return measured(labels, planes, settings, second, clip)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(image)}: {error}") from error
+        raise ValueError(f"{os.fspath(channels[0])}: {error}") from error
 
 
-def _single(measured: _core.Cells, columns: Vocabulary) -> pd.DataFrame:
-    if measured.warning is not None:
-        warnings.warn(measured.warning, stacklevel=3)
-    return rename_columns(cell_table(measured), columns)
+def _single(found: Found, settings: Settings, columns: Vocabulary) -> pd.DataFrame:
+    if found.warning is not None:
+        warnings.warn(found.warning, stacklevel=3)
+    return rename_columns(cell_table([found], settings), columns)

@@ -5,25 +5,35 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellsieve.cleaning.fit import fit
 from cellsieve.cleaning.idle import Tally
-from cellsieve.cleaning.judge import group_keys, judge, limits_of, notes_of, text_columns
+from cellsieve.cleaning.judge import (
+    group_keys,
+    judge,
+    limits_of,
+    notes_of,
+    own_columns,
+    text_columns,
+)
 from cellsieve.cleaning.overrides import apply_overrides, read_marks, unknown_marks
+from cellsieve.cleaning.preset import as_rules
 from cellsieve.io.image_table import absolute_paths, image_table_path, write_image_table
 from cellsieve.io.parts import Parts, prefixed, prefixes
 from cellsieve.io.records import beside
-from cellsieve.io.tables import refuse_existing, table_writer
+from cellsieve.io.tables import read_header, refuse_existing, table_writer
 from cellsieve.schema.choices import SeveralClasses, Vocabulary
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.record import record_of, with_record
-from cellsieve.schema.rules import MIN_GROUP, Rule, exploded_column, resolved
+from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
 from cellsieve.schema.types import FilePath, Table, is_path
+from cellsieve.schema.verdicts import FLAGS
 from cellsieve.schema.vocabulary import rename_columns
 
 
 def clean_to(
     inputs: Sequence[FilePath],
     output: FilePath,
-    rules: Sequence[Rule],
+    rules: Sequence[Rule] | str,
     multi: SeveralClasses = "skip",
     *,
     min_group: int = MIN_GROUP,
@@ -51,8 +61,9 @@ def clean_to(
     Returns:
         The number of cells of each group and verdict: a column for each column that makes groups of
         a rule (missing for cells in no group; no such column if all cells are one group), then
-        `reason`, `clean` and `cells`. Its `attrs["notes"]` is a list of sentences worth reading:
-        on limits that can cut nothing, and on a missing image table.
+        `flags` if a rule flags, `reason`, `clean` and `cells`. Its `attrs["notes"]` is a list of
+        sentences worth reading: on limits that can cut nothing, rules that were left out, cells
+        that could not be judged and were kept, and a missing image table.
 
     Raises:
         FileExistsError: the output exists, and `overwrite` is not given.
@@ -63,21 +74,20 @@ def clean_to(
         raise TypeError(f"inputs: found {inputs!r}; expected a list of the files of cell tables")
     if not inputs:
         raise ValueError("inputs: found none; expected at least one cell table")
-    rules = resolved(rules, multi, min_group)
-    exploded = exploded_column(rules)
+    asked = resolved(as_rules(rules), multi, min_group)
+    fitted = fit(asked, own_columns(read_header(inputs[0])))
+    rules = fitted.rules
     target = Path(output)
     if target.resolve() in [Path(path).resolve() for path in inputs]:
         raise ValueError(f"{target}: is an input; choose another name for the output")
-    judged = tuple(rule.column for rule in rules)
+    judged = tuple(band.column for band in bands(rules))
     parts = Parts(inputs, text_columns(rules), judged, prefix_ids=prefix_ids)
     images, missing = _image_tables(inputs, target, prefix_ids=prefix_ids)
     target_images = image_table_path(target)
     there = [target, beside(target), target_images if images is not None or missing else None]
     refuse_existing(*filter(None, there), overwrite=overwrite)
     marks = None if overrides is None else read_marks(overrides)
-    limits = [
-        limits_of(parts, rule, exploded) if rule.kind == "percentile" else None for rule in rules
-    ]
+    limits = limits_of(parts, bands(rules), exploded_column(rules))
     summary = Summary(rules)
     tallies = [Tally()] * len(rules)
     unseen = marks
@@ -86,14 +96,14 @@ def clean_to(
         by_hand = {"kept": int(counted.get("keep", 0)), "dropped": int(counted.get("drop", 0))}
     with table_writer(target) as write:
         for piece in _alike(parts):
-            cleaned, counts_here = judge(piece, rules, limits)
+            cleaned, counts_here = judge(piece, fitted, limits)
             if marks is not None and unseen is not None:
                 cleaned = apply_overrides(cleaned, marks)
                 unseen = unknown_marks(cleaned, unseen)
             record = record_of(cleaned) or {}
             if marks is not None:
                 record["by_hand"] = by_hand
-            written = rename_columns(cleaned, columns, keep=("clean", "reason"))
+            written = rename_columns(cleaned, columns, keep=("clean", "reason", FLAGS))
             write(with_record(written, record))
             summary.add(cleaned)
             tallies = [a.plus(b) for a, b in zip(tallies, counts_here, strict=True)]
@@ -109,7 +119,8 @@ def clean_to(
     elif missing:
         target_images.unlink(missing_ok=True)  # it belonged to an earlier output
     counts = summary.counts()
-    counts.attrs["notes"] = notes_of(rules, limits, tallies) + ([missing] if missing else [])
+    notes = fitted.notes() + notes_of(rules, limits, tallies)
+    counts.attrs["notes"] = notes + ([missing] if missing else [])
     return counts
 
 
@@ -120,17 +131,19 @@ class Summary:
         # Each column is read as the first rule that makes groups by it reads it.
         self._multi = {
             name: rule.multi
-            for rule in reversed(rules)
-            if rule.kind == "percentile"
+            for rule in reversed(bands(rules))
+            if rule.grouped
             for name in rule.groups
         }
         self._columns = list(dict.fromkeys(name for by in grouped_by(rules) for name in by))
+        flagging = any(rule.flag for rule in rules)
+        self._said = [*([FLAGS] if flagging else []), "reason", "clean"]
         self._pieces: list[pd.DataFrame] = []
 
     def add(self, cleaned: pd.DataFrame) -> None:
         """Counts the rows of a cleaned piece."""
         groups = {name: group_keys(cleaned, [name], self._multi[name]) for name in self._columns}
-        rows = pd.DataFrame(groups | {name: cleaned[name] for name in ("reason", "clean")})
+        rows = pd.DataFrame(groups | {name: cleaned[name] for name in self._said})
         self._pieces.append(self._summed(rows.assign(cells=1)))
 
     def counts(self) -> pd.DataFrame:
@@ -138,13 +151,13 @@ class Summary:
         return self._summed(pd.concat(self._pieces, ignore_index=True))
 
     def _summed(self, rows: pd.DataFrame) -> pd.DataFrame:
-        keys = [*self._columns, "reason", "clean"]
+        keys = [*self._columns, *self._said]
         return rows.groupby(keys, dropna=False)["cells"].sum().reset_index()
 
 
 def grouped_by(rules: Sequence[Rule]) -> list[tuple[str, ...]]:
     """The columns that make groups, for each different choice of them among the rules."""
-    by = [rule.groups for rule in rules if rule.kind == "percentile" and rule.groups]
+    by = [band.groups for band in bands(rules) if band.grouped and band.groups]
     return list(dict.fromkeys(by))
 
 

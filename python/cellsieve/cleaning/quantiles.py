@@ -5,27 +5,25 @@ which buckets the wanted order statistics lie. The second gathers the values of 
 Counts add up, so parts can be read in any order, or on different machines.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.cleaning.passes import Passes
+
 #: Leading bits that make a bucket: sign, exponent and 8 bits of the fraction.
 BITS = 20
 
-Part = tuple["pd.Series[Any]", "pd.Series[Any]"]
 
-
-def group_quantiles(
-    parts: Callable[[], Iterable[Part]], probabilities: Sequence[float]
-) -> pd.DataFrame:
+def group_quantiles(probabilities: Sequence[float]) -> Passes:
     """The quantiles of each group, equal to `numpy.quantile` (method "linear") to the last bit.
 
+    Two passes; rows without a group or with a NaN value take no part in them.
+
     Args:
-        parts: called twice; each time it gives the same parts: a series of groups and one of
-            values, of the same length. Rows without a group or with a NaN value take no part.
         probabilities: numbers from 0 to 1.
 
     Returns:
@@ -42,57 +40,62 @@ def group_quantiles(
             raise ValueError(f"quantile: found {probability}; expected a number from 0 to 1")
     codes: dict[Any, int] = {}
     keys, counts = np.array([], np.int64), np.array([], np.int64)
-    for groups, values in parts():
-        part_keys, part_counts = np.unique(_keys(groups, values, codes)[0], return_counts=True)
+    while (part := (yield)) is not None:
+        part_keys, part_counts = np.unique(_keys(*part, codes)[0], return_counts=True)
         keys, index = np.unique(np.concatenate([keys, part_keys]), return_inverse=True)
         counts = np.bincount(index, np.concatenate([counts, part_counts])).astype(np.int64)
 
-    # Where each wanted order statistic lies: in which bucket, and how far into it.
-    wanted: dict[int, list[tuple[int, int]]] = {}
-    ends_of: dict[int, tuple[int, int]] = {}  # the first and the last bucket
-    sizes: dict[Any, int] = {}
-    for group, code in codes.items():
-        own = keys >> BITS == code
-        ends = np.cumsum(counts[own])
-        sizes[group] = size = int(ends[-1])
-        ends_of[code] = int(keys[own][0]), int(keys[own][-1])
-        for probability in probabilities:
-            previous = min(int((size - 1) * probability), size - 1)
-            for rank in (previous, min(previous + 1, size - 1)):
-                at = int(np.searchsorted(ends, rank, side="right"))
-                wanted.setdefault(code, []).append(
-                    (int(keys[own][at]), rank - int(ends[at - 1] if at else 0))
-                )
-
-    hits = sorted({key for pairs in wanted.values() for key, _ in pairs})
-    gathered: dict[int, list[NDArray[np.float64]]] = {key: [] for key in hits}
-    for groups, values in parts():
-        part_keys, numbers = _keys(groups, values, codes)
-        hit = np.isin(part_keys, hits)
-        part_keys, numbers = part_keys[hit], numbers[hit]
-        for key in np.unique(part_keys):
-            gathered[int(key)].append(numbers[part_keys == key])
-    ordered = {key: np.sort(np.concatenate(some)) for key, some in gathered.items()}
-
-    def quantile(group: Any, number: int) -> tuple[float, int, int]:
-        pair = wanted[codes[group]][2 * number : 2 * number + 2]
-        position = (sizes[group] - 1) * probabilities[number]
-        # Two neighbours and the way between them: numpy's own interpolation does the rest.
-        value = float(np.quantile([ordered[key][at] for key, at in pair], position % 1))
-        equal = []
-        for key, end, (bucket, _) in zip(ends_of[codes[group]], (0, -1), pair, strict=True):
-            # Where the quantile is an end of the group, so is its bucket.
-            values = ordered[key] if bucket == key else np.array([np.nan])
-            equal.append(int((values == value).sum()) if values[end] == value else 0)
-        return value, equal[0], equal[1]
-
+    # The values in the order of their keys: where each bucket ends, where each group does.
+    ends = np.cumsum(counts)
+    edges = np.searchsorted(keys >> BITS, np.arange(len(codes) + 1))
+    first, last = edges[:-1], edges[1:] - 1  # the buckets of each group
+    starts = ends[first] - counts[first]
+    sizes = ends[last] - starts
     names = sorted(codes)
-    table = pd.DataFrame({"n": [sizes[name] for name in names]}, index=names, dtype="int64")
-    for number in range(len(probabilities)):
-        rows = [quantile(name, number) for name in names]
-        table[number] = np.array([row[0] for row in rows], np.float64)
-        table[f"at_smallest_{number}"] = np.array([row[1] for row in rows], np.int64)
-        table[f"at_largest_{number}"] = np.array([row[2] for row in rows], np.int64)
+    table = pd.DataFrame(index=names)
+    rows = np.array([codes[name] for name in names], np.int64)
+    table["n"] = sizes[rows]
+
+    # In which bucket each wanted order statistic lies, and how far into it.
+    ranks, buckets = [], []
+    for probability in probabilities:
+        previous = np.minimum(((sizes - 1) * probability).astype(np.int64), sizes - 1)
+        ranks.append(starts + np.stack([previous, np.minimum(previous + 1, sizes - 1)]))
+        buckets.append(np.searchsorted(ends, ranks[-1], side="right"))
+    hits = np.unique(np.concatenate([np.array([], np.int64), *map(np.ravel, buckets)]))
+    hit_keys, numbers = np.array([], np.int64), np.array([], np.float64)
+    gathered = [(hit_keys, numbers)]
+    while (part := (yield)) is not None:
+        part_keys, values = _keys(*part, codes)
+        hit = np.isin(part_keys, keys[hits])
+        gathered.append((part_keys[hit], values[hit]))
+    hit_keys, numbers = (np.concatenate(arrays) for arrays in zip(*gathered, strict=True))
+    order = np.lexsort((numbers, hit_keys))
+    hit_keys, numbers = hit_keys[order], numbers[order]
+    before = np.cumsum(counts[hits]) - counts[hits]  # values in earlier buckets of these
+    # How many values of its bucket equal each of them.
+    new = np.append(True, (hit_keys[1:] != hit_keys[:-1]) | (numbers[1:] != numbers[:-1]))
+    run = np.cumsum(new[: len(numbers)]) - 1
+    equal = np.bincount(run)[run]
+
+    for number, probability in enumerate(probabilities):
+        at = np.searchsorted(hits, buckets[number])
+        within = ranks[number] - (ends - counts)[buckets[number]]
+        places = before[at] + within
+        pairs = numbers[places]
+        value = np.empty(len(sizes))
+        # Two neighbours and the way between them: numpy's own interpolation does the rest.
+        way = (sizes - 1) * probability % 1
+        for share in np.unique(way):
+            alike = way == share
+            value[alike] = np.quantile(pairs[:, alike], share, axis=0)
+        table[number] = value[rows]
+        for end, bucket, side, step in (("smallest", first, 0, 0), ("largest", last, 1, -1)):
+            # Where the quantile is an end of the group, so is its bucket.
+            found = buckets[number][side] == bucket
+            place = np.where(found, before[at[side]] + step % counts[bucket], 0)
+            found &= numbers[place] == value
+            table[f"at_{end}_{number}"] = np.where(found, equal[place], 0)[rows]
     return table
 
 

@@ -15,8 +15,13 @@ from cellsieve.cli.streams import outlets
 
 #: Each command: the module with its arguments, and what it does.
 COMMANDS = {
-    "measure": ("cells", "measure every cell: box, area, share of its pixels above background"),
+    "measure": (
+        "cells",
+        "measure every cell: box, area, share above background, and much more",
+    ),
+    "properties": ("properties", "list everything that can be measured, with its formula"),
     "clean": ("cells", "mark the cells outside the percentile band of their class"),
+    "rules": ("cells", "list the rules that come with cellsieve, or print one to copy and edit"),
     "plates": ("plates", "learn which classes share a plate, infer assignments, decode wells"),
     "annotate": ("export", "export the clean cells as COCO or mmdetection annotations"),
     "masks": ("export", "export the masks with only the clean cells"),

@@ -44,7 +44,7 @@ def add_bench(commands: Any, summary: str) -> None:
     command.add_argument(
         "--images", metavar="FOLDER", type=Path, help="images of your own (needs --masks)"
     )
-    add_image_arguments(command, masks_required=False)
+    add_image_arguments(command)
     command.add_argument(
         "--size",
         type=int,
@@ -64,7 +64,7 @@ def _bench(options: argparse.Namespace) -> int:
     if (options.images is None) != (options.masks is None):
         raise ValueError("--images and --masks: one is given; expected both or neither")
     images = images_of(options) if options.images is not None else None
-    table = bench(images, options.channel, size=options.size)
+    table = bench(images, options.channels, size=options.size)
     shown = table.assign(
         ratio=table["ratio"].map("{:.0f}x".format),
         equal=table["equal"].map({True: "yes", False: "NO"}),

@@ -268,7 +268,7 @@ class Annotated:
         where = places(task, found)
         keep = np.ones(len(where), dtype=bool)
         if dim is not None:
-            keep = (found.columns["intensity_max"][where] >= dim) | np.isin(
+            keep = (found.channels[0].columns["intensity_max"][where] >= dim) | np.isin(
                 task.classes.astype(str), settings.except_class
             )
         rows = pd.DataFrame({"image_id": task.image_id, "class_label": task.classes[keep]})

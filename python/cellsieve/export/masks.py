@@ -25,6 +25,7 @@ from cellsieve.export.source import (
 )
 from cellsieve.io.mask_files import FORMATS, stored_dtype, write_mask
 from cellsieve.io.readers import MAX_PIXELS, read_mask
+from cellsieve.io.reading import reading
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
 from cellsieve.run.tasks import Done, run_tasks
 from cellsieve.schema.types import FilePath
@@ -78,7 +79,7 @@ def masks(
     cleaned = read_cleaned(table, images, root, all_cells=all_cells)
     check_originals(folder, (task.mask for task in cleaned.tasks), "masks")
     check_apart(folder / INDEX, table, images)
-    counts = Counter(Path(task.mask).name.lower() for task in cleaned.tasks)
+    counts = Counter(_original(task).name.lower() for task in cleaned.tasks)
     masker = Masker(os.fspath(folder), max(counts.values()) > 1, max_pixels)
     tasks = requested(cleaned.tasks, masker.by_id)
     with FolderJournal(
@@ -114,13 +115,13 @@ class Masker:
 
     def file(self, task: Task) -> str:
         """Where its mask goes."""
-        original = Path(task.mask)
+        original = _original(task)
         return f"{task.name}{original.suffix}" if self.by_id else original.name
 
     def __call__(self, task: Task) -> Done:
         """Its row of the index, and what writes it."""
-        original = Path(task.mask)
-        mask = read_mask(original, max_pixels=self.max_pixels)
+        original = _original(task)
+        mask = read_mask(task.mask, max_pixels=self.max_pixels, shape=task.shape)
         found = _core.measure(mask)
         places(task, found)
         kept = np.unique(task.labels)
@@ -135,6 +136,10 @@ class Masker:
             }
         )
         return Done(row, partial(write_mask, Path(self.output) / name, cleaned))
+
+
+def _original(task: Task) -> Path:
+    return Path(reading(task.mask).path)
 
 
 def only(mask: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:

@@ -26,7 +26,14 @@ from cellsieve.io.readers import MAX_PIXELS, kernels_read, pixel_limit, read_ima
 from cellsieve.io.tables import concat
 from cellsieve.run.tasks import Chunk, Done, do_chunk
 from cellsieve.schema.cells import BOX
-from cellsieve.schema.images import MASK, MEASURED, channel_files, check_known, file_of
+from cellsieve.schema.images import (
+    MASK,
+    MEASURED,
+    channel_files,
+    check_known,
+    file_of,
+    measured_channels,
+)
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.types import FilePath
@@ -131,7 +138,7 @@ def read_cleaned(
             f"{name}: {len(unknown)} of its images are not in the image table, the first is "
             f"{unknown[0]}; do the two belong together?"
         )
-    channel = listed["channel"].dropna().iloc[0] if listed["channel"].notna().any() else None
+    channel = next(iter(measured_channels(listed)), None)
     tasks = list(_tasks(cells, listed))
     usable = has_rle and in_order and not any(task.inclusive for task in tasks)
     return Cleaned(tasks, channel, usable)
@@ -215,10 +222,15 @@ def outline(
     """
     if kernels_read(task.mask, *([] if image is None else [image])):
         return _core.measure_file(
-            task.mask, image, channel, measures, max_pixels=pixel_limit(max_pixels), rle=rle
+            task.mask,
+            [] if image is None else [(image, channel)],
+            measures,
+            max_pixels=pixel_limit(max_pixels),
+            rle=rle,
         )
-    pixels = read_image(image, channel, max_pixels=max_pixels) if image is not None else None
-    mask = read_mask(task.mask, max_pixels=max_pixels)
+    images = [] if image is None else [image]
+    pixels = [read_image(image, channel, max_pixels=max_pixels) for image in images]
+    mask = read_mask(task.mask, max_pixels=max_pixels, shape=task.shape)
     try:
         return _core.measure(mask, pixels, measures, rle=rle)
     except ValueError as error:

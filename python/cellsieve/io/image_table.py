@@ -29,18 +29,21 @@ def image_table_path(output: FilePath) -> Path:
     return path.with_name(path.name[: len(path.name) - len(extension)] + ".images.csv")
 
 
-def read_image_table(path: FilePath, root: FilePath | None = None) -> pd.DataFrame:
+def read_image_table(
+    path: FilePath, root: FilePath | None = None, *, text: tuple[str, ...] = ()
+) -> pd.DataFrame:
     """An image table with absolute paths.
 
     Args:
         path: the table.
         root: the folder that relative paths start from; by default, the one the table lies in.
+        text: further columns that are read verbatim.
 
     Raises:
         OSError: it can't be read.
         ValueError: it is not a table.
     """
-    text = (*TEXT_COLUMNS, *path_columns(column_names(path)))
+    text = (*text, *TEXT_COLUMNS, *path_columns(column_names(path)))
     table = read_table(path, text=text)
     return absolute_paths(table, Path(path).parent if root is None else Path(root))
 

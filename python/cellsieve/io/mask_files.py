@@ -24,7 +24,8 @@ class Format(NamedTuple):
 def stored_dtype(path: Path, mask: NDArray[Any]) -> np.dtype[Any]:
     """The dtype that a mask's ids have in their file; they are read into the narrowest."""
     dtype = FORMATS[path.suffix.lower()].dtype
-    return mask.dtype if dtype is None else dtype(path)
+    stored = mask.dtype if dtype is None else dtype(path)
+    return stored if stored.kind in "iu" else mask.dtype  # cellpose's own file holds objects
 
 
 def write_mask(path: Path, mask: NDArray[Any]) -> None:

@@ -3,20 +3,61 @@
 Errors here name no file: who opened it puts its name in front.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cellsieve.io.arrays import native
+from cellsieve.io.reading import CHANNELS, MAX, PAGES, Z
+
+UNNAMED = "IQ"  # axes of which a TIFF file says nothing: pages, and what an array had in front
 
 
 class Planes(NamedTuple):
     """One plane, or one for each channel; axes of length 1 are dropped."""
 
     pixels: NDArray[Any]
-    axes: str  # one letter for each: Y and X; C or, of colours, S
+    axes: str  # one letter for each: Y and X; C or, of colours, S; Z; I or Q for unnamed pages
     names: list[str]  # of the channels, where the file names them
+
+    def of(self, choice: Mapping[str, str], *, lone: bool = False) -> "Planes":
+        """What is chosen of them.
+
+        Args:
+            choice: `pages`, what the unnamed pages are, "channels" or "z"; and `z`, a number from 0
+                or "max", the largest value of each pixel.
+            lone: whether a single plane is every z: a mask that was made of a whole stack.
+
+        Raises:
+            ValueError: there is no such plane.
+        """
+        pixels, axes, names = self
+        if what := choice.get(PAGES):
+            letter = "C" if what == CHANNELS else "Z"
+            unnamed = [axis for axis in axes if axis in UNNAMED]
+            if len(unnamed) > 1 or (unnamed and letter in axes):
+                raise ValueError(
+                    f"{self._shape()}; which of them are {what} can't be told from each other"
+                )
+            axes = axes.replace(unnamed[0], letter) if unnamed else axes
+        if wanted := choice.get(Z):
+            if "Z" in axes:
+                axis = axes.index("Z")
+                depth = pixels.shape[axis]
+                if wanted != MAX and int(wanted) >= depth:
+                    raise ValueError(
+                        f"{self._shape()}; found z {wanted}, expected 0 to {depth - 1}"
+                    )
+                pixels = pixels.max(axis) if wanted == MAX else pixels.take(int(wanted), axis)
+                axes = axes.replace("Z", "")
+            elif not lone and wanted not in (MAX, "0"):
+                raise ValueError(f"{self._shape()}; found z {wanted}, but no axis Z")
+        return Planes(pixels, axes, names)
+
+    def _shape(self) -> str:
+        return f"has the axes {self.axes} and the shape {self.pixels.shape}"
 
     def channel(self, channel: str | int | None, *, exact: bool = False) -> NDArray[Any]:
         """The plane of one channel: by its number, the name of its colour or that in the file.
@@ -37,10 +78,10 @@ class Planes(NamedTuple):
     def _plane(self, channel: str | int | None, exact: bool) -> NDArray[Any]:
         pixels, axes, names = self
         rest = axes.replace("Y", "").replace("X", "")
-        shape = f"has the axes {axes} and the shape {pixels.shape}"
         if rest not in ("", "C", "S"):
             raise ValueError(
-                f"{shape}; expected one plane (rows, columns), or one for each channel"
+                f"{self._shape()}; expected one plane (rows, columns), or one for each "
+                f"channel{self._hint()}"
             )
         if not rest and (channel is None or not exact):
             return pixels
@@ -53,7 +94,7 @@ class Planes(NamedTuple):
         )
         if channel is None:
             raise ValueError(
-                f"{shape}; expected one plane, or the number or name of a channel: {listed}"
+                f"{self._shape()}; expected one plane, or the number or name of a channel: {listed}"
             )
         fitting = [
             number
@@ -69,18 +110,27 @@ class Planes(NamedTuple):
         plane: NDArray[Any] = pixels.take(fitting[0], axis=axes.index(rest)) if rest else pixels
         return plane
 
-    def labels(self) -> tuple[NDArray[Any], int]:
+    def _hint(self) -> str:
+        """What would choose one of several planes."""
+        if any(axis in UNNAMED for axis in self.axes):
+            return "; --pages says whether these are channels or z"
+        return "; --z takes one, or their maximum" if "Z" in self.axes else ""
+
+    def labels(self, channel: str | None = None) -> tuple[NDArray[Any], int]:
         """The label image, in the narrowest type, and the largest id that its own type can hold.
+
+        Args:
+            channel: which, where the file holds several.
 
         Raises:
             ValueError: several planes, a type that is not of integers, or a negative id.
         """
-        pixels, axes, _ = self
-        if pixels.ndim != 2:
+        if channel is None and self.pixels.ndim != 2:
+            hint = "; --mask-channel takes one" if set(self.axes) == set("CYX") else self._hint()
             raise ValueError(
-                f"has the axes {axes} and the shape {pixels.shape}; expected a label image of one "
-                "plane (rows, columns)"
+                f"{self._shape()}; expected a label image of one plane (rows, columns){hint}"
             )
+        pixels = self._plane(channel, exact=False)
         if pixels.dtype.kind not in "iu" or pixels.dtype == np.int8:
             raise ValueError(
                 f"dtype {pixels.dtype} is not supported; expected an integer label image: uint8 "

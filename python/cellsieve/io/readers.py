@@ -11,12 +11,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from cellsieve import _core
 from cellsieve.io.arrays import native
+from cellsieve.io.cellpose import read_seg
 from cellsieve.io.extras import listed, require
 from cellsieve.io.planes import Planes
+from cellsieve.io.reading import CHANNEL, PICKLE, SCALE, Reading, reading
 from cellsieve.io.tiff import read_tiff
 from cellsieve.schema.types import FilePath, is_path
 
@@ -46,12 +49,12 @@ FORMATS = {
 
 
 def kernels_read(*paths: FilePath) -> bool:
-    """Whether all these files are of formats that the kernels read.
+    """Whether the kernels read all these files: their formats, and nothing chosen of them.
 
     Raises:
         ValueError: one is of none of the formats, by its suffix; or it is cellpose's own file.
     """
-    return all(_format(path)[1].read is None for path in paths)
+    return all(_format(found)[1].read is None and not found.choice for found in map(reading, paths))
 
 
 def check_libraries(paths: Iterable[FilePath]) -> None:
@@ -60,7 +63,8 @@ def check_libraries(paths: Iterable[FilePath]) -> None:
     Raises:
         ImportError: there is one.
     """
-    for suffix in sorted({Path(path).suffix.lower() for path in paths} & FORMATS.keys()):
+    suffixes = {Path(reading(path).path).suffix.lower() for path in paths}
+    for suffix in sorted(suffixes & FORMATS.keys()):
         _check_library(suffix)
 
 
@@ -70,30 +74,44 @@ def _check_library(suffix: str) -> None:
         require(form.module, form.extra, f"reading {suffix}")
 
 
-def _format(file: File, suffix: str | None = None) -> tuple[str, Format]:
+def _format(file: Reading | bytes | IO[bytes], suffix: str | None = None) -> tuple[str, Format]:
     """The suffix of a file, and how it is read."""
-    if is_path(file):
-        name = os.fspath(file)
+    name = ""
+    if isinstance(file, Reading):
+        name = file.path
         if suffix is not None:
             raise ValueError(f"suffix: found {suffix!r} for {name}, whose name says its format")
-        suffix, wrong = Path(file).suffix, f"{name}: expected an image or a label image"
+        suffix, wrong = Path(name).suffix, f"{name}: expected an image or a label image"
     elif not isinstance(file, bytes) and not hasattr(file, "read"):
         raise TypeError(
             f"path: found {type(file).__name__}; expected a path, bytes or an open file"
         )
     else:
-        name, wrong = "", f"suffix: found {suffix!r}; expected that of the file's format"
+        wrong = f"suffix: found {suffix!r}; expected that of the file's format"
     suffix = (suffix or "").lower()
     if suffix not in FORMATS:
         raise ValueError(f"{wrong}: {listed({each: FORMATS[each].extra for each in FORMATS})}")
-    if name.endswith("_seg.npy") and _holds_objects(name):
+    if isinstance(file, Reading) and name.endswith("_seg.npy") and _holds_objects(name):
+        if PICKLE in file.choice:
+            return suffix, Format(_read_seg)
         raise ValueError(
-            f"{name}: is cellpose's record of a whole segmentation, a pickle, which is not opened "
-            "here; let cellpose write label images (--save_tif or --save_png, or "
+            f"{name}: is cellpose's record of a whole segmentation, a pickle, which can name any "
+            "code to run and is opened only if asked for (--allow-pickle, which takes arrays and "
+            "numbers alone); or let cellpose write label images (--save_tif or --save_png, or "
             "cellpose.io.save_masks), which end in _cp_masks.tif or _cp_masks.png"
         )
     _check_library(suffix)
     return suffix, FORMATS[suffix]
+
+
+def _read_seg(file: str | IO[bytes], max_pixels: int) -> Planes:
+    if not isinstance(file, str):
+        raise TypeError("a _seg.npy of cellpose is read from its path alone")
+    with Path(file).open("rb") as opened:
+        planes = read_seg(opened)
+    if planes.pixels.size > max_pixels:
+        raise ValueError(f"has {planes.pixels.size} pixels; at most {max_pixels} are read")
+    return planes
 
 
 def _holds_objects(name: str) -> bool:
@@ -114,8 +132,10 @@ def read_image(
 
     Args:
         path: .png (8 or 16 bits; gray, RGB, either with alpha, palette, interlaced), .npy or .npz
-            (two dimensions; `arr_0` or the only array), .tif or .tiff (needs the extra `tiff`). Or
-            the content of such a file: bytes, or a file that is open for reading bytes.
+            (two dimensions; `arr_0` or the only array), .tif or .tiff (needs the extra `tiff`).
+            What is read of a stack may stand behind the path: "#z=3", "#z=max", "#pages=channels"
+            (see `ImageSet.reading`). Or the content of such a file: bytes, or a file that is open
+            for reading bytes.
         channel: "red", "green", "blue" or "alpha" of a colour image; of a TIFF file that has a
             channel axis, the channel's number (from 0, as a number or as text), or the name that
             an OME-TIFF file gives it. A gray image gives its only channel under any name.
@@ -146,18 +166,27 @@ def read_channel(
 def _image(
     file: File, channel: str | int | None, suffix: str | None, max_pixels: int, *, exact: bool
 ) -> NDArray[Any]:
-    (suffix, form), most = _format(file, suffix), pixel_limit(max_pixels)
+    found = reading(file) if is_path(file) else file
+    (suffix, form), most = _format(found, suffix), pixel_limit(max_pixels)
+    choice = found.choice if isinstance(found, Reading) else {}
     if form.read is not None:
         with _named(file):
-            return form.read(_opened(file), most).channel(channel, exact=exact)
+            return form.read(_opened(found), most).of(choice).channel(channel, exact=exact)
     name = None if channel is None else str(channel)
-    if is_path(file):
-        return _core.read_image(os.fspath(file), name, most, exact)
-    return _core.decode_image(_content(file), suffix, name, most)
+    if not isinstance(found, Reading):
+        return _core.decode_image(_content(found), suffix, name, most)
+    pixels = _core.read_image(found.path, name, most, exact)
+    with _named(file):
+        Planes(pixels, "YXS"[: pixels.ndim], []).of(choice)  # a plane or colours: no stack
+    return pixels
 
 
 def read_mask(
-    path: File, *, suffix: str | None = None, max_pixels: int = MAX_PIXELS
+    path: File,
+    *,
+    suffix: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+    shape: tuple[int, int] | None = None,
 ) -> NDArray[Any]:
     """Reads a label image: 0 outside every cell, one id per cell.
 
@@ -165,6 +194,8 @@ def read_mask(
         path, suffix: as for `read_image`. PNG samples are taken as stored (of a palette image, the
             indices are the ids); .npy and .npz may be uint8 to uint64 or int16 to int64.
         max_pixels: files that declare more are refused before memory is taken for them.
+        shape: rows and columns of its image, for a path behind which stands "#scale=nearest": each
+            pixel of the image gets the id of the nearest of the mask. Else it changes nothing.
 
     Returns:
         The ids, shape (rows, columns), in the narrowest of uint8, uint16, uint32 and uint64 that
@@ -173,28 +204,60 @@ def read_mask(
     Raises:
         OSError, ImportError: as `read_image`.
         ValueError: the file is damaged, not what its suffix says, not of an integer type, too
-            large, or holds a negative id.
+            large, or holds a negative id; or it is to be scaled, and its size is no whole ratio of
+            the image's.
     """
-    mask, _ = mask_and_capacity(path, max_pixels, suffix)
+    mask, _ = mask_and_capacity(path, max_pixels, suffix, shape)
     return mask
 
 
 def mask_and_capacity(
-    file: File, max_pixels: int, suffix: str | None = None
+    file: File,
+    max_pixels: int,
+    suffix: str | None = None,
+    shape: tuple[int, int] | None = None,
 ) -> tuple[NDArray[Any], int]:
     """A label image as from `read_mask`, and the largest id that its file's type can hold."""
-    (suffix, form), most = _format(file, suffix), pixel_limit(max_pixels)
+    found = reading(file) if is_path(file) else file
+    (suffix, form), most = _format(found, suffix), pixel_limit(max_pixels)
+    choice = found.choice if isinstance(found, Reading) else {}
     if form.read is not None:
         with _named(file):
-            return form.read(_opened(file), most).labels()
-    if is_path(file):
-        return _core.read_mask(os.fspath(file), most)
-    return _core.decode_mask(_content(file), suffix, most)
+            planes = form.read(_opened(found), most).of(choice, lone=True)
+            mask, capacity = planes.labels(choice.get(CHANNEL))
+    elif isinstance(found, Reading):
+        mask, capacity = _core.read_mask(found.path, most)
+    else:
+        mask, capacity = _core.decode_mask(_content(found), suffix, most)
+    if SCALE in choice and shape is not None:
+        with _named(file):
+            mask = _scaled(mask, shape)
+    return mask, capacity
 
 
-def _opened(file: File) -> str | IO[bytes]:
-    if is_path(file):
-        return os.fspath(file)
+def _scaled(mask: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """The mask in the size of its image: every id is that of the nearest pixel of the mask.
+
+    Raises:
+        ValueError: neither size is a whole multiple of the other, the same for rows and columns.
+    """
+    if mask.shape == shape:
+        return mask
+    (rows, columns), (height, width) = mask.shape, shape
+    up, down = height // max(rows, 1), rows // max(height, 1)
+    if up and (height, width) == (rows * up, columns * up):
+        return mask.repeat(up, axis=0).repeat(up, axis=1)
+    if down and (rows, columns) == (height * down, width * down):
+        return np.ascontiguousarray(mask[down // 2 :: down, down // 2 :: down])
+    raise ValueError(
+        f"has {rows} x {columns} pixels, its image {height} x {width}; a mask is scaled by whole "
+        "numbers alone, the same for rows and columns"
+    )
+
+
+def _opened(file: Reading | bytes | IO[bytes]) -> str | IO[bytes]:
+    if isinstance(file, Reading):
+        return file.path
     return BytesIO(file) if isinstance(file, bytes) else file
 
 

@@ -109,6 +109,15 @@ def column_names(path: FilePath) -> list[str]:
         return list(pd.read_csv(path, nrows=0).columns)
 
 
+def read_header(path: FilePath) -> pd.DataFrame:
+    """A table without its rows: its columns, and the record of how it was made.
+
+    Raises:
+        OSError, ValueError, ImportError: as `read_table`.
+    """
+    return with_record(pd.DataFrame(columns=column_names(path)), _record(path))
+
+
 def _csv_settings(path: FilePath, text: tuple[str, ...]) -> dict[str, Any]:
     header = pd.read_csv(path, nrows=0).columns
     # If rows are longer than the header, pandas would take their first fields for an index. Read

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.schema.colours import COLOURS, SHOWN
-from cellsieve.schema.images import channel_names
+from cellsieve.schema.images import channel_names, measured_channels
 
 Colours = NDArray[np.uint8]
 """A picture of shape (rows, columns, 3)."""
@@ -23,7 +23,7 @@ def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
     Red, green and blue, as far as there are; where the measured one is none of them, that alone.
     """
     names = channel_names(images.columns)
-    measured = set(images["channel"].dropna().astype(str)) if "channel" in images else set()
+    measured = set(measured_channels(images))
     colours = tuple(name for name in SHOWN if name in names)
     others = tuple(sorted(measured & set(names) - set(colours)))
     return others or colours or tuple(names[:1])

@@ -18,7 +18,15 @@ from cellsieve.io.readers import read_image, read_mask
 from cellsieve.look.colours import Colours, compose, contrast, default_channels
 from cellsieve.run.parallel import default_jobs, run
 from cellsieve.schema.choices import Neighbours, check_choice
-from cellsieve.schema.images import MASK, WHOLE, channel_files, channel_names, check_known, is_whole
+from cellsieve.schema.images import (
+    MASK,
+    WHOLE,
+    channel_files,
+    channel_names,
+    check_known,
+    is_whole,
+    measured_channels,
+)
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.types import FilePath, Table
 
@@ -70,6 +78,7 @@ class _Image(NamedTuple):
     channels: tuple[tuple[str, str], ...]  # name and file
     measured: str | None  # the measured channel, where one file holds several
     cells: tuple[tuple[int, int, tuple[int, int, int, int]], ...]  # row of the table, label, box
+    shape: tuple[int, int] | None  # where the image table says it
 
 
 def pictures(
@@ -161,16 +170,17 @@ def _image(
     paths = channel_files(row)
     if pd.isna(row.get(MASK)) or not paths:
         raise ValueError(f"image {image_id}: the image table names no mask or no channel")
-    measured = row.get("channel")
-    measured = None if pd.isna(measured) else str(measured)
+    measured = next(iter(measured_channels(by_id.loc[[image_id]])), None)
+    known = pd.notna(row.get("height")) and pd.notna(row.get("width"))
+    shape = (int(row["height"]), int(row["width"])) if known else None
     if is_whole(paths):
-        return _Image(image_id, str(row[MASK]), ((WHOLE, paths[WHOLE]),), measured, cells)
+        return _Image(image_id, str(row[MASK]), ((WHOLE, paths[WHOLE]),), measured, cells, shape)
     names = look.channels or tuple(name for name in defaults if name in paths) or tuple(paths)[:1]
     missing = [name for name in names if name not in paths]
     if missing:
         raise ValueError(f"image {image_id}: has no channel {', '.join(missing)}")
     channels = tuple((name, paths[name]) for name in names)
-    return _Image(image_id, str(row[MASK]), channels, None, cells)
+    return _Image(image_id, str(row[MASK]), channels, None, cells, shape)
 
 
 def _draw_image(
@@ -179,7 +189,7 @@ def _draw_image(
     """The pictures of one image's cells."""
     [image] = work
     try:
-        mask = read_mask(image.mask)
+        mask = read_mask(image.mask, shape=image.shape)
         planes = [(name, *_plane(path, image, mask.shape)) for name, path in image.channels]
     except Exception as error:  # whatever is wrong with one image, the others are drawn
         text = " ".join(str(error).split()) or type(error).__name__

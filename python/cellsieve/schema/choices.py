@@ -6,7 +6,9 @@ Vocabulary = Literal["cellsieve", "skimage", "cellprofiler", "notebook"]
 Convention = Literal["cellsieve", "notebook"]
 RleForm = Literal["compressed", "uncompressed", "hpa"]
 
-RuleKind = Literal["percentile", "value"]
+RuleKind = Literal["percentile", "value", "mad", "zscore"]
+Unjudged = Literal["drop", "keep"]
+"""What becomes of a cell that a rule cannot judge."""
 SeveralClasses = Literal["skip", "explode", "own"]
 """What becomes of a cell of several classes where cells are judged."""
 

@@ -5,14 +5,41 @@ from typing import Any
 
 import pandas as pd
 
+from cellsieve.schema.cells import CELL_COLUMNS, RLE_COLUMN
+from cellsieve.schema.measures import BY_NAME
+
 PATH = "path_"  # columns of files begin so: path_mask, path_green, ...
 MASK = PATH + "mask"
+NUCLEI = PATH + "nuclei"  # a second label image
+MASKS = (MASK, NUCLEI)
 
 WHOLE = "image"  # what the channel is called where one file holds all channels of an image
 
 #: `status` of images whose cells are in the table; the rest are in the image table alone.
 MEASURED = ("measured", "no_background")
 NO_IMAGE, NO_MASK, UNUSABLE = "no_image", "no_mask", "unusable"  # of those never tried
+
+
+#: Names of columns that no part of an id may have.
+TAKEN = frozenset(
+    {"image", "mask", "channel", "problem", "quantile", "convention", "height", "width", "cells"}
+    | {"status", "error", "warning", "settings", "part", "clean", "reason"}
+    | {*CELL_COLUMNS, *RLE_COLUMN, *BY_NAME}
+)
+
+
+def check_parts(names: Iterable[str]) -> None:
+    """Refuses parts of an id that have the name of another column of an image or cell table.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for name in names:
+        if name in TAKEN or name.startswith(PATH):
+            raise ValueError(
+                f"{{{name}}}: is the name of another column of the tables; call this part of the "
+                "id something else, as plate, well or field"
+            )
 
 
 def path_columns(names: Iterable[str]) -> list[str]:
@@ -23,7 +50,7 @@ def path_columns(names: Iterable[str]) -> list[str]:
 def channel_names(columns: Iterable[Any]) -> list[str]:
     """The channels that an image table has columns for; [`WHOLE`] where a file holds all."""
     paths = path_columns(map(str, columns))
-    return [name.removeprefix(PATH) for name in paths if name != MASK]
+    return [name.removeprefix(PATH) for name in paths if name not in MASKS]
 
 
 def path_column(channels: Sequence[str], channel: str) -> str:
@@ -35,6 +62,12 @@ def channel_files(row: "pd.Series[Any]") -> dict[str, str]:
     """The channels of one image, a row of its table, that have a file; and the files."""
     files = {name: row[PATH + name] for name in channel_names(row.index)}
     return {name: str(file) for name, file in files.items() if pd.notna(file)}
+
+
+def measured_channels(images: pd.DataFrame) -> list[str]:
+    """The channels that an image table says were measured, in the order in which they were."""
+    given = images["channel"].dropna().astype(str).unique().tolist() if "channel" in images else []
+    return list(dict.fromkeys(name for text in given for name in text.split(",")))
 
 
 def is_whole(channels: Iterable[str]) -> bool:

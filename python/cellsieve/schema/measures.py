@@ -1,141 +1,116 @@
-"""The registry of measures: one row per measured column; everything else follows from it.
+"""Which measures there are, which of them somebody asks for, and how they depend on each other.
 
 The columns of a cell table and their types, what the kernels are asked for, the tables in the
-documentation and the numpy reference are made from these rows, or tested to agree with them. A
-measure is computed by the kernel of its name (`rust/cells/measures`) or by a function of other
-columns, whose names are its parameters.
+documentation and the numpy reference are made from the rows of the registry, or tested to agree
+with them.
 """
 
-import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-Scope = Literal["cell", "cell and channel", "image"]
-Needs = Literal["mask", "image", "threshold"]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One column."""
-
-    name: str
-    dtype: str
-    unit: str
-    family: str
-    scope: Scope
-    needs: Needs
-    sentence: str
-    formula: str
-    source: str
-    function: Callable[..., NDArray[Any]] | None = None
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The columns that its function takes."""
-        return tuple(inspect.signature(self.function).parameters) if self.function else ()
-
-
-def _fraction(area_above: NDArray[Any], area: NDArray[Any]) -> NDArray[Any]:
-    with np.errstate(invalid="ignore"):  # the notebook's counts of a cell one pixel wide are 0 / 0
-        share: NDArray[Any] = area_above / area
-    return share
-
-
-def _basic(name: str, sentence: str, formula: str, source: str) -> Measure:
-    unit = "" if name == "label" else "pixels"
-    return Measure(name, "int64", unit, "basic", "cell", "mask", sentence, formula, source)
-
-
-#: Every measure; one with a function stands after the columns that it takes. In the formulas,
-#: `rows` and `cols` are where a cell's pixels lie, `pixels` their values, and `outside` the
-#: values of the pixels with label 0.
-MEASURES = (
-    _basic("label", "the id in the mask", "mask[row, col]", "skimage: label"),
-    _basic("min_row", "first row", "rows.min()", "skimage: bbox-0"),
-    _basic("min_col", "first column", "cols.min()", "skimage: bbox-1"),
-    _basic("max_row", "one past the last row", "rows.max() + 1", "skimage: bbox-2"),
-    _basic("max_col", "one past the last column", "cols.max() + 1", "skimage: bbox-3"),
-    _basic("area", "number of pixels", "len(rows)", "skimage: num_pixels"),
-    Measure(
-        name="area_above",
-        dtype="Int64",
-        unit="pixels",
-        family="basic",
-        scope="cell and channel",
-        needs="threshold",
-        sentence="number of pixels strictly above the threshold",
-        formula="(pixels > threshold).sum()",
-        source="numpy",
-    ),
-    Measure(
-        name="fraction",
-        dtype="float64",
-        unit="share",
-        family="basic",
-        scope="cell and channel",
-        needs="threshold",
-        sentence="share of the pixels that are strictly above the threshold",
-        formula="area_above / area",
-        source="numpy",
-        function=_fraction,
-    ),
-    Measure(
-        name="threshold",
-        dtype="float64",
-        unit="intensity",
-        family="basic",
-        scope="image",
-        needs="threshold",
-        sentence="a quantile of the pixels with label 0, or the value that was given",
-        formula="numpy.quantile(outside, quantile)",
-        source='numpy: quantile, method "linear"',
-    ),
-    Measure(
-        name="background_area",
-        dtype="int64",
-        unit="pixels",
-        family="basic",
-        scope="image",
-        needs="mask",
-        sentence="number of pixels with label 0",
-        formula="(mask == 0).sum()",
-        source="numpy",
-    ),
-    Measure(
-        name="intensity_max",
-        dtype="float64",
-        unit="intensity",
-        family="intensity",
-        scope="cell and channel",
-        needs="image",
-        sentence="the brightest pixel; NaN where the notebook's convention leaves no pixel",
-        formula="pixels.max()",
-        source="skimage: intensity_max",
-    ),
-)
+from cellsieve.schema.measure import Measure
+from cellsieve.schema.registry import MEASURES
 
 BY_NAME = {measure.name: measure for measure in MEASURES}
 
-#: The measures of a cell table.
+FAMILIES = tuple(dict.fromkeys(measure.family for measure in MEASURES))
+
+#: The measures of a cell table that nobody asks for more of, and that every other has too.
 DEFAULT = tuple(measure for measure in MEASURES if measure.family == "basic")
+
+#: What "all" leaves out, because it takes longer than everything else together.
+ON_REQUEST = ("compartments", "power_spectrum_slope")
 
 #: Columns whose values lie between 0 and 1.
 SHARES = frozenset(measure.name for measure in MEASURES if measure.unit == "share")
 
 
+def chosen(properties: Sequence[str], *, nuclei: bool) -> tuple[Measure, ...]:
+    """The measures of these families and names and, always, of the family "basic".
+
+    Args:
+        properties: families, names of measures, or "all", which is every family but "compartments"
+            and, without nuclei, "nuclei"; and every measure but "power_spectrum_slope".
+        nuclei: whether there is a second label image.
+
+    Raises:
+        ValueError: an unknown name, or a measure of nuclei where there are none.
+    """
+    known = {"all", *FAMILIES, *BY_NAME}
+    if unknown := [name for name in properties if name not in known]:
+        raise ValueError(
+            f"properties: found {', '.join(unknown)}; expected all, a family "
+            f"({', '.join(FAMILIES)}) or one of the columns that 'cellsieve properties' lists"
+        )
+    asked = set(properties)
+    measures = tuple(
+        measure
+        for measure in MEASURES
+        if measure.family == "basic"
+        or (
+            {measure.family, measure.name} & asked
+            and (measure.name not in ON_REQUEST or measure.name in asked)
+        )
+        or (
+            "all" in asked
+            and not {measure.family, measure.name} & set(ON_REQUEST)
+            and (nuclei or measure.needs != "nuclei")
+        )
+    )
+    lacking = [measure.name for measure in measures if measure.needs == "nuclei"]
+    if lacking and not nuclei:
+        raise ValueError(
+            f"properties: found {lacking[0]}, which needs masks of the nuclei; there are none"
+        )
+    return measures
+
+
 def kernels(measures: Iterable[Measure]) -> list[str]:
-    """What to ask the kernels for; what the mask alone tells comes unasked."""
+    """What to ask the kernels for; what the mask alone tells of every image comes unasked."""
     names: dict[str, None] = {}
     for measure in measures:
         if measure.sources:
             names |= dict.fromkeys(kernels(BY_NAME[name] for name in measure.sources))
-        elif measure.needs != "mask" and measure.scope != "image":
+        elif measure.whole is not None:
+            names[measure.whole] = None
+        elif measure.name not in UNASKED:
             names[measure.name] = None
     return list(names)
+
+
+#: What the kernels find whatever they are asked for, and what is computed without them.
+UNASKED = (
+    *("label", "min_row", "min_col", "max_row", "max_col", "area"),
+    *("threshold", "background_area", "cells_at_border", "power_spectrum_slope"),
+)
+
+
+def columns_of(
+    measures: Iterable[Measure], channels: Sequence[str | None], *, image_table: bool = False
+) -> dict[str, str]:
+    """The columns of these measures and their types.
+
+    Args:
+        measures: in the order of the registry.
+        channels: their names, or None for one that gives no suffix.
+        image_table: whether those of the image table are meant, or those of the cell table.
+    """
+    return {
+        measure.column(channel): measure.dtype
+        for measure in measures
+        if (measure.of_image if image_table else measure.family != "image")
+        for channel in (channels if measure.of_channel else [None])
+    }
+
+
+def described(column: str, channels: Iterable[str] = ()) -> tuple[Measure, str | None] | None:
+    """The measure and the channel that a column's name ends with; None if it is no measure."""
+    if column in BY_NAME:
+        return BY_NAME[column], None
+    for channel in channels:
+        name = column.removesuffix(f"_{channel}")
+        if name != column and name in BY_NAME and BY_NAME[name].of_channel:
+            return BY_NAME[name], channel
+    return None
 
 
 def markdown(measures: Iterable[Measure]) -> str:
@@ -145,3 +120,33 @@ def markdown(measures: Iterable[Measure]) -> str:
         cells = (f"`{row.name}`", row.dtype, row.unit, row.sentence, f"`{row.formula}`", row.source)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+HANDBOOK = """\
+# Everything that can be measured
+
+<!-- made by: cellsieve properties --markdown > docs/properties.md -->
+
+`cellsieve measure --properties NAME,...` and `measure(..., properties=[...])` take the names of
+families and of single columns, and `all`, which is every family but `compartments` and every column
+but `power_spectrum_slope` (these take longer than everything else together). The columns of the
+family `basic` are in every table.
+
+In the formulas, `rows` and `cols` are where a cell's pixels lie, `pixels` their values, `outside`
+the values of the pixels with label 0, and `cell` a mask of the image, True in the cell. Where
+several channels are measured, each column that there is one of for each channel ends in `_` and the
+channel's name. What is not defined is NaN (or missing, of whole numbers), never 0.
+
+Whole numbers, quantiles, minimum and maximum, shares, `extent` and `solidity` equal the definition
+to the last bit; all other numbers to nine digits.
+"""
+
+
+def handbook() -> str:
+    """The page of the documentation on all measures."""
+    pages = [HANDBOOK]
+    for family in FAMILIES:
+        rows = [row for row in MEASURES if row.family == family]
+        where = " (in the image table)" if family == "image" else ""
+        pages.append(f"## {family}{where}\n\n{markdown(rows)}")
+    return "\n".join(pages)

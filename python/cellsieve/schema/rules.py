@@ -1,12 +1,13 @@
 """Rules that a cell must pass."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any
 
-from cellsieve.schema.choices import RuleKind, SeveralClasses, check_choice
+from cellsieve.schema.choices import RuleKind, SeveralClasses, Unjudged, check_choice
 
 MIN_GROUP = 10
 
@@ -16,14 +17,29 @@ class Rule:
     """A band that a cell must lie in.
 
     Attributes:
-        column: the column that is judged.
+        column: the column that is judged. Where a table has no such column but one for each of
+            several channels (`contrast_red`, `contrast_green` for "contrast"), the rule holds for
+            each of them.
         lower, upper: the ends of the band, both within it; None leaves that side open. Of kind
-            "percentile", quantiles (0 to 1) of the column over the cell's group; of kind "value",
-            values of the column.
-        by: the column whose values are the groups of a percentile rule, or several, whose
-            combinations are; None takes all cells as one group.
-        kind: "percentile" or "value".
+            "percentile", quantiles (0 to 1) of the column over the cell's group; of kind "mad",
+            distances from the group's median in units of 1.4826 times its median absolute
+            deviation, negative below it (-3 and 3, say); of kind "zscore", distances from the
+            group's mean in standard deviations (divisor n); of kind "value", values of the column.
+        by: the column whose values are the groups, or several, whose combinations are; None takes
+            all cells as one group. Rules of values have no groups.
+        kind: "percentile", "mad", "zscore" or "value".
         multi, min_group: as for `clean`, for this rule alone; None takes those of the call.
+        name: what is wrong with a cell beyond the limits ("out of focus"): its reason.
+        also: further bands, rules of their own with no more than the attributes above; a cell fails
+            the rule only if it lies outside this band and outside all of those. Needs a name.
+        where: limits the rule to the cells that have one of these values in each of these columns
+            (`{"class_label": ["0", "16"]}`; one of several classes is enough); the others pass, and
+            are in none of its groups. "channel", if that is no column, says which channels a column
+            without suffix stands for.
+        flag: a cell that fails is kept all the same, and the name stands in its `flags`.
+        optional: if a table lacks one of its columns, the rule is left out, and that is said.
+        unjudged: what becomes of a cell that can't be judged by it, since its value is missing or
+            its group too small: "drop" (with that reason) or "keep".
 
     Raises:
         ValueError, TypeError: no cell can be judged by it; the text says why.
@@ -36,6 +52,12 @@ class Rule:
     kind: RuleKind = "percentile"
     multi: SeveralClasses | None = None
     min_group: int | None = None
+    name: str | None = None
+    also: Sequence["Rule"] = ()
+    where: Mapping[str, Sequence[str]] | None = None
+    flag: bool = False
+    optional: bool = False
+    unjudged: Unjudged = "drop"
 
     def __post_init__(self) -> None:
         """Refuses a band that no cell could be judged by."""
@@ -48,6 +70,8 @@ class Rule:
             ("by", _columns(self.by)),
             ("lower", self._end(self.lower)),
             ("upper", self._end(self.upper)),
+            ("where", _where(self.where)),
+            ("also", self._also()),
         ):
             object.__setattr__(self, name, value)
         ends = [end for end in (self.lower, self.upper) if end is not None]
@@ -65,6 +89,38 @@ class Rule:
             )
         if ends != sorted(ends):
             raise ValueError(f"{found}; expected lower <= upper")
+        check_choice("unjudged", self.unjudged, Unjudged)
+        for name in ("flag", "optional"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name}: found {getattr(self, name)!r}; expected true or false")
+        if self.name is not None and not (
+            isinstance(self.name, str) and _NAME.fullmatch(self.name)
+        ):
+            raise ValueError(
+                f"name: found {self.name!r}; expected a text of one line without ';', such as "
+                "'out of focus'"
+            )
+        if self.name is None and (self.also or self.flag):
+            raise ValueError(
+                f"rule for {self.column}: has {'also' if self.also else 'flag'} and no name; "
+                "expected a name, which is the reason in the table"
+            )
+
+    def _also(self) -> tuple["Rule", ...]:
+        """The further bands.
+
+        Raises:
+            TypeError, ValueError: these are not rules, or they have what only the whole can have.
+        """
+        if not isinstance(self.also, Sequence) or not all(isinstance(r, Rule) for r in self.also):
+            raise TypeError(f"also: found {self.also!r}; expected a list of Rule")
+        for band in self.also:
+            if own := set(entries(band)) & _OF_THE_WHOLE:
+                raise ValueError(
+                    f"also, rule for {band.column}: has {', '.join(sorted(own))}; expected that of "
+                    "the rule that it belongs to"
+                )
+        return tuple(self.also)
 
     def _end(self, end: Any) -> float | None:
         """An end of the band as one of Python's own numbers."""
@@ -79,6 +135,75 @@ class Rule:
     def groups(self) -> tuple[str, ...]:
         """The columns that make the groups; none if all cells are one group."""
         return () if self.by is None else (self.by,) if isinstance(self.by, str) else tuple(self.by)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether its limits are those of groups, which have to be found first."""
+        return self.kind != "value"
+
+    @property
+    def bands(self) -> tuple["Rule", ...]:
+        """Its own band and the further ones, which hold where it does: no more than bands."""
+        own = replace(self, name=None, also=(), flag=False, optional=False, unjudged="drop")
+        return (own, *(replace(band, where=self.where) for band in self.also))
+
+
+_NAME = re.compile(r"\S([^;\n\r]*\S)?")
+_OF_THE_WHOLE = {"name", "also", "where", "flag", "optional", "unjudged"}
+
+
+def entries(rule: Rule) -> dict[str, Any]:
+    """What a rule says, as TOML and JSON hold it; what is not given is left out."""
+    values = {field.name: getattr(rule, field.name) for field in fields(Rule)}
+    values |= {"by": list(rule.groups), "also": [entries(band) for band in rule.also]}
+    values["where"] = {name: list(some) for name, some in (rule.where or {}).items()}
+    plain = {"also": [], "where": {}, "flag": False, "optional": False, "unjudged": "drop"}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and not (name in plain and value == plain[name])
+    }
+
+
+def rule_from(found: Mapping[str, Any]) -> Rule:
+    """The rule that says this; see `entries`.
+
+    Raises:
+        ValueError, TypeError: an unknown entry, or a wrong one.
+    """
+    known = [field.name for field in fields(Rule)]
+    if not isinstance(found, Mapping):
+        raise TypeError(f"rule: found {found!r}; expected names and values")
+    if unknown := set(found) - set(known):
+        raise ValueError(
+            f"a rule has no {', '.join(sorted(unknown))}; expected {', '.join(sorted(known))}"
+        )
+    also = found.get("also", ())
+    if not isinstance(also, Sequence) or isinstance(also, str):
+        raise TypeError(f"also: found {also!r}; expected a list of rules")
+    return Rule(**{**found, "also": [rule_from(band) for band in also]})
+
+
+def _where(where: Any) -> dict[str, tuple[str, ...]] | None:
+    """For each column the values as text."""
+    if where is None:
+        return None
+    if not isinstance(where, Mapping):
+        raise TypeError(
+            f"where: found {where!r}; expected columns and their values: {{class_label: [0, 16]}}"
+        )
+    found = {}
+    for name, some in where.items():
+        values = [some] if isinstance(some, str | Integral) else some
+        if (
+            not isinstance(name, str)
+            or not isinstance(values, Iterable)
+            or not (values := list(values))
+            or not all(isinstance(value, str | Integral) for value in values)
+        ):
+            raise TypeError(f"where: found {some!r} for {name!r}; expected a list of texts")
+        found[name] = tuple(map(str, values))
+    return found or None
 
 
 def _columns(by: Any) -> str | tuple[str, ...] | None:
@@ -128,10 +253,18 @@ def resolved(rules: Any, multi: SeveralClasses, min_group: int) -> list[Rule]:
         raise TypeError(f"rules: found {rules!r}; expected a list of Rule, as from read_rules")
     if not rules:
         raise ValueError("rules: found none; expected at least one")
-    return [
-        replace(rule, multi=rule.multi or multi, min_group=rule.min_group or min_group)
-        for rule in rules
-    ]
+
+    def whole(rule: Rule) -> Rule:
+        also = [whole(band) for band in rule.also]
+        min_size = rule.min_group or min_group
+        return replace(rule, multi=rule.multi or multi, min_group=min_size, also=also)
+
+    return [whole(rule) for rule in rules]
+
+
+def bands(rules: Sequence[Rule]) -> list[Rule]:
+    """All bands of all rules, in their order."""
+    return [band for rule in rules for band in rule.bands]
 
 
 def exploded_column(rules: Sequence[Rule]) -> str | None:
@@ -142,13 +275,14 @@ def exploded_column(rules: Sequence[Rule]) -> str | None:
     Raises:
         ValueError: one rule asks for it, and another with groups by the same column does not.
     """
+    rules = bands(rules)
     asking = [rule for rule in rules if rule.multi == "explode"]
     if not asking:
         return None
     columns = [name for rule in asking for name in rule.groups]
     column = "class_label" if "class_label" in columns else (columns or ["class_label"])[0]
     for rule in rules:
-        if rule.kind == "percentile" and rule.multi != "explode" and column in rule.groups:
+        if rule.grouped and rule.multi != "explode" and column in rule.groups:
             raise ValueError(
                 f"rules: found multi 'explode' and {rule.multi!r} for the groups of {column}; "
                 "rows can only be exploded for all rules"
@@ -156,13 +290,28 @@ def exploded_column(rules: Sequence[Rule]) -> str | None:
     return column
 
 
-def rule_names(rules: Sequence[Rule]) -> list[str]:
-    """A name for each rule: its column; of a second rule for `area`, `area_2`."""
-    names: list[str] = []
-    for rule in rules:
-        name, number = rule.column, 1
-        while name in names:
+def band_names(rules: Sequence[Rule]) -> list[list[str]]:
+    """For each rule, a name for each of its bands: the column, after the name of a named rule.
+
+    Of a second band of that name there is a number at the end: `area_2`. Equal bands of rules with
+    one name share theirs.
+    """
+    taken: dict[str, Rule] = {}
+
+    def name_of(band: Rule, start: str) -> str:
+        name, number = start + band.column, 1
+        while taken.setdefault(name, band) is not band and not (start and taken[name] == band):
             number += 1
-            name = f"{rule.column}_{number}"
-        names.append(name)
-    return names
+            name = f"{start}{band.column}_{number}"
+        return name
+
+    starts = [slug(rule.name) + "_" if rule.name else "" for rule in rules]
+    return [
+        [name_of(band, start) for band in rule.bands]
+        for rule, start in zip(rules, starts, strict=True)
+    ]
+
+
+def slug(name: str) -> str:
+    """A name as a part of a column's name: "out_of_focus"."""
+    return re.sub(r"\W+", "_", name.lower()).strip("_") or "rule"

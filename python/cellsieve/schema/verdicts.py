@@ -4,16 +4,20 @@ A cleaned table remembers the rules that it was judged by (see `cellsieve.schema
 the names of its columns and its reasons, so that no reader has to guess how these are formed:
 
     {"version": "0.1.0",
-     "rules": [{"column": "area", "kind": "value", "lower": 40, "upper": null,
+     "rules": [{"column": "area", "kind": "value", "lower": 40,
                 "by": ["class_label"], "multi": "skip", "min_group": 10,
                 "columns": {"lower_limit": "area_lower_limit", ...},
                 "reasons": {"low": "area low", "high": "area high", ...}}],
+     "not_applied": [{"rule": "debris", "missing": ["nuclei"]}],
      "by_hand": {"kept": 1, "dropped": 0}}
+
+Each of a rule's further bands (`also`) has its own "columns". "not_applied" are the optional rules
+whose columns the table lacks; where there are none, it is absent.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +25,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve._core import __version__
+from cellsieve.schema.choices import RuleKind, Unjudged
 from cellsieve.schema.record import Record, record_of, with_record
-from cellsieve.schema.rules import Rule, rule_names
+from cellsieve.schema.rules import Rule, band_names, entries, rule_from
 
 LIMIT_COLUMNS = ("lower_limit", "upper_limit", "group_size")
 
@@ -30,6 +35,7 @@ LOW, HIGH = "low", "high"
 NO_LABEL, MULTI_LABEL = "no_label", "multi_label"
 SMALL_GROUP, UNMEASURED = "small_group", "unmeasured"
 BY_HAND = "by hand"
+FLAGS = "flags"  # the column of rules that only flag
 
 #: Each reason of a rule, and how a person would say it.
 REASONS = {
@@ -52,41 +58,62 @@ class Judgement:
         rule: with its own `multi` and `min_group`.
         columns: the table's column of each of `LIMIT_COLUMNS`.
         reasons: the table's text for each of `REASONS`.
+        also: those columns for each of the rule's further bands.
     """
 
     rule: Rule
     columns: Mapping[str, str]
     reasons: Mapping[str, str]
+    also: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether its column alone decides: a value beyond the limits drops the cell."""
+        return not self.rule.also and not self.rule.flag
+
+    @property
+    def limit_columns(self) -> list[str]:
+        """All the columns of its limits."""
+        return [name for columns in (self.columns, *self.also) for name in columns.values()]
 
 
 def judgements(rules: Sequence[Rule]) -> list[Judgement]:
     """The names of the columns and the reasons that these rules give a table.
 
-    Of a single rule, the plain names. Of several, each name begins with the rule's column; those of
-    a second rule for the same column also have its number.
+    Of a single band, the plain names. Of several, each column begins with the rule's name, if it
+    has one, and the band's column; of a second such band it also has a number. The reason is the
+    rule's name where it has one.
+
+    Raises:
+        ValueError: the name of a rule is a reason that means something else.
     """
+    names = band_names(rules)
+    plain = len(names) == 1 and len(names[0]) == 1
     made = []
-    for name, rule in zip(rule_names(rules), rules, strict=True):
-        start, said = (f"{name}_", f"{rule.column} ") if len(rules) > 1 else ("", "")
-        columns = {column: start + column for column in LIMIT_COLUMNS}
-        made.append(Judgement(rule, columns, {reason: said + reason for reason in REASONS}))
+    for of_rule, rule in zip(names, rules, strict=True):
+        if rule.name in (*REASONS, BY_HAND):
+            raise ValueError(f"name: found {rule.name!r}, which has a meaning of its own")
+        columns, *also = (
+            {column: column if plain else f"{name}_{column}" for column in LIMIT_COLUMNS}
+            for name in of_rule
+        )
+        said = "" if plain else f"{rule.name or rule.column} "
+        reasons = {reason: said + reason for reason in REASONS}
+        if rule.name:
+            reasons |= {LOW: rule.name, HIGH: rule.name}
+        made.append(Judgement(rule, columns, reasons, tuple(also)))
     return made
 
 
 def made_record(rules: Sequence[Judgement]) -> Record:
     """What a cleaned table remembers of its rules."""
-    return {
-        "version": __version__,
-        "rules": [
-            {
-                **asdict(each.rule),
-                "by": list(each.rule.groups),
-                "columns": dict(each.columns),
-                "reasons": dict(each.reasons),
-            }
-            for each in rules
-        ],
-    }
+    made = []
+    for each in rules:
+        said = entries(each.rule)
+        for band, columns in zip(said.get("also", []), each.also, strict=True):
+            band["columns"] = dict(columns)
+        made.append({**said, "columns": dict(each.columns), "reasons": dict(each.reasons)})
+    return {"version": __version__, "rules": made}
 
 
 def remembered(table: pd.DataFrame) -> list[Judgement] | None:
@@ -95,18 +122,21 @@ def remembered(table: pd.DataFrame) -> list[Judgement] | None:
     None if it says nothing that this version understands, or lacks one of their columns.
     """
     record = record_of(table)
-    names = {field.name for field in fields(Rule)}
     try:
-        judged = [
-            Judgement(
-                Rule(**{name: entry[name] for name in names}), entry["columns"], entry["reasons"]
-            )
-            for entry in (record or {})["rules"]
-        ]
-        needed = {"clean", "reason", *(name for each in judged for name in each.columns.values())}
+        judged = [_judgement(**entry) for entry in (record or {})["rules"]]
+        needed = {"clean", "reason", *(name for each in judged for name in each.limit_columns)}
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
     return judged if judged and needed <= set(table.columns) else None
+
+
+def _judgement(
+    columns: Mapping[str, str], reasons: Mapping[str, str], also: Any = (), **rule: Any
+) -> Judgement:
+    """One entry of a record."""
+    bands = [{name: band[name] for name in band if name != "columns"} for band in also]
+    of_bands = tuple(band["columns"] for band in also)
+    return Judgement(rule_from({**rule, "also": bands}), columns, reasons, of_bands)
 
 
 def earlier_columns(table: pd.DataFrame) -> list[str]:
@@ -114,7 +144,8 @@ def earlier_columns(table: pd.DataFrame) -> list[str]:
     names = [str(name) for name in table.columns]
     known = remembered(table)
     if known is not None:
-        return [*(name for each in known for name in each.columns.values()), "reason", "clean"]
+        flags = [FLAGS] if any(each.rule.flag for each in known) and FLAGS in names else []
+        return [*(name for each in known for name in each.limit_columns), *flags, "reason", "clean"]
     limit_columns = [start + column for start in _starts(names) for column in LIMIT_COLUMNS]
     return (
         [*limit_columns, "reason", "clean"]
@@ -169,29 +200,34 @@ def verdicts(table: pd.DataFrame, column: str) -> Verdicts:
         if "clean" in table.columns
         else pd.Series(True, index=table.index)
     )
-    says = {"": ""} | {text: side for side, text in _sides(table, column)}
+    own, where = _reasons_of(table, column), band(table, column)
+    names = {text: set(text.split(BETWEEN)) <= own for text in reason.unique()}
+    judged = where.where(reason.map(names).astype(bool), "other").where(reason != "", "")
     return Verdicts(
         np.asarray(column_values(table, column), np.float64),
-        band(table, column).to_numpy(object),
+        where.to_numpy(object),
         np.asarray(ends["lower"], np.float64),
         np.asarray(ends["upper"], np.float64),
         np.asarray(clean, bool),
         reason.to_numpy(object),
-        reason.map(lambda each: says.get(each, "other")).to_numpy(object),
+        judged.to_numpy(object),
     )
 
 
-def _sides(table: pd.DataFrame, column: str) -> list[tuple[str, str]]:
-    """The reasons that say that a value lies below or above the limits of a column."""
+def _reasons_of(table: pd.DataFrame, column: str) -> set[str]:
+    """The reasons that say that a value lies beyond the limits of a column."""
+    known = deciding(table, column)
+    if known is None:
+        return {text for side in (LOW, HIGH) for text in (side, f"{column} {side}")}
+    return {each.reasons[side] for each in known for side in (LOW, HIGH)}
+
+
+def deciding(table: pd.DataFrame, column: str) -> list[Judgement] | None:
+    """The rules that drop a cell for its value in this column alone; None as `remembered`."""
     known = remembered(table)
     if known is None:
-        return [(side, text) for side in (LOW, HIGH) for text in (side, f"{column} {side}")]
-    return [
-        (side, each.reasons[side])
-        for each in known
-        if each.rule.column == column
-        for side in (LOW, HIGH)
-    ]
+        return None
+    return [each for each in known if each.rule.column == column and each.alone]
 
 
 def column_values(table: pd.DataFrame, column: str) -> "pd.Series[float]":
@@ -213,8 +249,10 @@ def column_values(table: pd.DataFrame, column: str) -> "pd.Series[float]":
 def limits(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """The limits of each row for a column: `lower` and `upper`, NaN where there are none.
 
-    If several rules judge the column, the narrowest. If the table does not say its rules, those
-    named after `column` (`area_lower_limit`), or else the plain ones (`lower_limit`).
+    They are those of the rules that drop a cell for this column alone, so neither of one that flags
+    nor of one that takes several columns to fail; of several such rules, the narrowest. If the
+    table does not say its rules, those named after `column` (`area_lower_limit`), or else the plain
+    ones (`lower_limit`).
     """
     ends_of_rows = pd.DataFrame(index=table.index)
     for side in ("lower", "upper"):
@@ -227,9 +265,9 @@ def limits(table: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def _limit_columns(table: pd.DataFrame, column: str, limit: str) -> list[str]:
-    known = remembered(table)
+    known = deciding(table, column)
     if known is not None:
-        return [each.columns[limit] for each in known if each.rule.column == column]
+        return [each.columns[limit] for each in known]
     return [name for name in (f"{column}_{limit}", limit) if name in table.columns][:1]
 
 
@@ -237,9 +275,19 @@ def limits_note(table: pd.DataFrame, column: str) -> str:
     """Why there are no limits, or which may be those of another column; empty if all is clear."""
     known = remembered(table)
     if known is not None:
-        judged = list(dict.fromkeys(each.rule.column for each in known))
-        if column in judged:
+        if deciding(table, column):
             return ""
+        judged = list(dict.fromkeys(band.column for each in known for band in each.rule.bands))
+        if column in judged:
+            names = [
+                str(each.rule.name)
+                for each in known
+                if column in [band.column for band in each.rule.bands]
+            ]
+            return (
+                f"No rule drops a cell for {column} alone, so it has no limits here; it is judged "
+                f"in: {', '.join(dict.fromkeys(names))}."
+            )
         return f"No rule judges {column}, so it has no limits; judged: {', '.join(judged)}."
     names = [
         name
@@ -280,16 +328,24 @@ def in_words(reason: str) -> str:
 
 def rule_in_words(rule: Rule) -> str:
     """What a rule asks of a cell, in one line."""
-    ends = [end for end in (rule.lower, rule.upper) if end is not None]
-    percent = rule.kind == "percentile"
-    said = [f"the {100 * end:.10g} %" if percent else f"{end:g}" for end in ends]
+    text = " or ".join(_band_in_words(band, rule.unjudged) for band in rule.bands)
+    if rule.name:
+        text = f"{rule.name}{' (flagged, not dropped)' if rule.flag else ''}: {text}"
+    for column, values in (rule.where or {}).items():
+        text += f", where {column} is {' or '.join(values)}"
+    return text + (", or it can't be judged" if rule.unjudged == "keep" else "")
+
+
+def _band_in_words(rule: Rule, unjudged: Unjudged) -> str:
+    said = [_end(rule.kind, end) for end in (rule.lower, rule.upper) if end is not None]
     if len(said) == 2:
         band = f"from {said[0]} to {said[1]}"
     else:
         band = f"{'at most' if rule.lower is None else 'at least'} {said[0]}"
-    if not percent:
+    if not rule.grouped:
         return f"{rule.column} {band}"
-    text = f"{rule.column} {band} percentile of "
+    of = {"percentile": " percentile of", "mad": " the median of", "zscore": " the mean of"}
+    text = f"{rule.column} {band}{of[rule.kind]} "
     if not rule.groups:
         return text + "all cells"
     several = {"skip": "marked", "explode": "judged in each of them", "own": "groups of their own"}
@@ -297,7 +353,19 @@ def rule_in_words(rule: Rule) -> str:
         f"cells of several classes are {several[rule.multi]}" if rule.multi else "",
         f"groups of fewer than {rule.min_group} are marked" if (rule.min_group or 1) > 1 else "",
     ]
-    return f"{text}each {' and '.join(rule.groups)} ({', '.join(filter(None, details))})"
+    known = ", ".join(filter(None, details)) if unjudged == "drop" else ""
+    return f"{text}each {' and '.join(rule.groups)}" + (f" ({known})" if known else "")
+
+
+def _end(kind: RuleKind, end: float) -> str:
+    """An end of a band."""
+    if kind == "percentile":
+        return f"the {100 * end:.10g} %"
+    if kind == "value":
+        return f"{end:g}"
+    unit = {"mad": "scaled MAD", "zscore": "standard deviation"}[kind]
+    many = "" if abs(end) == 1 else "s"
+    return f"{abs(end):g} {unit}{many} {'below' if end < 0 else 'above'}"
 
 
 # ---- by hand ----

@@ -7,6 +7,7 @@ import pandas as pd
 
 from cellsieve.schema.choices import Vocabulary, check_choice
 from cellsieve.schema.measures import BY_NAME
+from cellsieve.schema.rules import slug
 from cellsieve.schema.verdicts import BETWEEN, HIGH, LOW, column_values, remembered
 
 _SKIMAGE = {
@@ -40,9 +41,10 @@ def rename_columns(
             was measured (Cells_AreaShape_Area), Metadata_... for all else (Metadata_ObjectNumber is
             the label), and for a cleaned table also a verdict for each rule, as coSMicQC names
             them (Metadata_cqc_cellsieve_fraction_is_outlier; of a second rule for a column,
-            ..._area_2_...); or "notebook": the four columns cell_ID ("<image>_<label>"), bbox
-            ("(first row, last row, first column, last column)" as the convention counts them),
-            fraction and Label.
+            ..._area_2_...; of all rules with one name, such as "out of focus",
+            Metadata_cqc_cellsieve_out_of_focus_is_outlier); or "notebook": the four columns cell_ID
+            ("<image>_<label>"), bbox ("(first row, last row, first column, last column)" as the
+            convention counts them), fraction and Label.
         keep: further columns that "notebook" keeps.
 
     A cell is clean exactly when none of its verdicts is True: a cell that a rule could not judge
@@ -72,7 +74,7 @@ def rename_columns(
 def _cellprofiler(name: str) -> str:
     if str(name).startswith(_ITS_OWN):
         return name
-    measured = name in BY_NAME and BY_NAME[name].scope != "image"
+    measured = name in BY_NAME and not BY_NAME[name].of_image
     return _CELLPROFILER.get(name, f"Cells_cellsieve_{name}" if measured else f"Metadata_{name}")
 
 
@@ -83,19 +85,31 @@ def _outliers(table: pd.DataFrame) -> "dict[str, pd.Series[Any]]":
     if rules is None:
         return {"cellsieve": dropped}
     said = table["reason"].fillna("").str.split(BETWEEN)
-    flags = {}
+    flags: dict[str, pd.Series[Any]] = {}
     for each in rules:
+        if each.rule.flag:
+            continue
+        if each.rule.name:
+            name = f"cellsieve_{slug(each.rule.name)}"
+            failed = said.map(set(each.reasons.values()).intersection).astype(bool)
+            flags[name] = flags[name] | (dropped & failed) if name in flags else dropped & failed
+            continue
         lower, upper = (table[each.columns[f"{side}_limit"]] for side in ("lower", "upper"))
         value = column_values(table, each.rule.column)
         unjudged = {text for kind, text in each.reasons.items() if kind not in (LOW, HIGH)}
         if each.rule.kind == "value":  # the reasons of another rule for this column are the same
-            failed = ~((value >= lower) & (value <= upper) & np.isfinite(value))
+            passed = (value >= lower) & (value <= upper) & np.isfinite(value)
+            if each.rule.unjudged == "keep":
+                passed |= ~np.isfinite(value)
+            failed = ~passed & lower.notna()  # without limits it was not meant for this cell
         else:
             failed = (
                 (value < lower) | (value > upper) | said.map(unjudged.intersection).astype(bool)
             )
         name = each.columns["lower_limit"].removesuffix("lower_limit").removesuffix("_")
         flags[f"cellsieve_{name or each.rule.column}"] = dropped & failed
+    if not flags:
+        return {"cellsieve": dropped}
     otherwise = dropped & ~pd.DataFrame(flags, index=table.index).any(axis="columns")
     return {name: flag | otherwise for name, flag in flags.items()}
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cellsieve.cells.dataset import tasks
 from cellsieve.cells.image import measure
+from cellsieve.cells.settings import Settings
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.readers import read_image, read_mask
 from cellsieve.schema.images import is_whole
@@ -28,7 +29,7 @@ def bench(
 
     Args:
         images: the first few images of this set; synthetic ones if not given.
-        channel: the channel to measure; see `ImageSet.measured_channel`.
+        channel: the channel to measure; see `ImageSet.measured_channels`.
         size: rows and columns of the synthetic images.
 
     Returns:
@@ -94,7 +95,7 @@ def _made(size: int) -> Iterator[Case]:
 
 
 def _given(images: ImageSet, channel: str | None) -> Iterator[Case]:
-    measured = images.measured_channel(channel)
+    settings = Settings(tuple(images.measured_channels(channel)))
     name = channel if is_whole(images.channels) else None
-    for task in tasks(images, measured)[:GIVEN]:
-        yield task.image_id, read_mask(task.mask), read_image(task.image, name)
+    for task in tasks(images, settings)[:GIVEN]:
+        yield task.image_id, read_mask(task.mask), read_image(task.images[0], name)

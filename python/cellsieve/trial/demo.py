@@ -102,7 +102,7 @@ def demo(folder: FilePath = "cellsieve-demo", *, overwrite: bool = False) -> Non
     images = make_demo_set(folder)
     print(f"  {images}")
 
-    table = measure_to(images, folder / "cells.csv", progress=False)
+    table = measure_to(images, folder / "cells.csv", "green", progress=False)
     measured = table[table["status"] == "measured"]
     cells, fields = count(measured["cells"].sum(), "cell"), count(len(measured), "image")
     print(f"Measured {cells} of {fields}")

@@ -1,41 +1,16 @@
 """The numpy reference: short, slow, obviously right; the oracle of tests, `bench`, benchmarks."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.schema.measures import DEFAULT, Measure
-
-
-class Cell(NamedTuple):
-    """What is known about one cell: the pixels that count, and the image around it."""
-
-    label: int
-    box: tuple[int, int, int, int]
-    pixels: NDArray[Any]
-    threshold: float
-    background_area: int
-
-
-#: Each measure of the registry, by its definition.
-NAIVE: dict[str, Callable[[Cell], float]] = {
-    "label": lambda cell: cell.label,
-    "min_row": lambda cell: cell.box[0],
-    "min_col": lambda cell: cell.box[1],
-    "max_row": lambda cell: cell.box[2],
-    "max_col": lambda cell: cell.box[3],
-    "area": lambda cell: cell.pixels.size,
-    "area_above": lambda cell: int((cell.pixels > cell.threshold).sum()),
-    "fraction": lambda cell: (
-        int((cell.pixels > cell.threshold).sum()) / cell.pixels.size if cell.pixels.size else np.nan
-    ),
-    "threshold": lambda cell: cell.threshold,
-    "background_area": lambda cell: cell.background_area,
-    "intensity_max": lambda cell: float(cell.pixels.max()) if cell.pixels.size else np.nan,
-}
+from cellsieve.schema.measure import Measure
+from cellsieve.schema.measures import DEFAULT
+from cellsieve.trial.naive import NAIVE, Cell, nucleus_pixels
 
 
 def measure(
@@ -45,20 +20,32 @@ def measure(
     threshold: float | None = None,
     convention: str = "cellsieve",
     measures: Sequence[Measure] = DEFAULT,
+    nuclei: NDArray[Any] | None = None,
+    max_value: float | None = None,
 ) -> pd.DataFrame:
-    """What `cellsieve.measure` returns, one mask of the whole image per cell."""
+    """What `cellsieve.measure` returns of one channel, one mask of the whole image per cell."""
     cells = _notebook if convention == "notebook" else _cells
     rows = [
         {
-            row.name: np.nan
-            if row.needs == "threshold" and np.isnan(cell.threshold)
-            else NAIVE[row.name](cell)
+            row.name: _value(row, replace(cell, nuclei=nuclei, max_value=max_value))
             for row in measures
         }
         for cell in cells(mask, image, quantile, threshold)
     ]
     kinds = {row.name: row.dtype for row in measures}
     return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+
+
+def _value(row: Measure, cell: Cell) -> float:
+    if row.needs == "threshold" and np.isnan(cell.threshold):
+        return np.nan
+    if row.whole is None:
+        return NAIVE[row.name](cell)
+    inside = nucleus_pixels(cell)
+    part = inside if row.compartment == "nucleus" else cell.where & ~inside
+    if not part.any():
+        return np.nan
+    return NAIVE[row.whole](replace(cell, where=part))
 
 
 def _cells(
@@ -71,7 +58,7 @@ def _cells(
         cell = mask == label
         rows, columns = np.nonzero(cell)
         box = (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
-        yield Cell(int(label), box, image[cell], threshold, background.size)
+        yield Cell(int(label), box, cell, mask, image, threshold, background.size)
 
 
 def _notebook(
@@ -89,9 +76,10 @@ def _notebook(
         rows, columns = np.nonzero(mask == label)
         top, bottom, left, right = rows.min(), rows.max(), columns.min(), columns.max()
         # The ends are the last row and column, yet a slice stops before them.
-        window = np.s_[top:bottom, left:right]
-        pixels = image[window][mask[window] == label]
-        yield Cell(int(label), (top, left, bottom, right), pixels, threshold, int(outside.sum()))
+        where = np.zeros(mask.shape, bool)
+        where[top:bottom, left:right] = mask[top:bottom, left:right] == label
+        box = (top, left, bottom, right)
+        yield Cell(int(label), box, where, mask, image, threshold, int(outside.sum()))
 
 
 # Run-length encoding.

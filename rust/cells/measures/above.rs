@@ -1,30 +1,34 @@
 //! How many pixels of a cell are strictly above the threshold.
 
-use super::{Family, Values};
+use super::{Cell, Family, Light, Values};
 use crate::cells::grid::Grid;
 use crate::cells::pixel::{Above, Pixel};
 use crate::cells::scan::Run;
 use crate::level::{Level, at_level};
 
+pub(super) const COLUMNS: &[&str] = &["area_above"];
+
 /// `area_above`; 0 where the threshold is NaN.
-pub(super) struct AreaAbove<P> {
+pub(super) struct AreaAbove<'a, P> {
+    image: Grid<'a, P>,
     above: Above<P>,
+    level: Level,
     counts: Vec<i64>,
 }
 
-impl<P: Pixel> AreaAbove<P> {
-    pub(super) fn new(regions: usize, threshold: f64) -> Self {
-        AreaAbove { above: P::above(threshold), counts: vec![0; regions] }
+impl<'a, P: Pixel> AreaAbove<'a, P> {
+    pub(super) fn new(image: Grid<'a, P>, light: Light, level: Level) -> Self {
+        AreaAbove { image, above: P::above(light.threshold), level, counts: Vec::new() }
     }
 }
 
-impl<P: Pixel> Family<P> for AreaAbove<P> {
-    fn add(&mut self, level: Level, runs: &[Run], image: Grid<'_, P>) {
-        match self.above {
-            Above::None => {}
-            Above::All => runs.iter().for_each(|run| self.counts[run.region as usize] += run.length()),
-            Above::Than(limit) => count_runs(level, runs, image, limit, &mut self.counts),
-        }
+impl<P: Pixel> Family for AreaAbove<'_, P> {
+    fn add(&mut self, cell: &Cell<'_>) {
+        self.counts.push(match self.above {
+            Above::None => 0,
+            Above::All => cell.area() as i64,
+            Above::Than(limit) => count_runs(self.level, cell.runs, self.image, limit),
+        });
     }
 
     fn finish(self: Box<Self>) -> Vec<Values> {
@@ -33,15 +37,13 @@ impl<P: Pixel> Family<P> for AreaAbove<P> {
 }
 
 at_level! {
-    /// Adds the number of pixels above `limit` of each run to its region's.
-    fn count_runs<P: Pixel>(runs: &[Run], image: Grid<'_, P>, limit: P, counts: &mut [i64]) = count_runs_body
+    /// The number of pixels of the runs that are above `limit`.
+    fn count_runs<P: Pixel>(runs: &[Run], image: Grid<'_, P>, limit: P) -> i64 = count_runs_body
 }
 
 #[inline(always)]
-fn count_runs_body<P: Pixel>(runs: &[Run], image: Grid<'_, P>, limit: P, counts: &mut [i64]) {
-    for run in runs {
-        counts[run.region as usize] += count(run.of(image), limit);
-    }
+fn count_runs_body<P: Pixel>(runs: &[Run], image: Grid<'_, P>, limit: P) -> i64 {
+    runs.iter().map(|run| count(run.of(image), limit)).sum()
 }
 
 /// Counts in blocks short enough for byte counters, so that the compiler compares a whole vector

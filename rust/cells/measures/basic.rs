@@ -3,9 +3,10 @@
 use super::{Column, Values};
 use crate::cells::scan::Region;
 
+pub(in crate::cells) const COLUMNS: &[&str] = &["label", "min_row", "min_col", "max_row", "max_col", "area"];
+
 /// The columns of these regions.
-#[must_use]
-pub fn basic(regions: &[Region]) -> Vec<Column> {
+pub(in crate::cells) fn columns(regions: &[Region]) -> Vec<Column> {
     let column = |value: fn(&Region) -> i64| Values::Integers(regions.iter().map(value).collect());
     vec![
         ("label", column(|region| region.label)),

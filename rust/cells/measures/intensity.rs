@@ -1,33 +1,88 @@
-//! How bright the pixels of a cell are.
+//! Statistics of the values of a cell's pixels, wherever they lie.
 
-use super::{Family, Values};
+use super::{Cell, Family, Light, Values};
 use crate::cells::grid::Grid;
 use crate::cells::pixel::Pixel;
-use crate::cells::scan::Run;
-use crate::level::Level;
+use crate::cells::tally::{Scratch, Tally};
 
-/// `intensity_max`: the brightest pixel; NaN where there is none.
-pub(super) struct Intensity {
-    max: Vec<f64>,
+pub(super) const COLUMNS: &[&str] = &[
+    "intensity_min",
+    "intensity_max",
+    "intensity_mean",
+    "intensity_std",
+    "intensity_median",
+    "intensity_p05",
+    "intensity_p25",
+    "intensity_p75",
+    "intensity_p95",
+    "intensity_mad",
+    "intensity_sum",
+    "saturated",
+    "entropy",
+];
+
+/// All of them are NaN for a cell without pixels; `saturated` where no value is known to be the largest.
+pub(super) struct Intensity<'a, P> {
+    image: Grid<'a, P>,
+    saturation: f64,
+    scratch: Scratch,
+    tally: Tally,
+    columns: [Vec<f64>; 13],
 }
 
-impl Intensity {
-    pub(super) fn new(regions: usize) -> Self {
-        Intensity { max: vec![f64::NAN; regions] }
+impl<'a, P: Pixel> Intensity<'a, P> {
+    pub(super) fn new(image: Grid<'a, P>, light: Light) -> Self {
+        Intensity {
+            image,
+            saturation: light.saturation.or(P::LARGEST).unwrap_or(f64::NAN),
+            scratch: Scratch::default(),
+            tally: Tally::default(),
+            columns: Default::default(),
+        }
     }
 }
 
-impl<P: Pixel> Family<P> for Intensity {
-    fn add(&mut self, _: Level, runs: &[Run], image: Grid<'_, P>) {
-        for run in runs {
-            let pixels = run.of(image);
-            let peak = pixels.iter().fold(pixels[0], |peak, &pixel| if pixel > peak { pixel } else { peak });
-            let max = &mut self.max[run.region as usize];
-            *max = max.max(peak.into());
+impl<P: Pixel> Family for Intensity<'_, P> {
+    fn add(&mut self, cell: &Cell<'_>) {
+        P::tally(cell.runs, self.image, &mut self.scratch, &mut self.tally);
+        let tally = &self.tally;
+        let area = tally.len() as f64;
+        let (min, max) = tally.ends();
+        let (sum, median) = (tally.sum(), tally.quantile::<P>(0.5));
+        let mean = sum / area;
+        let saturated = if self.saturation.is_nan() {
+            f64::NAN
+        } else {
+            tally.at_least(self.saturation) as f64 / area
+        };
+        let row = [
+            min,
+            max,
+            mean,
+            tally.variance(mean).sqrt(),
+            median,
+            tally.quantile::<P>(0.05),
+            tally.quantile::<P>(0.25),
+            tally.quantile::<P>(0.75),
+            tally.quantile::<P>(0.95),
+            tally.median_distance(median),
+            if area == 0.0 { f64::NAN } else { sum },
+            saturated,
+            tally.entropy(),
+        ];
+        for (column, value) in self.columns.iter_mut().zip(row) {
+            column.push(value);
         }
     }
 
     fn finish(self: Box<Self>) -> Vec<Values> {
-        vec![Values::Reals(self.max)]
+        self.columns.into_iter().map(Values::Reals).collect()
     }
+}
+
+/// The share of a whole image's pixels that are saturated; NaN where no value is known to be the largest.
+pub(in crate::cells) fn saturated_share<P: Pixel>(image: Grid<'_, P>, saturation: Option<f64>) -> f64 {
+    let Some(limit) = saturation.or(P::LARGEST) else { return f64::NAN };
+    let saturated = image.values.iter().filter(|&&pixel| pixel.into() >= limit).count();
+    saturated as f64 / image.values.len() as f64
 }

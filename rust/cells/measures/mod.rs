@@ -1,21 +1,29 @@
 //! What is measured of each cell: a file per family, and their registry.
 //!
-//! A family is a few columns that are computed together. It is shown the runs of all cells once, in
-//! the order of the rows, and keeps what it needs for each region. All families that were asked for
-//! share one sweep, some hundred runs at a time, so that each finds the pixels in the cache.
+//! A family is a few columns that are computed together. It is shown one cell after another, and
+//! keeps a value of each column for each. All families that were asked for, of all channels, share one
+//! sweep, so that what they need to know of a cell's pixels is found once.
 
 // Bodies must become part of the function that is compiled for a level.
 #![allow(clippy::inline_always)]
 
 mod above;
-mod basic;
-mod intensity;
+pub(super) mod basic;
+pub(super) mod focus;
+mod hull;
+pub(super) mod intensity;
+mod mass;
+mod moments;
+pub(super) mod nuclei;
+mod perimeter;
+pub(super) mod place;
+mod topology;
 
-pub use basic::basic;
-
+use super::by_region::ByRegion;
 use super::grid::Grid;
+use super::neighbourhood::Neighbourhood;
 use super::pixel::Pixel;
-use super::scan::{Outline, Run};
+use super::scan::Run;
 use crate::level::Level;
 use crate::{Error, Result};
 
@@ -34,81 +42,165 @@ pub type Column = (&'static str, Values);
 /// What a family has to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Needs {
+    /// The mask alone.
+    Mask,
+    /// A second label image.
+    Nuclei,
     /// The pixels of the cells.
     Image,
     /// The threshold too, which takes the pixels outside them.
     Threshold,
+    /// The pixels outside them, whatever the threshold.
+    Background,
+}
+
+/// One cell, as the families see it.
+pub(super) struct Cell<'a> {
+    /// Its runs, row by row.
+    pub runs: &'a [Run],
+    /// Its pixels by their neighbours.
+    pub around: &'a Neighbourhood,
+}
+
+impl Cell<'_> {
+    /// The number of its pixels.
+    fn area(&self) -> u64 {
+        self.runs.iter().map(|run| run.length() as u64).sum()
+    }
 }
 
 /// A family at work.
-trait Family<P: Pixel> {
-    /// Takes in some runs of the image.
-    fn add(&mut self, level: Level, runs: &[Run], image: Grid<'_, P>);
-    /// The values of each of its columns, one per region.
+pub(super) trait Family {
+    /// Takes in a cell.
+    fn add(&mut self, cell: &Cell<'_>);
+    /// The values of each of its columns, one per cell.
     fn finish(self: Box<Self>) -> Vec<Values>;
 }
 
-/// A row of the registry.
-struct Row<P: Pixel> {
-    columns: &'static [&'static str],
-    needs: Needs,
-    /// Begins, given the number of regions and the threshold.
-    begin: fn(usize, f64) -> Box<dyn Family<P>>,
+/// What there is to know about a channel besides its pixels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Light {
+    /// NaN where it is not known.
+    pub threshold: f64,
+    /// Pixels are saturated from this value on.
+    pub saturation: Option<f64>,
 }
 
-/// The registry. A new family is a file and a row.
-fn registry<P: Pixel>() -> Vec<Row<P>> {
-    vec![
+/// Columns that one family computes.
+struct Row<Begin> {
+    columns: &'static [&'static str],
+    needs: Needs,
+    begin: Begin,
+}
+
+type OfMask = fn() -> Box<dyn Family>;
+type OfPlane<P> = for<'a> fn(Grid<'a, P>, Light, Level) -> Box<dyn Family + 'a>;
+
+/// The families that the mask is enough for. A new family is a file and a row.
+const OF_MASK: &[Row<OfMask>] = &[
+    Row { columns: moments::COLUMNS, needs: Needs::Mask, begin: || Box::<moments::Moments>::default() },
+    Row { columns: perimeter::COLUMNS, needs: Needs::Mask, begin: || Box::<perimeter::Perimeter>::default() },
+    Row { columns: hull::COLUMNS, needs: Needs::Mask, begin: || Box::<hull::Hull>::default() },
+    Row { columns: topology::COLUMNS, needs: Needs::Mask, begin: || Box::<topology::Topology>::default() },
+];
+
+/// The families of a channel.
+fn of_plane<P: Pixel>() -> [Row<OfPlane<P>>; 4] {
+    [
         Row {
-            columns: &["area_above"],
+            columns: above::COLUMNS,
             needs: Needs::Threshold,
-            begin: |regions, threshold| Box::new(above::AreaAbove::new(regions, threshold)),
+            begin: |image, light, level| Box::new(above::AreaAbove::new(image, light, level)),
         },
         Row {
-            columns: &["intensity_max"],
+            columns: intensity::COLUMNS,
             needs: Needs::Image,
-            begin: |regions, _| Box::new(intensity::Intensity::new(regions)),
+            begin: |image, light, _| Box::new(intensity::Intensity::new(image, light)),
+        },
+        Row {
+            columns: mass::COLUMNS,
+            needs: Needs::Image,
+            begin: |image, _, level| Box::new(mass::Mass::new(image, level)),
+        },
+        Row {
+            columns: focus::COLUMNS,
+            needs: Needs::Image,
+            begin: |image, _, level| Box::new(focus::Focus::new(image, level)),
         },
     ]
 }
 
-/// What the most demanding of these measures has to see; `None` without measures.
+/// Columns that are no family's: of the mask as a whole, of a second label image, of a whole channel.
+const OTHERS: &[(&[&str], Needs)] = &[
+    (place::COLUMNS, Needs::Mask),
+    (nuclei::COLUMNS, Needs::Nuclei),
+    (IMAGE_COLUMNS, Needs::Image),
+    (BACKGROUND_COLUMNS, Needs::Background),
+];
+
+/// What is measured of a whole channel.
+pub const IMAGE_COLUMNS: &[&str] = &["image_saturated", "image_laplacian_variance"];
+
+/// What is measured of the pixels of a channel that lie outside every cell.
+pub const BACKGROUND_COLUMNS: &[&str] = &["background_median", "background_mad"];
+
+/// What each of these measures has to see.
 ///
 /// # Errors
 /// A name that is no measure.
-pub fn needs(names: &[&str]) -> Result<Option<Needs>> {
-    let registry = registry::<u8>();
-    let needs = |&name: &&str| match registry.iter().find(|row| row.columns.contains(&name)) {
-        Some(row) => Ok(row.needs),
+pub fn needs(names: &[&str]) -> Result<Vec<Needs>> {
+    let known = || {
+        let of_mask = OF_MASK.iter().map(|row| (row.columns, row.needs));
+        let of_plane = of_plane::<u8>().map(|row| (row.columns, row.needs));
+        of_mask.chain(of_plane).chain(OTHERS.iter().copied())
+    };
+    let needs = |&name: &&str| match known().find(|(columns, _)| columns.contains(&name)) {
+        Some((_, needs)) => Ok(needs),
         None => Err(Error::Value(format!(
             "measures: found {name:?}; expected some of {}",
-            registry.iter().flat_map(|row| row.columns).copied().collect::<Vec<_>>().join(", ")
+            known().flat_map(|(columns, _)| columns).copied().collect::<Vec<_>>().join(", ")
         ))),
     };
-    let all = names.iter().map(needs).collect::<Result<Vec<_>>>()?;
-    Ok(all.into_iter().max())
+    names.iter().map(needs).collect()
 }
 
-/// Runs shown to one family before the next one sees them.
-const TOGETHER: usize = 256;
+/// Families at work, each with the names of its columns.
+pub(super) type Working<'a> = Vec<(&'static [&'static str], Box<dyn Family + 'a>)>;
 
-/// The columns of these names, one value per region.
-#[must_use]
-pub fn sweep<P: Pixel>(outline: &Outline, image: Grid<'_, P>, threshold: f64, names: &[&str]) -> Vec<Column> {
+fn wanted(columns: &[&str], names: &[&str]) -> bool {
+    columns.iter().any(|column| names.contains(column))
+}
+
+/// The families of the mask that have columns of these names.
+pub(super) fn begin_of_mask(names: &[&str]) -> Working<'static> {
+    let rows = OF_MASK.iter().filter(|row| wanted(row.columns, names));
+    rows.map(|row| (row.columns, (row.begin)())).collect()
+}
+
+/// The families of a channel that have columns of these names.
+pub(super) fn begin_of_plane<'a, P: Pixel>(image: Grid<'a, P>, light: Light, names: &[&str]) -> Working<'a> {
     let level = Level::best();
-    let mut families: Vec<_> = registry::<P>()
-        .into_iter()
-        .filter(|row| row.columns.iter().any(|column| names.contains(column)))
-        .map(|row| (row.columns, (row.begin)(outline.regions.len(), threshold)))
-        .collect();
-    for runs in outline.runs.chunks(TOGETHER) {
-        for (_, family) in &mut families {
-            family.add(level, runs, image);
+    let rows = of_plane::<P>().into_iter().filter(|row| wanted(row.columns, names));
+    rows.map(|row| (row.columns, (row.begin)(image, light, level))).collect()
+}
+
+/// Shows every cell to these families, which are of the mask or of one channel each.
+pub(super) fn sweep(cells: &ByRegion, shape: (usize, usize), families: &mut [Working<'_>]) {
+    let mut around = Neighbourhood::default();
+    let with_neighbours = families.iter().flatten().any(|(columns, _)| *columns != above::COLUMNS);
+    for runs in cells.iter() {
+        if with_neighbours {
+            around.find(runs, shape);
+        }
+        let cell = Cell { runs, around: &around };
+        for (_, family) in families.iter_mut().flatten() {
+            family.add(&cell);
         }
     }
-    families
-        .into_iter()
-        .flat_map(|(columns, family)| columns.iter().copied().zip(family.finish()))
-        .filter(|(column, _)| names.contains(column))
-        .collect()
+}
+
+/// The columns of these names that the families have kept.
+pub(super) fn finish(families: Working<'_>, names: &[&str]) -> Vec<Column> {
+    let columns = families.into_iter().flat_map(|(columns, family)| columns.iter().copied().zip(family.finish()));
+    columns.filter(|(column, _)| names.contains(column)).collect()
 }

@@ -57,7 +57,7 @@ class Cropper:
     def cut(self, task: Task) -> tuple[pd.DataFrame, Sequence[bytes | memoryview]]:
         """Rows of the index, and for each the content of its file."""
         settings = self.settings
-        mask = read_mask(task.mask, max_pixels=settings.max_pixels)
+        mask = read_mask(task.mask, max_pixels=settings.max_pixels, shape=task.shape)
         places(task, _core.measure(mask))
         channels = read_channels(task, settings.channels, settings.max_pixels)
         windows = windows_of(task.boxes, settings.size, settings.fit)

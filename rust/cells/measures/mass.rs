@@ -1,0 +1,92 @@
+//! Where in a cell its brightness lies.
+
+use super::{Cell, Family, Values};
+use crate::cells::grid::Grid;
+use crate::cells::neighbourhood::Span;
+use crate::cells::pixel::Pixel;
+use crate::cells::scan::Run;
+use crate::cells::total::{Total, Wide, sums};
+use crate::level::{Level, at_level};
+
+pub(super) const COLUMNS: &[&str] = &["intensity_edge_mean", "mass_displacement"];
+
+/// The mean of the outline, and the distance from the centroid to the centre of mass; NaN where no
+/// pixel of the cell lies on an outline, and where its pixels add up to 0.
+pub(super) struct Mass<'a, P> {
+    image: Grid<'a, P>,
+    level: Level,
+    edge_mean: Vec<f64>,
+    displacement: Vec<f64>,
+}
+
+impl<'a, P: Pixel> Mass<'a, P> {
+    pub(super) fn new(image: Grid<'a, P>, level: Level) -> Self {
+        Mass { image, level, edge_mean: Vec::new(), displacement: Vec::new() }
+    }
+}
+
+impl<P: Pixel> Family for Mass<'_, P> {
+    fn add(&mut self, cell: &Cell<'_>) {
+        let edge = cell.around.outline();
+        let pixels: u64 = edge.iter().map(Span::length).sum();
+        self.edge_mean.push(sum(self.level, edge, self.image).number() / pixels as f64);
+        self.displacement.push(displacement(self.level, cell.runs, self.image));
+    }
+
+    fn finish(self: Box<Self>) -> Vec<Values> {
+        vec![Values::Reals(self.edge_mean), Values::Reals(self.displacement)]
+    }
+}
+
+/// Pixels whose weighted sums stay below 2^31 where they are computed in 32 bits.
+const TOGETHER: usize = 2048;
+
+at_level! {
+    fn sum<P: Pixel>(spans: &[Span], image: Grid<'_, P>) -> P::Total = sum_body
+}
+
+#[inline(always)]
+fn sum_body<P: Pixel>(spans: &[Span], image: Grid<'_, P>) -> P::Total {
+    let mut total = P::Total::default();
+    for span in spans {
+        for pixels in image.values[span.places(image.columns)].chunks(TOGETHER) {
+            let [part] = sums(pixels.len(), |place| [pixels[place].wide()]);
+            total += P::Total::of(part);
+        }
+    }
+    total
+}
+
+at_level! {
+    fn displacement<P: Pixel>(runs: &[Run], image: Grid<'_, P>) -> f64 = displacement_body
+}
+
+#[inline(always)]
+fn displacement_body<P: Pixel>(runs: &[Run], image: Grid<'_, P>) -> f64 {
+    let Some(first) = runs.first() else { return f64::NAN };
+    // Places are counted from the first row and the first run's column, so that numbers stay small.
+    let left = runs.iter().map(|run| run.start).min().unwrap_or(0);
+    let (mut area, mut rows, mut columns) = (0_i128, 0_i128, 0_i128);
+    let (mut mass, mut mass_rows, mut mass_columns) =
+        (P::Total::default(), P::Total::default(), P::Total::default());
+    for run in runs {
+        let (row, n) = (i128::from(run.row - first.row), i128::from(run.length()));
+        area += n;
+        rows += row * n;
+        columns += (i128::from(run.start - left) * 2 + n - 1) * n / 2;
+        for (number, pixels) in run.of(image).chunks(TOGETHER).enumerate() {
+            let [sum, weighted] = sums(pixels.len(), |place| {
+                let pixel = pixels[place].wide();
+                [pixel, pixel * P::Wide::at(place)]
+            });
+            let start = f64::from(run.start - left) + (number * TOGETHER) as f64;
+            mass += P::Total::of(sum);
+            mass_rows += P::Total::of(sum * row as f64);
+            mass_columns += P::Total::of(weighted + sum * start);
+        }
+    }
+    let (area, mass) = (area as f64, mass.number());
+    let row = mass_rows.number() / mass - rows as f64 / area;
+    let column = mass_columns.number() / mass - columns as f64 / area;
+    if mass == 0.0 { f64::NAN } else { row.hypot(column) }
+}
