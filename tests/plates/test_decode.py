@@ -305,6 +305,45 @@ def test_the_temperature_is_found_without_labels(made, layout, posterior):
     np.testing.assert_array_equal(again["best"], posterior["best"])
 
 
+@pytest.mark.parametrize("within", [False, True])
+@pytest.mark.parametrize("temperature", [1 / 3, 1, 3])
+def test_fitted_temperatures_claim_what_is_right(within, temperature):
+    """Also where lists were searched within the group, so that the group says nothing."""
+    claim, right = [], []
+    for signal, bias in ((2, 1), (3, 0.5)):
+        made = plant(
+            group_size=80,
+            signal=signal,
+            class_bias=bias,
+            temperature=temperature,
+            train_experiments=12,
+            test_experiments=3,
+        )
+        layout = cs.PlateLayout.fit(made.train)
+        order = {tuple(row): number for number, row in enumerate(layout.assignments.tolist())}
+        given = [order[tuple(row)] for row in made.group_on_plate.tolist()]
+        given = pd.Series(given, made.test["experiment"].unique())
+        own = made.group[made.sirna][:, None] == made.group
+        logits = np.where(own, made.logits, np.float32(-1e4)) if within else made.logits
+        found = layout.decode(made.test, logits, given, "marginal", "logit", temperature="fit")
+        assert found.attrs["temperature"] == pytest.approx(1 / temperature, rel=0.2)
+        claim.append(found["confidence"].to_numpy())
+        right.append((found["sirna"] == made.sirna).to_numpy())
+    claim, right = np.concatenate(claim), np.concatenate(right)
+    bins = np.minimum((10 * claim).astype(int), 9)
+    off = [abs((claim - right)[bins == one].sum()) for one in range(10)]
+    assert sum(off) / len(claim) < 0.05
+
+
+def test_scores_that_no_temperature_mends_are_told(made, layout, posterior):
+    """Every well of a plate has the same favourite among its few scores."""
+    scores = np.full(made.logits.shape, -50, np.float32)
+    scores[:, ::10] = np.random.default_rng(0).normal(size=scores[:, ::10].shape)
+    scores[:, ::40] += 20
+    with pytest.warns(cs.plates.TemperatureWarning, match="no temperature makes these logit"):
+        layout.decode(made.test, scores, posterior, kind="logit", temperature="fit")
+
+
 def test_favoured_classes_do_not_mislead_the_assignment():
     made = plant(
         group_size=40, train_experiments=8, test_experiments=8, signal=2.2, class_bias=1.2, seed=9

@@ -11,7 +11,12 @@ import pandas as pd
 
 from cellsieve.cli.arguments import add_jobs, add_overwrite
 from cellsieve.io.tables import atomic, check_table, refuse_existing, write_table
-from cellsieve.plates import ConvergenceWarning, PlateLayout, UncertainAssignmentWarning
+from cellsieve.plates import (
+    ConvergenceWarning,
+    PlateLayout,
+    TemperatureWarning,
+    UncertainAssignmentWarning,
+)
 from cellsieve.plates.infer import CERTAIN
 from cellsieve.plates.wells import first
 from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind
@@ -330,12 +335,12 @@ def run_infer(options: argparse.Namespace) -> int:
 
 
 def run_decode(options: argparse.Namespace) -> int:
-    """`plates decode`; 1 where assignments are uncertain or marginals did not converge."""
+    """`plates decode`; 1 where it warns."""
     _refuse_outputs(options, [options.output, options.details])
     layout = PlateLayout.load(options.layout)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
-        for known in (ConvergenceWarning, UncertainAssignmentWarning):
+        for known in (ConvergenceWarning, TemperatureWarning, UncertainAssignmentWarning):
             warnings.simplefilter("always", known)
         decoded = layout.decode(
             options.test,
@@ -359,6 +364,8 @@ def run_decode(options: argparse.Namespace) -> int:
         f"{len(decoded)} wells, {decoded[layout.columns.class_column].nunique()} classes, "
         f"mean confidence {decoded['confidence'].mean():.3f}"
     )
+    if options.temperature == "fit":
+        print(f"fitted temperature: {decoded.attrs['temperature']:.3g}")
     print(f"submission: {options.output}")
     if options.details:
         print(f"details: {options.details}")

@@ -4,7 +4,7 @@ Functions that need scipy import it themselves: that takes longer than all of ar
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from cellsieve import _core
 from cellsieve.plates.beliefs import Beliefs, Posterior, beliefs_of
-from cellsieve.plates.infer import CERTAIN, in_group, in_place, log_scores, unbiased
+from cellsieve.plates.infer import CERTAIN, in_group, in_place, log_scores
 from cellsieve.plates.infer import posterior as infer_posterior
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.logs import log_sum
 from cellsieve.plates.predictions import HARD_MISS, Names, Source, WellScores, join
-from cellsieve.plates.wells import Wells, first, read_wells
+from cellsieve.plates.temperature import HIGHEST, LOWEST, fit_temperature
+from cellsieve.plates.wells import Wells, by_plate, first, read_wells
 from cellsieve.run.parallel import workers_of
 from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind, check_choice
 from cellsieve.schema.types import Table
@@ -35,6 +36,10 @@ NEGLIGIBLE = 1e-3
 
 class UncertainAssignmentWarning(UserWarning):
     """It is not certain which groups are on the plates of some experiments."""
+
+
+class TemperatureWarning(UserWarning):
+    """No temperature makes the scores claim as much as they know."""
 
 
 class ConvergenceWarning(UserWarning):
@@ -85,7 +90,14 @@ def decode(
     if scores.votes is not None:
         scores = _spread(scores, len(layout.classes))
     if temperature == "fit":
-        temperature = fit_temperature(layout, wells, scores, beliefs)
+        temperature, told = fit_temperature(layout, wells, scores, beliefs)
+        if not (told and 2 * LOWEST < temperature < HIGHEST / 2):
+            warnings.warn(
+                f"{scores.name}: no temperature makes these {scores.kind} scores claim as much as "
+                f"they know (took {temperature:.3g}); the confidences are rough",
+                TemperatureWarning,
+                stacklevel=3,
+            )
     if method == "argmax":
         found = _argmax(layout, wells, scores, beliefs, temperature, workers)
     else:
@@ -102,6 +114,7 @@ def decode(
     else:
         result["runner_up"] = names.take(np.maximum(runner_up, 0)).where(runner_up >= 0)
     result["margin"] = found["margin"]
+    result.attrs["temperature"] = float(temperature)
     return result
 
 
@@ -111,46 +124,6 @@ def _spread(scores: WellScores, n_classes: int) -> WellScores:
     spread = np.full((len(scores.votes), n_classes), HARD_MISS / n_classes, np.float32)
     spread[np.arange(len(spread)), scores.votes] += 1 - HARD_MISS
     return WellScores(scores.name, spread, None, "probability", scores.columns)
-
-
-def fit_temperature(
-    layout: Layout,
-    wells: Wells,
-    scores: WellScores,
-    beliefs: Beliefs,
-    sample: int = 2000,
-) -> float:
-    """The temperature at which the wells' own groups are most probable; needs no labels.
-
-    The group on each well's plate is known from the posterior, so the share of a well's probability
-    inside it is a proper score of how sharp the scores should be; the model's liking for classes
-    is taken out first. Some plates are enough, about `sample` wells.
-    """
-    best = beliefs.best
-    plates = list(_plates(wells))
-    chosen = plates[:: max(1, len(plates) * len(plates[0][2]) // sample)]
-    named = scores.columns >= 0
-    of_column = layout.group[scores.columns[named]]
-    logs = np.concatenate([unbiased(log_scores(scores, rows)[:, named]) for _, _, rows in chosen])
-    logs -= logs.max(axis=1, keepdims=True)
-    inside = np.concatenate(
-        [np.tile(of_column == best[e, q], (len(rows), 1)) for e, q, rows in chosen]
-    )
-
-    def loss(log_temperature: float) -> float:
-        weights = np.exp(logs / np.exp(log_temperature))
-        share = np.where(inside, weights, 0.0).sum(axis=1) / weights.sum(axis=1)
-        return -float(np.log(np.maximum(share, 1e-12)).mean())
-
-    from scipy.optimize import minimize_scalar
-
-    grid = np.linspace(np.log(1e-3), np.log(1e2), 24)
-    start = grid[int(np.argmin([loss(value) for value in grid]))]
-    step = grid[1] - grid[0]
-    found = minimize_scalar(
-        loss, bounds=(start - step, start + step), method="bounded", options={"xatol": 0.01}
-    )
-    return float(np.exp(found.x))
 
 
 def _argmax(
@@ -231,7 +204,7 @@ def _by_plate(
     }
     columns = [np.flatnonzero(in_group(layout, scores, g)) for g in range(layout.n_groups)]
     unconverged = []
-    for experiment, plate, rows in _plates(wells):
+    for experiment, plate, rows in by_plate(wells):
         logs = log_scores(scores, rows) / temperature
         _refuse_bad(logs, scores, wells, rows)
         likely = int(beliefs.best[experiment, plate])
@@ -275,16 +248,6 @@ def _by_plate(
             stacklevel=4,
         )
     return found
-
-
-def _plates(wells: Wells) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
-    """Every plate of every experiment with its wells, in order."""
-    n_plates = int(wells.plate.max(initial=0)) + 1
-    place = wells.experiment * n_plates + wells.plate
-    order = np.argsort(place, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
-        if len(rows):
-            yield int(place[rows[0]] // n_plates), int(place[rows[0]] % n_plates), rows
 
 
 def _refuse_bad(

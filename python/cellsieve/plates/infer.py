@@ -40,7 +40,10 @@ CLOSE_CALL = 10.0
 UNEVEN = 1.6
 """As above, where the vote of a well is shared by more than so many wells of its plate."""
 DEPTH = 30.0
-"""Scores further below a well's best, in nats, count as this far: zeros would drown the rest."""
+"""Scores further below a well's best, in nats, count as this far: zeros would drown the rest. Three
+times the median takes its place where that is more."""
+ZERO = -600.0
+"""Logarithms below this stand for zeros."""
 SINKHORN_ROUNDS = 100
 SINKHORN_TOLERANCE = 1e-3
 POPULARITY_ROUNDS = 2
@@ -294,8 +297,12 @@ def unbiased(logs: Floats) -> Floats:
 
 def _relative(logs: Floats) -> Floats:
     """Log scores relative to each well's best, cut off far below it."""
-    relative: Floats = np.maximum(logs - logs.max(axis=1, keepdims=True), -DEPTH)
-    return relative
+    relative = logs - logs.max(axis=1, keepdims=True)
+    some = relative[::3, ::5]  # enough to see the scale
+    some = some[some > ZERO]
+    depth = max(DEPTH, -3 * float(np.median(some)) if some.size else 0.0)
+    deepest: Floats = np.maximum(relative, -depth)
+    return deepest
 
 
 def _crowding(wells: Wells, votes: NDArray[np.int64]) -> Floats:

@@ -173,8 +173,10 @@ class PlateLayout(Layout):
             method: see above.
             candidates, prior: as for `infer`, where the posterior is inferred first.
             temperature: log scores are divided by it before they are taken for probabilities. Or
-                "fit": the one at which the wells' own groups are most probable, which needs no
-                labels; recommended for similarities and for models of unknown sharpness.
+                "fit": the higher of two, at which the wells' own groups are most probable, and
+                classes have no more unequal shares of the plate than one well each allows. It
+                needs no labels; recommended for similarities and for models of unknown sharpness.
+                What was taken is in `.attrs["temperature"]` of the result.
             one_to_one: see "marginal".
 
         Returns:
@@ -192,6 +194,7 @@ class PlateLayout(Layout):
 
         Warns:
             UncertainAssignmentWarning: the assignments of the experiments named are uncertain.
+            TemperatureWarning: no temperature could be fitted.
             ConvergenceWarning: belief propagation stopped early on the plates named.
         """
         return decode(
