@@ -344,6 +344,40 @@ def test_scores_that_no_temperature_mends_are_told(made, layout, posterior):
         layout.decode(made.test, scores, posterior, kind="logit", temperature="fit")
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_layouts_used_again_are_evidence(turned):
+    """The first test experiment has the wells of a train experiment, one plate on, or turned."""
+    made = plant(group_size=60, train_experiments=6, test_experiments=3, signal=2, missing=0)
+    first = made.train["experiment"].iloc[0]
+    again = made.train[made.train["experiment"] == first].copy()
+    name = made.test["experiment"].iloc[0]
+    again["plate"] = again["plate"] % 4 + 1
+    if turned:
+        row = again["well"].str[0].map(ord).to_numpy()
+        column = again["well"].str[1:].astype(int)
+        again["well"] = [f"{chr(145 - r)}{25 - c:02d}" for r, c in zip(row, column, strict=True)]
+    again["experiment"] = name
+    again["id_code"] = again["experiment"] + "_" + again["plate"].astype(str) + "_" + again["well"]
+    again = again.reset_index(drop=True)
+    scores = np.random.default_rng(0).normal(size=(len(again), 240))
+    scores[np.arange(len(again)), again["sirna"]] += 2
+    rest = made.test["experiment"] != name
+    test = pd.concat([again, made.test[rest].assign(sirna=made.sirna[rest])], ignore_index=True)
+    scores = np.concatenate([2 * scores, made.logits[rest]])
+    layout = cs.PlateLayout.fit(made.train)
+    wells, truth = test.drop(columns="sirna"), test["sirna"]
+    for method in ("argmax", "assignment", "marginal"):
+        plain = layout.decode(wells, scores, None, method, "logit")
+        known = layout.decode(wells, scores, None, method, "logit", use_known_layouts=True)
+        here = (test["experiment"] == name).to_numpy()
+        assert (plain["sirna"] == truth)[here].mean() < 0.8
+        assert (known["sirna"] == truth)[here].all()
+        assert known["confidence"][here].min() > 0.99
+        pd.testing.assert_frame_equal(known[~here], plain[~here], check_like=True, rtol=1e-4)
+        assert [row["plate"] for row in known.attrs["known_layouts"]] == [1, 2, 3, 4]
+        assert all(row["best_experiment"] == first for row in known.attrs["known_layouts"])
+
+
 def test_favoured_classes_do_not_mislead_the_assignment():
     made = plant(
         group_size=40, train_experiments=8, test_experiments=8, signal=2.2, class_bias=1.2, seed=9

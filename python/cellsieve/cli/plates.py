@@ -193,6 +193,12 @@ def _add_decode(steps: Any) -> None:
         action="store_true",
         help="with --method marginal: each class at most once per plate",
     )
+    decode.add_argument(
+        "--use-known-layouts",
+        action="store_true",
+        help="where 'plates check' finds that a plate re-uses an earlier layout, take its classes "
+        "as evidence",
+    )
     add_jobs(decode)
     add_overwrite(decode)
     decode.set_defaults(run=run_decode)
@@ -351,6 +357,7 @@ def run_decode(options: argparse.Namespace) -> int:
             prior=options.prior,
             temperature=options.temperature,
             one_to_one=options.one_to_one,
+            use_known_layouts=options.use_known_layouts,
             jobs=options.jobs,
             **_source(options),
         )
@@ -366,6 +373,12 @@ def run_decode(options: argparse.Namespace) -> int:
     )
     if options.temperature == "fit":
         print(f"fitted temperature: {decoded.attrs['temperature']:.3g}")
+    columns = layout.columns
+    for match in decoded.attrs.get("known_layouts", []):
+        here = f"{match[columns.experiment]} plate {match[columns.plate]}"
+        print(f"known layout: {here} {match['verdict']} (p {match['p']:.1g})")
+    if options.use_known_layouts and not decoded.attrs["known_layouts"]:
+        print("known layout: none is used again")
     print(f"submission: {options.output}")
     if options.details:
         print(f"details: {options.details}")

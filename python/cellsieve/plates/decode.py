@@ -5,6 +5,7 @@ Functions that need scipy import it themselves: that takes longer than all of ar
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 
 from cellsieve import _core
 from cellsieve.plates.beliefs import Beliefs, Posterior, beliefs_of
+from cellsieve.plates.check import check
 from cellsieve.plates.infer import CERTAIN, in_group, in_place, log_scores
 from cellsieve.plates.infer import posterior as infer_posterior
+from cellsieve.plates.known import reused, with_known
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.logs import log_sum
 from cellsieve.plates.predictions import HARD_MISS, Names, Source, WellScores, join
@@ -61,6 +64,7 @@ def decode(
     average: Average | None = None,
     temperature: float | Literal["fit"] = 1.0,
     one_to_one: bool = False,
+    use_known_layouts: bool = False,
     jobs: int | None = None,
 ) -> pd.DataFrame:
     """The class of every well of a test file."""
@@ -80,6 +84,14 @@ def decode(
     if posterior is None:
         posterior = infer_posterior(layout, wells, scores, candidates, prior or "flat", workers)
     beliefs = beliefs_of(layout, wells, posterior)
+    again = pd.DataFrame()
+    if use_known_layouts:
+        plain = wells.table.drop(columns=layout.columns.class_column, errors="ignore")
+        again = reused(
+            check(layout, plain, predictions, kind, ids=ids, classes=classes, average=average)
+        )
+        decided = set(again[layout.columns.experiment].astype(str))
+        beliefs = replace(beliefs, doubtful=[e for e in beliefs.doubtful if e not in decided])
     if len(beliefs.doubtful):
         warnings.warn(
             f"{len(beliefs.doubtful)} of {len(wells.experiments)} experiments have an uncertain "
@@ -98,6 +110,10 @@ def decode(
                 TemperatureWarning,
                 stacklevel=3,
             )
+    fitted = temperature
+    if len(again):
+        scores, beliefs = with_known(layout, wells, scores, beliefs, again, temperature)
+        temperature = 1.0
     if method == "argmax":
         found = _argmax(layout, wells, scores, beliefs, temperature, workers)
     else:
@@ -114,7 +130,9 @@ def decode(
     else:
         result["runner_up"] = names.take(np.maximum(runner_up, 0)).where(runner_up >= 0)
     result["margin"] = found["margin"]
-    result.attrs["temperature"] = float(temperature)
+    result.attrs["temperature"] = float(fitted)
+    if use_known_layouts:
+        result.attrs["known_layouts"] = again.to_dict("records")
     return result
 
 

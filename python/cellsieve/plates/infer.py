@@ -248,14 +248,14 @@ def _free_energies(
     votes = np.full(len(wells), -1)
     named = np.flatnonzero(scores.columns >= 0)
     energy = np.zeros((len(wells.experiments), len(layout.plates), layout.n_groups))
-    columns = [np.flatnonzero(in_group(layout, scores, g)) for g in range(layout.n_groups)]
+    columns = [np.flatnonzero(in_group(layout, scores, g)[named]) for g in range(layout.n_groups)]
     for experiment in np.flatnonzero(wanted):
         here = np.flatnonzero(wells.experiment == experiment)
         plates = np.unique(wells.plate[here])
         for plate in plates:
             rows = here[wells.plate[here] == plate]
-            plate_logs = unbiased(log_scores(scores, rows))
-            votes[rows] = scores.columns[named[plate_logs[:, named].argmax(axis=1)]]
+            plate_logs = unbiased(log_scores(scores, rows)[:, named])
+            votes[rows] = scores.columns[named[plate_logs.argmax(axis=1)]]
             for group, inside in enumerate(columns):
                 if len(inside) < len(plate_logs):
                     energy[experiment, plate, group] = -np.inf

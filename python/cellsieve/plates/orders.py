@@ -6,15 +6,13 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from cellsieve import _core
+from cellsieve.plates.kernels import marginals as marginals_by_beliefs
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 EXACT = 12
 """Up to so many groups sums are exact; beyond, they are those of belief propagation."""
-ROUNDS = 500
-TOLERANCE = 1e-6
 
 
 def sums(weights: Floats) -> tuple[Floats, Floats]:
@@ -28,8 +26,9 @@ def sums(weights: Floats) -> tuple[Floats, Floats]:
     if plates > groups:
         return np.full(many, -np.inf), np.full(weights.shape, np.nan)
     if groups > EXACT:
-        found = [_core.marginals(np.ascontiguousarray(w), ROUNDS, TOLERANCE) for w in weights]
-        return np.array([each[1] for each in found]), np.stack([each[0] for each in found])
+        found = [marginals_by_beliefs(one) for one in weights]
+        totals = np.array([one.log_permanent for one in found])
+        return totals, np.stack([one.values for one in found])
     used = [np.zeros((many, 1))]
     for plate in range(plates):  # over the sets of groups that are on the plates up to here
         before, group = _last(groups, plate + 1)

@@ -150,6 +150,7 @@ class PlateLayout(Layout):
         average: Average | None = None,
         temperature: float | Literal["fit"] = 1.0,
         one_to_one: bool = False,
+        use_known_layouts: bool = False,
         jobs: int | None = None,
     ) -> pd.DataFrame:
         """The class of every test well among those of the group on its plate.
@@ -178,6 +179,9 @@ class PlateLayout(Layout):
                 needs no labels; recommended for similarities and for models of unknown sharpness.
                 What was taken is in `.attrs["temperature"]` of the result.
             one_to_one: see "marginal".
+            use_known_layouts: where `check` finds that a plate re-uses an earlier layout, that
+                layout's classes are evidence, with its probability; the rows of `check`'s table
+                are in `.attrs["known_layouts"]` of the result.
 
         Returns:
             One row per well in the order of `test`: the id; the class; experiment, plate and well
@@ -211,6 +215,7 @@ class PlateLayout(Layout):
             average=average,
             temperature=temperature,
             one_to_one=one_to_one,
+            use_known_layouts=use_known_layouts,
             jobs=jobs,
         )
 
