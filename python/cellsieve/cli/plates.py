@@ -16,6 +16,7 @@ from cellsieve.plates import (
     PlateLayout,
     TemperatureWarning,
     UncertainAssignmentWarning,
+    WrongWellsWarning,
 )
 from cellsieve.plates.infer import CERTAIN
 from cellsieve.plates.wells import first
@@ -74,6 +75,14 @@ def _add_fit(steps: Any) -> None:
         default="id_code",
         metavar="NAME",
         help="column with the id (default: id_code)",
+    )
+    fit.add_argument(
+        "--tolerate",
+        type=int,
+        default=0,
+        metavar="N",
+        help="leave out wells that contradict the plate groups, at most N, and name them "
+        "(default: 0)",
     )
     fit.add_argument(
         "--groups",
@@ -274,14 +283,20 @@ def _warn(text: str) -> None:
 def run_fit(options: argparse.Namespace) -> int:
     """`plates fit`."""
     _refuse_outputs(options, [], [options.output, options.groups])
-    layout = PlateLayout.fit(
-        options.train,
-        options.class_column,
-        options.experiment,
-        options.plate,
-        options.well,
-        options.id_column,
-    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", WrongWellsWarning)
+        layout = PlateLayout.fit(
+            options.train,
+            options.class_column,
+            options.experiment,
+            options.plate,
+            options.well,
+            options.id_column,
+            tolerate=options.tolerate,
+        )
+    for warning in caught:
+        _warn(str(warning.message))
     layout.save(options.output)
     if options.groups:
         _write_groups(layout.experiment_groups(), options.groups)

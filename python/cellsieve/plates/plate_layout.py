@@ -34,6 +34,8 @@ class PlateLayout(Layout):
         plate: str = "plate",
         well: str = "well",
         id_column: str = "id_code",
+        *,
+        tolerate: int = 0,
     ) -> Self:
         """Learns the groups and the assignments from experiments whose classes are known.
 
@@ -46,16 +48,21 @@ class PlateLayout(Layout):
                 text) in `class_column`. Leave control wells out: they are on every plate.
             class_column, experiment, plate, well, id_column: what the columns are called, here and
                 in the test files; `id_column` need not be there.
+            tolerate: leave out wells that contradict what most experiments say, if there are no
+                more than so many; they are named in a warning.
 
         Raises:
             ValueError: columns or fields are missing; a class occurs twice in one experiment; a
                 well holds two classes; or classes share a plate in one experiment and not in
                 another. The message lists the wells.
             TypeError: classes that are neither integers nor text.
+
+        Warns:
+            WrongWellsWarning: wells were left out.
         """
         columns = Columns(class_column, experiment, plate, well, id_column)
         table, name = load(train, "train")
-        return cls(**vars(fit(table, name, columns)))
+        return cls(**vars(fit(table, name, columns, tolerate)))
 
     def infer(
         self,
