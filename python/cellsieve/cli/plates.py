@@ -1,4 +1,4 @@
-"""`cellsieve plates fit | infer | decode | check`."""
+"""`cellsieve plates fit | infer | decode | check | score`."""
 
 import argparse
 import sys
@@ -45,6 +45,7 @@ def add_plates(commands: Any, summary: str) -> None:
     _add_infer(steps)
     _add_decode(steps)
     _add_check(steps)
+    _add_score(steps)
 
 
 def _add_fit(steps: Any) -> None:
@@ -236,6 +237,29 @@ def _add_check(steps: Any) -> None:
     check.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     add_overwrite(check)
     check.set_defaults(run=run_check)
+
+
+def _add_score(steps: Any) -> None:
+    score = steps.add_parser(
+        "score",
+        example="cellsieve plates score plates/layout.json plates/test.csv "
+        "plates/predictions.npy --truth plates/truth.csv",
+        help="what each step gains, on wells whose classes are known",
+        description="Counts how many of the wells with known classes are right by one site, all "
+        "sites, all models, the plate's group, marginals and known layouts.",
+    )
+    _add_source(score)
+    score.add_argument(
+        "--truth",
+        metavar="TABLE",
+        required=True,
+        help="id and class of some wells of TEST (CSV, Parquet)",
+    )
+    score.add_argument(
+        "-o", "--output", metavar="TABLE", help="table with one row per step (CSV, Parquet)"
+    )
+    add_overwrite(score)
+    score.set_defaults(run=run_score)
 
 
 def _temperature(text: str) -> float | str:
@@ -441,6 +465,22 @@ def run_check(options: argparse.Namespace) -> int:
         "guess where none is claimed; p: the chance that the best of as many random layouts does "
         "as well."
     )
+    if options.output:
+        print(f"table: {options.output}")
+    return 0
+
+
+def run_score(options: argparse.Namespace) -> int:
+    """`plates score`."""
+    _refuse_outputs(options, [options.output])
+    layout = PlateLayout.load(options.layout)
+    table = layout.score(options.test, options.predictions, options.truth, **_source(options))
+    if options.output:
+        write_table(table, options.output)
+    show = table[["step"]].assign(right=table["right"].map("{:.1%}".format))
+    show["gain"] = table["gain"].map("{:+.1%}".format).replace("+nan%", "")
+    print(show.to_string(index=False))
+    print(f"{table['wells'].iloc[0]} wells with known classes")
     if options.output:
         print(f"table: {options.output}")
     return 0

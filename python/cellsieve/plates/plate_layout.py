@@ -13,6 +13,7 @@ from cellsieve.plates.fit import fit
 from cellsieve.plates.infer import infer
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.predictions import Names, Source
+from cellsieve.plates.score import score
 from cellsieve.plates.wells import Columns, load
 from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind
 from cellsieve.schema.types import FilePath, Table
@@ -282,6 +283,44 @@ class PlateLayout(Layout):
             temperature=temperature,
             permutations=permutations,
             seed=seed,
+        )
+
+    def score(
+        self,
+        test: Table,
+        predictions: Source | Sequence[Source],
+        truth: Table,
+        kind: ScoreKind | None = None,
+        *,
+        ids: Names | None = None,
+        classes: Names | None = None,
+        average: Average | None = None,
+    ) -> pd.DataFrame:
+        """What each step gains on wells whose classes are known.
+
+        Args:
+            test, predictions, kind, ids, classes, average: as for `infer`.
+            truth: a table with the id and the class of some of the wells of `test`.
+
+        Returns:
+            One row per step, each with what the earlier ones do: one site of the first model, all
+            of its sites, all models (each by the best of all classes; where there are several), the
+            best of the classes of the plate's group, marginals, known layouts. `step`, `wells` with
+            known classes, the share `right`, and `gain`, the difference to the row before.
+
+        Raises:
+            OSError, ValueError, TypeError: as for `decode`; also duplicate ids in `truth`, no
+                well of `test`, or classes that the layout does not have.
+        """
+        return score(
+            self,
+            test,
+            predictions,
+            truth,
+            kind,
+            ids=ids,
+            classes=classes,
+            average=average,
         )
 
     def shared_layouts(self, at_least: float = 0.5) -> pd.DataFrame:
