@@ -252,10 +252,16 @@ def _free_energies(
     for experiment in np.flatnonzero(wanted):
         here = np.flatnonzero(wells.experiment == experiment)
         plates = np.unique(wells.plate[here])
-        for plate in plates:
-            rows = here[wells.plate[here] == plate]
-            plate_logs = unbiased(log_scores(scores, rows)[:, named])
-            votes[rows] = scores.columns[named[plate_logs.argmax(axis=1)]]
+        of_plate = [here[wells.plate[here] == plate] for plate in plates]
+        logs = [log_scores(scores, rows)[:, named] for rows in of_plate]
+        fair = [unbiased(each) for each in logs]
+        for rows, each in zip(of_plate, fair, strict=True):
+            votes[rows] = scores.columns[named[each.argmax(axis=1)]]
+        # With all plates there, what a plate gives to its whole group is evidence.
+        whole = len(plates) == len(layout.plates)
+        for plate, plate_logs in zip(
+            plates, without_plate_bias(logs) if whole else fair, strict=True
+        ):
             for group, inside in enumerate(columns):
                 if len(inside) < len(plate_logs):
                     energy[experiment, plate, group] = -np.inf
@@ -266,6 +272,25 @@ def _free_energies(
                     SINKHORN_TOLERANCE,
                 )[0]
     return energy, votes
+
+
+def without_plate_bias(plates: list[Floats]) -> list[Floats]:
+    """The log scores of an experiment's plates without what one plate gives to classes.
+
+    A class is in one well of an experiment at most, so its mean over a plate hardly tells where it
+    is. It rather shows how much the model favours the class: in the experiment, which says nothing
+    about assignments, and on the plate, which misleads. The plates' deviations are removed as far
+    as they vary more than by chance (empirical Bayes): fully where they are large, not at all where
+    they are noise.
+    """
+    plates = [_relative(logs) for logs in plates]
+    means = np.stack([logs.mean(axis=0) for logs in plates])
+    deviation = means - means.mean(axis=0)
+    noise = np.mean([logs.var(axis=0).mean() / len(logs) for logs in plates])
+    noise *= 1 - 1 / len(plates)
+    found = float((deviation**2).mean())
+    share = max(0.0, 1.0 - noise / found) if found > 0 else 0.0
+    return [logs - share * off for logs, off in zip(plates, deviation, strict=True)]
 
 
 def in_group(layout: Layout, scores: WellScores, group: int) -> NDArray[np.bool_]:
