@@ -19,6 +19,8 @@ from cellsieve.cleaning.overrides import apply_overrides as apply_overrides
 from cellsieve.cleaning.preset import preset as preset
 from cellsieve.cleaning.rule_files import read_rules as read_rules
 from cellsieve.cleaning.rule_files import write_rules as write_rules
+from cellsieve.export.anndata import export_to as export_to
+from cellsieve.export.anndata import to_anndata as to_anndata
 from cellsieve.export.annotate import annotate as annotate
 from cellsieve.export.crops import CellCrops as CellCrops
 from cellsieve.export.crops import crops as crops

@@ -5,7 +5,7 @@ use super::components::Suspect;
 use super::grid::Grid;
 use super::label::Label;
 use super::measures::{
-    Column, Light, Needs, Values, Working, basic, begin_of_mask, begin_of_plane, finish, focus, intensity, needs,
+    Column, Light, Needs, Values, Working, above, basic, begin_of_mask, begin_of_plane, finish, focus, needs,
     nuclei, place, sweep,
 };
 use super::plane::{Outside, Plane, with_plane};
@@ -134,9 +134,9 @@ impl<'a> Read<'a> {
         }
         planes.iter().try_for_each(|plane| plane.check(&labels))?;
         let by_quantile = matches!(request.threshold, Threshold::Quantile(_));
-        let gathers = needs.contains(&Needs::Background) || (by_quantile && needs.contains(&Needs::Threshold));
-        let mut outside: Vec<_> =
-            planes.iter().filter(|_| gathers).map(Plane::outside).collect();
+        let gathers =
+            needs.contains(&Needs::Background) || (by_quantile && needs.contains(&Needs::Threshold));
+        let mut outside: Vec<_> = planes.iter().filter(|_| gathers).map(Plane::outside).collect();
         let outline = scan(labels, |places| outside.iter_mut().for_each(|plane| plane.add(places.clone())))?;
         Ok(Read {
             outside,
@@ -160,7 +160,9 @@ impl<'a> Read<'a> {
         let regions = &self.outline.regions;
         let shape = self.outline.shape;
 
-        let begin = |plane: &Plane<'a>, light: Light| with_plane!(*plane, |image| begin_of_plane(image, light, names));
+        let begin = |plane: &Plane<'a>, light: Light| {
+            with_plane!(*plane, |image| begin_of_plane(image, light, names))
+        };
         let working = || planes.iter().zip(&lights).map(|(plane, &light)| begin(plane, light));
         let swept = |runs: &[Run], mut families: Vec<Working<'a>>| -> Vec<Vec<Column>> {
             if families.iter().any(|families| !families.is_empty()) {
@@ -193,7 +195,9 @@ impl<'a> Read<'a> {
         let mut order: Vec<usize> = (0..regions.len()).collect();
         order.sort_unstable_by_key(|&place| regions[place].label);
         let ordered = |mut columns: Vec<Column>| {
-            columns.iter_mut().for_each(|(_, values)| values.reorder(&order));
+            for (_, values) in &mut columns {
+                values.reorder(&order);
+            }
             columns
         };
         let mut channels = Vec::new();
@@ -245,10 +249,16 @@ fn of_image(
 ) -> Vec<(&'static str, f64)> {
     let mut found = Vec::new();
     if names.contains(&"image_saturated") {
-        found.push(("image_saturated", with_plane!(plane, |image| intensity::saturated_share(*image, light.saturation))));
+        found.push((
+            "image_saturated",
+            with_plane!(plane, |image| above::saturated_share(*image, light.saturation)),
+        ));
     }
     if names.contains(&"image_laplacian_variance") {
-        found.push(("image_laplacian_variance", with_plane!(plane, |image| focus::laplacian_variance(*image))));
+        found.push((
+            "image_laplacian_variance",
+            with_plane!(plane, |image| focus::laplacian_variance(*image)),
+        ));
     }
     if let Some(outside) = outside {
         let median = outside.quantile(0.5);

@@ -4,6 +4,7 @@
 //! once: [`scan`] folds runs of equal labels into an [`Outline`], that is regions and runs, and tells
 //! which pixels are background. With the threshold known, [`measures`] go over the runs alone.
 
+mod ahead;
 mod background;
 mod by_convention;
 mod by_region;

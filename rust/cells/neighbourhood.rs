@@ -72,9 +72,7 @@ impl Neighbourhood {
         for list in [&mut self.edge, &mut self.inside, &mut self.deep, &mut self.down] {
             list.clear();
         }
-        let touches = |run: &Run| {
-            run.row == 0 || run.row + 1 == rows || run.start == 0 || run.end == columns
-        };
+        let touches = |run: &Run| run.row == 0 || run.row + 1 == rows || run.start == 0 || run.end == columns;
         let mut outline = runs.iter().any(touches).then(Vec::new);
         let beyond = [Run { row: 0, start: 0, end: columns, region: 0 }];
         each_row(runs, |above, here, below| {
@@ -127,18 +125,19 @@ pub(super) fn each_row<'a>(runs: &'a [Run], mut call: impl FnMut(&'a [Run], &'a 
 
 /// Adds what three rows have in common.
 #[inline]
-fn common(row: u32, a: Cut<'_>, b: Cut<'_>, c: Cut<'_>, to: &mut Vec<Span>) {
-    let (mut i, mut j, mut k) = (0, 0, 0);
-    while i < a.runs.len() && j < b.runs.len() && k < c.runs.len() {
-        let (a, b, c) = (a.get(i), b.get(j), c.get(k));
-        let (start, end) = (a.0.max(b.0).max(c.0), a.1.min(b.1).min(c.1));
+fn common(row: u32, here: Cut<'_>, above: Cut<'_>, below: Cut<'_>, to: &mut Vec<Span>) {
+    let mut at = [0; 3];
+    while at[0] < here.runs.len() && at[1] < above.runs.len() && at[2] < below.runs.len() {
+        let ends = [here.get(at[0]), above.get(at[1]), below.get(at[2])];
+        let start = ends[0].0.max(ends[1].0).max(ends[2].0);
+        let end = ends[0].1.min(ends[1].1).min(ends[2].1);
         if start < end {
             to.push(Span { row, start, end });
         }
         // Whichever ends first has nothing more in common with the others.
-        i += usize::from(a.1 <= end);
-        j += usize::from(b.1 <= end);
-        k += usize::from(c.1 <= end);
+        for (at, one) in at.iter_mut().zip(ends) {
+            *at += usize::from(one.1 <= end);
+        }
     }
 }
 

@@ -35,9 +35,7 @@ pub(super) fn measure<L: Label>(
         )));
     };
     match wrapped_to_8_bits(channel)? {
-        Some(wrapped) => {
-            measure_as_it_is(labels, Grid::new(&wrapped, channel.shape()).into(), request)
-        }
+        Some(wrapped) => measure_as_it_is(labels, Grid::new(&wrapped, channel.shape()).into(), request),
         None => measure_as_it_is(labels, channel, request),
     }
 }

@@ -7,7 +7,7 @@ use super::background::{Background, Counts, Values, lerp};
 use super::grid::Grid;
 use super::scan::Run;
 use super::tally::{Scratch, Tally};
-use super::total::{Total, Wide};
+use super::total::{Exact, Product, Total, Wide};
 
 /// A pixel of a channel.
 pub trait Pixel: Copy + Default + PartialOrd + Into<f64> + Send + Sync + 'static {
@@ -24,17 +24,22 @@ pub trait Pixel: Copy + Default + PartialOrd + Into<f64> + Send + Sync + 'static
     const LARGEST: Option<f64>;
 
     /// Between two values, `gamma` of the way, as numpy's quantile rounds for this type.
+    #[must_use]
     fn between(a: f64, b: f64, gamma: f64) -> f64 {
         lerp!(a, b, gamma, f64)
     }
 
     /// What differences of pixels are computed in: exactly, if the pixels are integers.
     type Wide: Wide;
+    /// What products of such differences are computed in, and some hundred added up.
+    type Product: Product;
     /// What many products of such differences are added up in.
-    type Total: Total;
+    type Total: Total<<Self::Product as Product>::Part>;
 
-    /// The pixel as that.
+    /// The pixel as a number to compute with.
     fn wide(self) -> Self::Wide;
+    /// A difference as a number to multiply.
+    fn product(difference: Self::Wide) -> Self::Product;
 
     /// Tallies the pixels of these runs.
     fn tally(runs: &[Run], image: Grid<'_, Self>, scratch: &mut Scratch, tally: &mut Tally);
@@ -57,14 +62,20 @@ pub enum Above<P> {
 }
 
 macro_rules! integer_pixel {
-    ($integer:ty, $wide:ty) => {
+    ($integer:ty, $product:ty, $tally:ident) => {
         impl Pixel for $integer {
-            type Wide = $wide;
-            type Total = i128;
+            type Wide = i32;
+            type Product = $product;
+            type Total = Exact;
 
             #[inline(always)]
-            fn wide(self) -> $wide {
+            fn wide(self) -> i32 {
                 self.into()
+            }
+
+            #[inline(always)]
+            fn product(difference: i32) -> $product {
+                difference.into()
             }
 
             type Background = Counts<{ 1 + <$integer>::MAX as usize }>;
@@ -72,7 +83,7 @@ macro_rules! integer_pixel {
             const LARGEST: Option<f64> = Some(<$integer>::MAX as f64);
 
             fn tally(runs: &[Run], image: Grid<'_, Self>, scratch: &mut Scratch, tally: &mut Tally) {
-                scratch.integers(runs, image, tally);
+                scratch.$tally(runs, image, tally);
             }
 
             fn above(threshold: f64) -> Above<Self> {
@@ -95,16 +106,22 @@ macro_rules! integer_pixel {
     };
 }
 
-integer_pixel!(u8, i32);
-integer_pixel!(u16, f64); // of which even the squares are exact, and faster than 64-bit integers'
+integer_pixel!(u8, i32, bytes);
+integer_pixel!(u16, i64, integers);
 
 impl Pixel for f32 {
     type Wide = f64;
+    type Product = f64;
     type Total = f64;
 
     #[inline(always)]
     fn wide(self) -> f64 {
         self.into()
+    }
+
+    #[inline(always)]
+    fn product(difference: f64) -> f64 {
+        difference
     }
 
     type Background = Values;

@@ -66,7 +66,7 @@ impl<'a> Plane<'a> {
 
     /// The pixels outside every cell, none as yet.
     pub(super) fn outside(&self) -> Box<dyn Outside + 'a> {
-        with_plane!(*self, |grid| Box::new(Gathered { image: grid, background: Default::default() }))
+        with_plane!(*self, |grid| Box::new(Gathered::new(grid)))
     }
 }
 
@@ -85,6 +85,12 @@ pub(super) trait Outside {
 struct Gathered<'a, P: Pixel> {
     image: Grid<'a, P>,
     background: P::Background,
+}
+
+impl<'a, P: Pixel> Gathered<'a, P> {
+    fn new(image: Grid<'a, P>) -> Self {
+        Gathered { image, background: P::Background::default() }
+    }
 }
 
 impl<P: Pixel> Outside for Gathered<'_, P> {

@@ -1,9 +1,10 @@
 //! The distinct values of some pixels and how often each occurs: all that statistics without places need.
 
+use super::ahead;
 use super::background::{Position, lerp};
+use super::grid::Grid;
 use super::pixel::Pixel;
 use super::scan::Run;
-use super::grid::Grid;
 
 /// Distinct values, ascending, each with the number of pixels up to and with it.
 #[derive(Debug, Default)]
@@ -133,42 +134,38 @@ impl Scratch {
     /// sorting where there are few pixels.
     pub fn integers<P: Pixel + Into<u32>>(&mut self, runs: &[Run], image: Grid<'_, P>, tally: &mut Tally) {
         let area: i64 = runs.iter().map(Run::length).sum();
-        let most = |run: &Run| run.of(image).iter().fold(P::default(), |a, &b| if b > a { b } else { a });
-        let most: u32 = runs.iter().map(|run| most(run).into()).max().unwrap_or(0);
+        let most = |pixels: &[P]| pixels.iter().fold(P::default(), |a, &b| if b > a { b } else { a });
+        let most: u32 = ahead::pixels(runs, image).map(|pixels| most(pixels).into()).max().unwrap_or(0);
         if area < i64::from(most) / 32 {
             self.pixels.clear();
             let values = runs.iter().flat_map(|run| run.of(image)).map(|&pixel| -> u32 { pixel.into() });
             self.pixels.extend(values);
             self.pixels.sort_unstable();
-            tally.fill(self.pixels.chunk_by(|a, b| a == b).map(|equal| (f64::from(equal[0]), equal.len() as u64)));
+            tally.fill(
+                self.pixels.chunk_by(|a, b| a == b).map(|equal| (f64::from(equal[0]), equal.len() as u64)),
+            );
             return;
         }
-        // Neighbours go to different tables: equal ones would wait for each other's count.
-        let values = most as usize + 1;
         self.counts.clear();
-        self.counts.resize(4 * values, 0);
-        let (first, rest) = self.counts.split_at_mut(values);
-        let (second, rest) = rest.split_at_mut(values);
-        let (third, fourth) = rest.split_at_mut(values);
-        let place = |pixel: P| -> usize {
-            let value: u32 = pixel.into();
-            value as usize
-        };
-        for run in runs {
-            let (fours, rest) = run.of(image).as_chunks::<4>();
-            for &[a, b, c, d] in fours {
-                first[place(a)] += 1;
-                second[place(b)] += 1;
-                third[place(c)] += 1;
-                fourth[place(d)] += 1;
-            }
-            for &pixel in rest {
-                first[place(pixel)] += 1;
-            }
-        }
+        self.counts.resize(4 * (most as usize + 1), 0);
+        count(runs, image, &mut self.counts, most as usize + 1);
+        let (first, rest) = self.counts.split_at(most as usize + 1);
+        let (second, rest) = rest.split_at(most as usize + 1);
+        let (third, fourth) = rest.split_at(most as usize + 1);
         let counts = first.iter().zip(second).zip(third).zip(fourth);
-        let counts = counts.map(|(((a, b), c), d)| u64::from(*a) + u64::from(*b) + u64::from(*c) + u64::from(*d));
+        let counts = counts.map(|(((a, b), c), d)| u64::from(a + b + c + d));
         tally.fill(counts.enumerate().filter(|&(_, n)| n > 0).map(|(value, n)| (value as f64, n)));
+    }
+
+    /// Tallies bytes, by counting, for which four small tables do.
+    #[allow(clippy::unused_self)] // in place of `integers`
+    pub fn bytes(&mut self, runs: &[Run], image: Grid<'_, u8>, tally: &mut Tally) {
+        let mut tables = [[0; 256]; 4];
+        for pixels in ahead::pixels(runs, image) {
+            count_bytes(pixels, &mut tables);
+        }
+        let counts = (0..256).map(|value| (value, tables.iter().map(|table| table[value]).sum::<u32>()));
+        tally.fill(counts.filter(|&(_, n)| n > 0).map(|(value, n)| (value as f64, n.into())));
     }
 
     /// Tallies floating-point pixels, by sorting.
@@ -184,5 +181,33 @@ impl Scratch {
         self.pixels.sort_unstable();
         let equal = self.pixels.chunk_by(|a, b| a == b);
         tally.fill(equal.map(|equal| (f64::from(number(equal[0])), equal.len() as u64)));
+    }
+}
+
+/// Counts integers below `values` in four tables side by side, neighbours in different ones.
+fn count<P: Pixel + Into<u32>>(runs: &[Run], image: Grid<'_, P>, tables: &mut [u32], values: usize) {
+    let place = |pixel: P| -> usize {
+        let value: u32 = pixel.into();
+        value as usize
+    };
+    for run in runs {
+        for (number, &pixel) in run.of(image).iter().enumerate() {
+            tables[number % 4 * values + place(pixel)] += 1;
+        }
+    }
+}
+
+/// Counts bytes in four tables. Neighbours go to different ones: equal ones, the rule in an image,
+/// would wait for each other's count to reach memory.
+fn count_bytes(pixels: &[u8], [first, second, third, fourth]: &mut [[u32; 256]; 4]) {
+    let (fours, rest) = pixels.as_chunks::<4>();
+    for &[a, b, c, d] in fours {
+        first[usize::from(a)] += 1;
+        second[usize::from(b)] += 1;
+        third[usize::from(c)] += 1;
+        fourth[usize::from(d)] += 1;
+    }
+    for &pixel in rest {
+        first[usize::from(pixel)] += 1;
     }
 }

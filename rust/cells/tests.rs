@@ -10,7 +10,15 @@ const MEASURES: [&str; 2] = ["area_above", "intensity_max"];
 
 fn request(threshold: Threshold, convention: Convention, clip: u64) -> Request<'static> {
     let measures = if convention == Convention::Notebook { &MEASURES[..1] } else { &MEASURES };
-    Request { measures, threshold, convention, saturation: None, compartments: false, rle: false, clip: Some(clip) }
+    Request {
+        measures,
+        threshold,
+        convention,
+        saturation: None,
+        compartments: false,
+        rle: false,
+        clip: Some(clip),
+    }
 }
 
 fn rows_of<T>(values: &[T], columns: usize) -> Grid<'_, T> {
@@ -111,7 +119,9 @@ fn check<'a, L: Label + TryFrom<i64>, P>(
     let found = measured(&labels, image, columns, threshold, convention, u64::MAX).unwrap();
     let (mut cells, value) = naive::measure(&ids, plain, columns, threshold, convention);
     if convention == Convention::Notebook {
-        cells.iter_mut().for_each(|cell| cell.intensity_max = None);
+        for cell in &mut cells {
+            cell.intensity_max = None;
+        }
     }
     assert_eq!(rows(&found), cells);
     assert_eq!(threshold_of(&found).to_bits(), value.to_bits());

@@ -1,56 +1,99 @@
 //! Sums of products of pixels: exact for integers, in a fixed order for floating point.
 
+// Sums must become part of the function that is compiled for a level.
+#![allow(clippy::inline_always)]
+// Places in several arrays at once: iterators over arrays are not unrolled.
+#![allow(clippy::needless_range_loop)]
+
+use super::pixel::Pixel;
 use std::ops::{Add, AddAssign, Mul, Sub};
 
-/// A number that differences of pixels and their products are computed in.
-pub trait Wide:
-    Copy + Default + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Into<f64>
-{
-    /// A small whole number.
+/// A number that differences of pixels are computed in.
+pub trait Wide: Copy + Default + Add<Output = Self> + Sub<Output = Self> {}
+
+impl Wide for i32 {}
+impl Wide for f64 {}
+
+/// A number that products of differences are computed in, and some hundred of them added up.
+pub trait Product: Copy + Default + Add<Output = Self> + Mul<Output = Self> {
+    /// Whether the order of a sum changes it, so that lanes have to be spelled out. The compiler
+    /// shares integers out itself, and better.
+    const ROUNDS: bool;
+    /// What sums of them are handed on in.
+    type Part: Copy + Default + AddAssign;
+    /// A place in a row.
     fn at(place: usize) -> Self;
+    /// The sum as that.
+    fn part(self) -> Self::Part;
+    /// As a floating-point number.
+    fn number(self) -> f64;
 }
 
-impl Wide for i32 {
-    #[inline(always)]
-    fn at(place: usize) -> Self {
-        place as i32
-    }
+macro_rules! product {
+    ($($type:ty: $part:ty, $rounds:literal;)*) => {$(
+        impl Product for $type {
+            const ROUNDS: bool = $rounds;
+            type Part = $part;
+            #[inline(always)]
+            fn part(self) -> $part {
+                self.into()
+            }
+            #[inline(always)]
+            fn at(place: usize) -> Self {
+                place as $type
+            }
+            #[inline(always)]
+            #[allow(clippy::cast_lossless)]
+            fn number(self) -> f64 {
+                self as f64
+            }
+        }
+    )*};
 }
-
-impl Wide for f64 {
-    #[inline(always)]
-    fn at(place: usize) -> Self {
-        f64::from(place as u32)
-    }
+product! {
+    i32: i64, false;
+    i64: i64, false;
+    f64: f64, true;
 }
 
 /// A sum over all of a cell.
-pub trait Total: Copy + Default + AddAssign {
-    /// Of a sum over some pixels, which is a whole number where the pixels are.
-    fn of(part: f64) -> Self;
+pub trait Total<Part>: Copy + Default + AddAssign<Part> {
+    /// Twice this.
+    fn twice(self) -> Self;
     /// `n ab - a b`, that is n² times a covariance.
     fn scatter(n: u64, ab: Self, a: Self, b: Self) -> f64;
     /// As a number.
     fn number(self) -> f64;
 }
 
-impl Total for i128 {
-    fn of(part: f64) -> Self {
-        part as i128
-    }
+/// A sum of integers that does not overflow.
+#[derive(Clone, Copy, Default)]
+pub struct Exact(i128);
 
-    fn scatter(n: u64, ab: Self, a: Self, b: Self) -> f64 {
-        (i128::from(n) * ab - a * b) as f64
-    }
-
-    fn number(self) -> f64 {
-        self as f64
+impl AddAssign<i64> for Exact {
+    #[inline(always)]
+    fn add_assign(&mut self, part: i64) {
+        self.0 += i128::from(part);
     }
 }
 
-impl Total for f64 {
-    fn of(part: f64) -> Self {
-        part
+impl Total<i64> for Exact {
+    fn twice(self) -> Self {
+        Exact(2 * self.0)
+    }
+
+    fn scatter(n: u64, ab: Self, a: Self, b: Self) -> f64 {
+        (i128::from(n) * ab.0 - a.0 * b.0) as f64
+    }
+
+    fn number(self) -> f64 {
+        self.0 as f64
+    }
+}
+
+impl Total<f64> for f64 {
+    fn twice(self) -> Self {
+        2.0 * self
     }
 
     fn scatter(n: u64, ab: Self, a: Self, b: Self) -> f64 {
@@ -64,32 +107,44 @@ impl Total for f64 {
     }
 }
 
-/// Adds up `K` numbers of each of `n` places.
+/// Adds up `K` numbers that are computed from `N` pixels, over slices of pixels of equal length.
 ///
-/// Places are shared out among lanes, so that the compiler computes a vector at a time; which lane
-/// a place belongs to depends on `n` alone, and so does every rounding.
+/// Rounding does not depend on the instructions in use.
 #[inline(always)]
-pub(super) fn sums<W: Wide, const K: usize>(n: usize, of: impl Fn(usize) -> [W; K]) -> [f64; K] {
-    const LANES: usize = 8;
-    let mut lanes = [[W::default(); LANES]; K];
-    let mut place = 0;
-    while place + LANES <= n {
-        for lane in 0..LANES {
-            let values = of(place + lane);
-            for (sum, value) in lanes.iter_mut().zip(values) {
-                sum[lane] = sum[lane] + value;
+pub(super) fn sums<P: Pixel, const N: usize, const K: usize>(
+    pixels: [&[P]; N],
+    of: impl Fn(usize, [P::Wide; N]) -> [P::Product; K],
+) -> [P::Product; K] {
+    let n = pixels[0].len();
+    let mut slices = pixels;
+    for place in 0..N {
+        slices[place] = &pixels[place][..n]; // for the compiler, which then checks no place
+    }
+    let mut lanes = [[P::Product::default(); LANES]; K];
+    let mut sums = [P::Product::default(); K];
+    for place in 0..n {
+        let mut values = [P::Wide::default(); N];
+        for slice in 0..N {
+            values[slice] = slices[slice][place].wide();
+        }
+        let values = of(place, values);
+        for sum in 0..K {
+            if P::Product::ROUNDS {
+                lanes[sum][place % LANES] = lanes[sum][place % LANES] + values[sum];
+            } else {
+                sums[sum] = sums[sum] + values[sum];
             }
         }
-        place += LANES;
     }
-    let mut lane = 0;
-    while place < n {
-        let values = of(place);
-        for (sum, value) in lanes.iter_mut().zip(values) {
-            sum[lane] = sum[lane] + value;
+    if P::Product::ROUNDS {
+        for sum in 0..K {
+            for lane in 0..LANES {
+                sums[sum] = sums[sum] + lanes[sum][lane];
+            }
         }
-        place += 1;
-        lane += 1;
     }
-    lanes.map(|sums| sums.into_iter().map(Into::into).sum())
+    sums
 }
+
+/// Sums of floating-point numbers are shared out among so many.
+const LANES: usize = 4;

@@ -1,7 +1,9 @@
 //! Cells: label images and channels in, a table's columns out.
 
 use super::dtypes::{ChannelArray, plane, with_file_labels, with_labels};
-use crate::cells::{self, Grid, Outline, Plane, Request, Threshold, measures::Column, measures::Values, scan};
+use crate::cells::{
+    self, Grid, Outline, Plane, Request, Threshold, measures::Column, measures::Values, scan,
+};
 use crate::files::{self, Channel, Image, Mask};
 use crate::{Error, Result};
 use numpy::{IntoPyArray, PyUntypedArray};
@@ -19,8 +21,8 @@ pub struct Cells {
     channels: Vec<Py<OfChannel>>,
     #[pyo3(get)]
     background_area: u64,
-    #[pyo3(get)]
-    cells_at_border: u64,
+    #[pyo3(get, name = "cells_at_border")]
+    at_border: u64,
     #[pyo3(get)]
     shape: (usize, usize),
     #[pyo3(get)]
@@ -62,14 +64,17 @@ impl Cells {
                 None => None,
             };
             let columns = arrays(py, channel.columns)?;
-            Py::new(py, OfChannel { threshold: channel.threshold, image: image.unbind(), columns, compartments })
+            Py::new(
+                py,
+                OfChannel { threshold: channel.threshold, image: image.unbind(), columns, compartments },
+            )
         });
         Ok(Cells {
             channels: channels.collect::<PyResult<_>>()?,
             count: found.columns.first().map_or(0, |(_, values)| values.len()),
             columns: arrays(py, found.columns)?,
             background_area: found.background_area,
-            cells_at_border: found.at_border,
+            at_border: found.at_border,
             shape,
             warning: found.suspect.map(|suspect| suspect.to_string()),
             rle: found.rle,
@@ -191,11 +196,7 @@ pub fn measure_file(
 }
 
 /// Reads channels; those that lie in one file, side by side in the list, are decoded once.
-fn read_channels(
-    channels: &[(PathBuf, Option<String>)],
-    exact: bool,
-    max_pixels: u64,
-) -> Result<Vec<Image>> {
+fn read_channels(channels: &[(PathBuf, Option<String>)], exact: bool, max_pixels: u64) -> Result<Vec<Image>> {
     let mut images = Vec::with_capacity(channels.len());
     for of_file in channels.chunk_by(|one, next| one.0 == next.0) {
         let path: &Path = &of_file[0].0;

@@ -119,9 +119,7 @@ macro_rules! with_narrowest {
     }};
 }
 
-pub(super) use {
-    with_dtypes, with_file_labels, with_labels, with_narrowest, with_pixels, with_scores,
-};
+pub(super) use {with_dtypes, with_file_labels, with_labels, with_narrowest, with_pixels, with_scores};
 
 /// What to say of a dtype that is not supported.
 pub fn wrong_dtype(argument: &str, array: &Bound<'_, PyUntypedArray>, expected: &str) -> Error {

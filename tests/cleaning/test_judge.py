@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cellsieve as cs
+from cellsieve.cleaning.groups import Groups, Part
 from cellsieve.cleaning.passes import run_passes
 from cellsieve.cleaning.quantiles import group_quantiles
 from cellsieve.io.tables import read_batches
@@ -17,8 +18,14 @@ from cellsieve.io.tables import read_batches
 pytestmark = pytest.mark.filterwarnings("ignore:.* none can be cut:UserWarning")
 
 
+def part_of(part, number):
+    """A series of groups and one of values, as a computation sees them."""
+    codes, names = pd.factorize(part[0].to_numpy(object))
+    return Part(Groups(codes, names), part[1].to_numpy())
+
+
 def quantiles(parts, probabilities):
-    [found] = run_passes(parts, [group_quantiles(probabilities)], lambda part, number: part)
+    [found] = run_passes(parts, [group_quantiles(probabilities)], part_of)
     return found
 
 

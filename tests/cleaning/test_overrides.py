@@ -106,3 +106,15 @@ def test_a_mark_of_no_cell_is_refused_and_nothing_is_written(
         capsys.readouterr().err
     )
     assert not Path(output).exists()
+
+
+def test_marks_of_another_segmentation_are_refused() -> None:
+    """The same ids, but other cells: the box that a mark carries tells them apart."""
+    box = {"min_row": 0, "min_col": 0, "max_row": 4, "max_col": 4}
+    table = pd.DataFrame({"image_id": "a", "label": [1, 2], "clean": True, "reason": "", **box})
+    marks = pd.DataFrame({"image_id": "a", "label": [1], "mark": "drop", **box})
+    assert cs.apply_overrides(table, marks)["clean"].tolist() == [False, True]
+    with pytest.raises(ValueError, match=r"cell 1 of image a has the box \[0, 0, 9, 4\] there"):
+        cs.apply_overrides(table, marks.assign(max_row=9))
+    unsaid = marks.assign(max_row=None)  # written by hand
+    assert cs.apply_overrides(table, unsaid)["clean"].tolist() == [False, True]

@@ -10,7 +10,7 @@ import cellsieve as cs
 from cellsieve.cleaning.preset import PRESETS, about, preset_text
 from cellsieve.cli import main
 
-CHANNELS = ("red", "green")
+CHANNELS = ("red", "green", "blue", "yellow")  # as many as the Atlas has
 MEASURED = ("laplacian_variance_relative", "contrast", "saturated", "intensity_mean", "fraction")
 
 
@@ -67,7 +67,7 @@ def planted(cells, preset, channel=""):
 @pytest.mark.parametrize("preset", ["faults", "nuclei"])
 @pytest.mark.parametrize("extension", [None, ".csv", ".parquet"])
 def test_planted_faults_are_found_by_name(preset, channel, extension, rng, tmp_path):
-    """In either of two channels, or the only one; in memory and on disk."""
+    """In one of several channels, or the only one; in memory and on disk."""
     cells = sound(rng, channels=CHANNELS if channel else ())
     names = planted(cells, preset, channel)
     if extension is None:
@@ -76,15 +76,15 @@ def test_planted_faults_are_found_by_name(preset, channel, extension, rng, tmp_p
         cs.write_table(cells, tmp_path / f"cells{extension}")
         inputs, output = [tmp_path / f"cells{extension}"], tmp_path / f"clean{extension}"
         cs.clean_to(inputs, output, preset)
-        found = cs.read_table(output).fillna({"reason": "", "flags": ""})
+        found = cs.read_table(output).fillna({"reason": "", "flagged": ""})
     for row, name in enumerate(names):
         assert name in found["reason"][row].split("; "), (row, name)
         assert not found["clean"][row]
     mitotic = len(names)
-    assert "mitotic" in found["flags"][mitotic]
+    assert "mitotic" in found["flagged"][mitotic]
     assert found["clean"][mitotic]
     assert found["clean"][mitotic:].mean() > 0.95
-    assert not found["flags"][mitotic + 1 :].any()
+    assert not found["flagged"][mitotic + 1 :].any()
     assert {rule.name for rule in cs.rules_of(found)} == {rule.name for rule in cs.preset(preset)}
 
 
@@ -145,7 +145,7 @@ def test_a_preset_can_be_printed_edited_and_used(rng, tmp_path, capsys):
     assert main([*command, "--rules", str(tmp_path / "mine.toml")]) == 0
     assert "dirt" in capsys.readouterr().out
     assert main([*command, "--preset", "faults", "--overwrite"]) == 0
-    preset = cs.read_table(tmp_path / "clean.csv").fillna({"reason": "", "flags": ""})
+    preset = cs.read_table(tmp_path / "clean.csv").fillna({"reason": "", "flagged": ""})
     pd.testing.assert_frame_equal(preset, cs.clean(cells, rules="faults"), check_dtype=False)
 
 

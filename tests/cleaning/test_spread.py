@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import cellsieve as cs
+from cellsieve.cleaning.groups import Groups, Part
 from cellsieve.cleaning.passes import run_passes
 from cellsieve.cleaning.spread import group_spread
 from cellsieve.cli import main
@@ -18,8 +19,14 @@ from cellsieve.cli import main
 KINDS = ["mad", "zscore"]
 
 
+def part_of(part, number):
+    """A series of groups and one of values, as a computation sees them."""
+    codes, names = pd.factorize(part[0].to_numpy(object))
+    return Part(Groups(codes, names), part[1].to_numpy())
+
+
 def spread_of(parts, kind):
-    [found] = run_passes(parts, [group_spread(kind)], lambda part, number: part)
+    [found] = run_passes(parts, [group_spread(kind)], part_of)
     return found
 
 

@@ -106,7 +106,7 @@ def coarse(small_set):
 def cells_of(folder, masks, *options, code=0):
     output = folder / f"{masks}.csv"
     arguments = [str(folder / "images"), "--masks", str(folder / masks), "-o", str(output)]
-    labels = ["--labels", str(folder / "train.csv")]
+    labels = ["--labels", str(folder / "train.csv"), "--channels", "green"]
     assert main(["measure", *arguments, *labels, *options]) == code
     return output
 

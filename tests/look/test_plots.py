@@ -62,6 +62,22 @@ def test_distribution_draws_all_cells_the_limits_and_what_is_cut() -> None:
     assert "1 cell without a value" in ax.get_xlabel()
 
 
+def test_distribution_paints_cells_by_their_verdict() -> None:
+    """Not by the limits alone: cells of several classes are dropped wherever they lie."""
+    cells = pd.concat([table(list(np.linspace(0, 1, 30))), table([0.5] * 20)], ignore_index=True)
+    cells.loc[30:, "class_label"] = "16|0"
+    cells = cells.drop(columns=["lower_limit", "upper_limit"]).assign(label=range(50))
+    cleaned = cs.clean(cells, lower=0.1, upper=0.9)
+    for class_label, rows in (("16|0", cleaned[30:]), (None, cleaned)):
+        ax = cs.plot_distribution(cleaned, class_label=class_label)
+        kept, dropped = (sum(bar.get_height() for bar in bars) for bars in ax.containers)
+        assert (kept, dropped) == (rows["clean"].sum(), (~rows["clean"]).sum())
+        assert f", {dropped:.0f} dropped)" in ax.get_title(loc="left")
+    colours = [mpl.colors.to_rgb(bars[0].get_facecolor()) for bars in ax.containers]
+    light, dark = sorted((sum(colour) for colour in colours), reverse=True)
+    assert light > 1.8 * dark  # also in gray print
+
+
 def test_distribution_on_given_axes_of_one_class() -> None:
     cells = pd.concat([table([0.1] * 3), table([0.5] * 4).assign(class_label="4")])
     _, mine = plt.subplots()

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections import Counter
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,10 @@ from scipy import ndimage
 import cellsieve as cs
 from cellsieve.cli import main
 from cellsieve.look import views
-from cellsieve.look.report.bins import Axis, in_short, nice_step, percentile_of
+from cellsieve.look.report.bins import Axis, nice_step
 from cellsieve.look.report.page import as_json, percent
 from cellsieve.look.report.sections import sections_of
-from cellsieve.look.views import Look, draw_cell, edge, pictures
+from cellsieve.look.views import Look, draw_cell, drawn, edge, pictures
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
 
@@ -129,25 +130,32 @@ def test_it_opens_with_what_was_decided(page: Page, demo: Path) -> None:
     kept = int(clean["clean"].sum())
     assert f"Images 12 1 failed Cells {len(clean)}" in page.text
     assert f"Kept {kept}" in page.text
-    assert f"Dropped {len(clean) - kept}" in page.text
+    cut = int(clean["reason"].isin(["low", "high"]).sum())
+    assert f"Cut by limits {cut}" in page.text
+    assert f"Not judged {len(clean) - kept - cut}" in page.text
     for reason, said in (("low", "too low"), ("high", "too high"), ("multi_label", "several")):
         assert re.search(rf"{said}\D* {(clean['reason'] == reason).sum()} ", page.text)
     assert "demo-11 no_mask no mask for this image" in page.text
 
 
 def test_a_section_a_class_in_natural_order(page: Page) -> None:
-    names = [attrs["data-name"] for tag, attrs in page.tags if "data-name" in attrs]
-    assert names == ["0", "1", "16", "Several classes"]
-    ids = [attrs["id"] for attrs in page.of("section", "class")]
-    assert ids == [attrs["data-section"] for _, attrs in page.tags if "data-name" in attrs]
+    links = [str(attrs["href"]) for attrs in page.of("a", "name")]
+    assert links == ["#class-0", "#class-1", "#class-16", "#cells-several"]
+    assert [f"#{attrs['id']}" for attrs in page.of("section", "class")] == links
 
 
 def test_galleries_show_cells_of_their_band_by_value(page: Page, demo: Path) -> None:
     clean = cs.read_table(demo / "clean.csv").set_index(["image_id", "label"])
     cells = page.data["cells"]
     assert len(cells) == len({(cell["image_id"], cell["label"]) for cell in cells})
-    for start in range(0, 36, 12):  # three classes of low, middle, high, four each
-        low, middle, high = (cells[start + k : start + k + 4] for k in (0, 4, 8))
+    rows: list[list[dict[str, Any]]] = []
+    for _, attrs in page.tags:
+        if attrs.get("class") == "row":
+            rows.append([])
+        elif attrs.get("class") == "cell" and len(rows[-1]) < 4:  # those shown at first
+            rows[-1].append(cells[int(str(attrs["data-cell"]))])
+    for start in range(0, 9, 3):  # three classes of low, middle, high
+        low, middle, high = rows[start : start + 3]
         for gallery in (low, middle, high):
             values = [cell["value"] for cell in gallery]
             assert values == sorted(values)
@@ -161,13 +169,66 @@ def test_galleries_show_cells_of_their_band_by_value(page: Page, demo: Path) -> 
         assert "low" not in reasons[2]
 
 
-def test_pictures_are_webp_with_an_outline(page: Page) -> None:
-    images = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(images) == len(page.data["cells"])
-    kind, _, encoded = str(images[0]["src"]).partition("base64,")
-    assert kind == "data:image/webp;"
-    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))))
-    assert (picture.min(axis=2) > 200).any()
+def pictures_in(page: Page, name: str) -> list[Any]:
+    """The pictures of a layer, in the order of the page."""
+    found = []
+    for (_, before), (tag, attrs) in zip(page.tags, page.tags[1:], strict=False):
+        own = attrs.get("class") or before.get("class")  # channels stand in an element of theirs
+        if tag == "img" and name in str(own).split():
+            kind, _, encoded = str(attrs["src"]).partition("base64,")
+            assert kind == "data:image/webp;"
+            found.append(np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded)))))
+    return found
+
+
+def test_pictures_are_layers_that_lie_on_each_other(page: Page) -> None:
+    cells = page.data["cells"]
+    for name in ("plane-0", "plane-1", "plane-2", "outline", "above"):
+        assert len(pictures_in(page, name)) == len(cells)
+    for plane, outline in zip(
+        pictures_in(page, "plane-0"), pictures_in(page, "outline"), strict=True
+    ):
+        assert outline.shape[2] == 4
+        assert 0 < (outline[:, :, 3] > 0).mean() < 0.5  # a line, and see-through elsewhere
+        assert plane.shape[0] / plane.shape[1] == outline.shape[0] / outline.shape[1]
+
+
+def test_the_pixels_above_the_threshold_are_marked(page: Page, demo: Path) -> None:
+    """As many as were counted, where the picture has a pixel for each of the image."""
+    clean = cs.read_table(demo / "clean.csv").set_index(["image_id", "label"])
+    order = [int(str(attrs["data-cell"])) for _, attrs in page.tags if "data-cell" in attrs]
+    whole = 0
+    for index, above in zip(order, pictures_in(page, "above"), strict=True):
+        cell = page.data["cells"][index]
+        if cell["place"][2] == 1:
+            whole += 1
+            marked = (above[:, :, 3] > 0).sum()
+            assert marked == clean.loc[(cell["image_id"], cell["label"]), "area_above"]
+    assert whole > 10
+
+
+def test_another_measured_channel_is_a_layer_of_its_own(demo: Path, tmp_path: Path) -> None:
+    page = written(demo / "clean.csv", tmp_path, channels=["red", "blue"])
+    cells = page.data["cells"]
+    assert len(pictures_in(page, "extra")) == len(cells) == len(pictures_in(page, "above"))
+    area = written(demo / "clean.csv", tmp_path, column="area")
+    assert not pictures_in(area, "above")
+    with pytest.raises(ValueError, match="pixel_size: found 0"):
+        written(demo / "clean.csv", tmp_path, pixel_size=0)
+    assert "µm" in written(demo / "clean.csv", tmp_path, pixel_size=0.1).text
+
+
+def test_the_page_says_what_the_measure_is(demo: Path, tmp_path: Path) -> None:
+    assert "area: number of pixels (len(rows)); from the mask alone" in written(
+        demo / "clean.csv", tmp_path, column="area"
+    ).text  # fmt: skip
+    mine = cs.read_table(demo / "clean.csv").assign(mine=1.0)
+    images = demo / "clean.images.csv"
+    page = written(mine, tmp_path, column="mine", images=images)
+    assert "mine is a column of the table; cellsieve has no formula for it" in page.text
+    red = mine.rename(columns={"fraction": "fraction_red"})
+    page = written(red, tmp_path, column="fraction_red", images=images)
+    assert "(area_above / area); channel red;" in page.text
 
 
 def test_a_cell_can_be_reached_and_heard(page: Page) -> None:
@@ -231,7 +292,7 @@ def test_hostile_text_shows_as_text(tmp_path: Path) -> None:
     )
     page = written(table, tmp_path, images=images, title=HOSTILE)
     assert len(page.scripts) == 2
-    assert not [attrs for tag, attrs in page.tags if tag == "img" or "onerror" in attrs]
+    assert not [attrs for tag, attrs in page.tags if attrs.get("src") or "onerror" in attrs]
     assert HOSTILE in "".join(page.words)
     assert page.data["cells"][0]["image_id"] == HOSTILE
     assert "49" not in page.of("section", "class")[0].values()
@@ -254,15 +315,29 @@ def test_a_file_that_is_gone_is_said_in_its_place(demo: Path, tmp_path: Path) ->
     assert main([*command, "-q", "-o", str(tmp_path / "again.html")]) == 1
     of_it = sum(cell["image_id"] == "demo-00" for cell in page.data["cells"])
     assert of_it > 0
-    assert page.text.count("gone.npz: No such file or directory") == of_it
+    # Once in full, with a way out; in every tile in short, since a path is cut off there.
+    assert page.text.count("gone.npz: No such file or directory") == 1
+    assert page.text.count("No such file or directory") == 1 + of_it
     assert f"{of_it} of the {len(page.data['cells'])} cells shown have no picture" in page.text
+    assert "--moved OLD=NEW" in page.text
+
+
+def test_files_that_were_moved_are_found(demo: Path, tmp_path: Path) -> None:
+    images = cs.read_image_table(demo / "clean.images.csv")
+    elsewhere = images.replace(f"^{re.escape(str(demo))}", "/gone", regex=True)
+    elsewhere.to_csv(tmp_path / "images.csv", index=False)
+    command = ["report", str(demo / "clean.csv"), "--image-table", str(tmp_path / "images.csv")]
+    command += ["-q", "-o", str(tmp_path / "page.html"), "--overwrite"]
+    assert main(command) == 1
+    assert main([*command, "--moved", f"/gone={demo}"]) == 0
+    assert main([*command, "--moved", "/nowhere=/else"]) == 2
 
 
 def test_a_channel_that_one_image_lacks_is_left_out(demo: Path, tmp_path: Path) -> None:
     images = cs.read_image_table(demo / "clean.images.csv")
     images.loc[images["image_id"] == "demo-00", "path_red"] = None
     page = written(demo / "clean.csv", tmp_path, images=images)
-    assert len([tag for tag, _ in page.tags if tag == "img"]) == len(page.data["cells"])
+    assert len(pictures_in(page, "outline")) == len(page.data["cells"])
     asked = written(demo / "clean.csv", tmp_path, images=images, channels=["red"])
     assert "image demo-00: has no channel red" in asked.text
 
@@ -340,8 +415,10 @@ def test_rules_of_two_columns(tmp_path: Path) -> None:
     [section] = page.data["sections"]
     assert section["lower"] == 3
     assert section["upper"] is None
-    moved = sum(section["counts"]) + section["fixed"]
-    assert moved == len(cleaned)
+    assert page.data["own"] == [1]
+    free = np.frombuffer(base64.b64decode(page.data["free"]), np.uint8)
+    by_fraction = cleaned["reason"].str.contains("fraction").sum()
+    assert np.unpackbits(free).sum() == len(cleaned) - by_fraction
 
 
 def test_cells_kept_by_hand_are_said(tmp_path: Path) -> None:
@@ -349,7 +426,7 @@ def test_cells_kept_by_hand_are_said(tmp_path: Path) -> None:
     marks = pd.DataFrame({"image_id": "a", "label": [1, 20], "mark": ["keep", "drop"]})
     page = written(cs.apply_overrides(cleaned, marks), tmp_path)
     assert "1 by hand" in page.text
-    assert "by hand 1 2.5 %" in page.text
+    assert "Dropped by hand 1 2.5 %" in page.text
 
 
 def test_four_hundred_classes_stay_small(tmp_path: Path) -> None:
@@ -408,40 +485,6 @@ def test_a_page_is_not_replaced_unasked(
 # ---- the numbers in the page ----
 
 
-@given(
-    st.lists(st.integers(0, 400).map(lambda k: k / 400), min_size=2, max_size=900),
-    st.floats(0, 0.05),
-    st.booleans(),
-)
-def test_limits_near_the_ends_move_exactly(values: list[float], share: float, low: bool) -> None:
-    """As `report.js` does it, from values in short, the way numpy does it from all."""
-    place = share if low else 1 - share
-    array = np.array(values)
-    distinct, counts = in_short(array, 150)
-    spread = np.repeat(distinct, counts)
-    expected = np.quantile(array, place)
-    assert len(spread) == len(array)
-    if len(np.unique(array)) <= 150:
-        assert np.quantile(spread, place) == pytest.approx(expected, abs=1e-6)
-    assert len(distinct) <= 151
-
-
-@given(st.lists(st.integers(0, 10**6), min_size=3, max_size=60, unique=True), st.floats(0, 1))
-def test_the_percentile_of_a_limit_is_found_again(values: list[int], place: float) -> None:
-    array = np.array(values, np.float64)
-    found = percentile_of(array, float(np.quantile(array, place)))
-    assert found == pytest.approx(place, abs=1e-5)
-
-
-def test_a_limit_that_is_no_percentile_is_not_taken_for_one() -> None:
-    assert percentile_of(np.array([1.0, 2.0]), 3.0) is None
-    assert percentile_of(np.array([1.0, 1.0, 2.0]), 1.0) is None
-
-
-def test_the_percentiles_that_decided_stand_in_the_page(page: Page) -> None:
-    assert page.data["percentiles"] == ["10", "90"]
-
-
 @given(st.floats(1e-9, 1e9))
 def test_ticks_are_round_and_few(width: float) -> None:
     step = nice_step(width / 5)
@@ -487,12 +530,12 @@ def test_the_edge_is_what_erosion_takes_away(seed: int) -> None:
     assert (edge(inside) == inside & ~ndimage.binary_erosion(inside)).all()
 
 
-@pytest.mark.parametrize(("size", "side", "drawn"), [(20, 64, 60), (50, 64, 50), (200, 64, 64)])
-def test_pictures_come_in_size(size: int, side: int, drawn: int) -> None:
+@pytest.mark.parametrize(("size", "side", "longest"), [(20, 64, 60), (50, 64, 50), (200, 64, 64)])
+def test_pictures_come_in_size(size: int, side: int, longest: int) -> None:
     own = np.ones((size, size // 2), bool)
     colours = np.zeros((*own.shape, 3), np.uint8)
     shape = draw_cell(colours, own, ~own, Look(side=side)).shape
-    assert shape == (drawn, drawn // 2, 3)
+    assert shape == (longest, longest // 2, 3)
 
 
 def test_cells_of_one_image_share_their_brightness(tmp_path: Path) -> None:
@@ -505,8 +548,9 @@ def test_cells_of_one_image_share_their_brightness(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", mask)
     images = cs.ImageSet.hpa(tmp_path, tmp_path)
     cells = cs.measure_images(images, "green")
-    drawn = pictures(cells, images.table, Look(outline=False), lambda colours: colours)
-    dark, bright = (each.made for each in drawn)
+    look = Look(outline=False)
+    made = pictures(cells, images.table, look, partial(drawn, look=look))
+    dark, bright = (each.made for each in made)
     assert dark is not None
     assert bright is not None
     middle = [int(each[each.shape[0] // 2, each.shape[1] // 2, 1]) for each in (dark, bright)]
@@ -581,6 +625,5 @@ def test_real_images(real_data: Path, tmp_path: Path) -> None:
     cs.measure_to(images, tmp_path / "cells.csv", "green", progress=False)
     cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", [cs.Rule(lower=0.05)], "own")
     page = written(tmp_path / "clean.csv", tmp_path)
-    pictures = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(pictures) == len(page.data["cells"]) > 20
+    assert len(pictures_in(page, "outline")) == len(page.data["cells"]) > 20
     assert "Images 3 none failed" in page.text

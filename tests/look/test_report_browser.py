@@ -1,8 +1,11 @@
 """The report in a browser, as a person uses it: headless Chromium, where it is installed."""
 
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,11 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
+from cellsieve.cli import main
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium import webdriver  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
@@ -115,57 +120,311 @@ def test_filter_and_sort(page: Any) -> None:
     assert "No class matches" in one(page, "#nonefound").text
     one(page, "#filter").clear()
     one(page, "#filter").send_keys("s" + Keys.BACKSPACE)
-    one(page, '#sort option[value="share"]').click()
+    one(page, '[data-sort="unjudged"]').click()
     assert shown(page, "#list .name")[0].text == "Several classes"
     assert shown(page, "section.class h2")[0].text == "Several classes"
-    one(page, '#sort option[value="place"]').click()
+    assert one(page, '[aria-sort="descending"]').text.startswith("Not judged")
+    one(page, '[data-sort="place"]').click()
     assert [each.text for each in shown(page, "#list .name")] == names
 
 
-def numbers(page: Any, section: Any) -> tuple[int, int]:
-    return tuple(int(one(section, f".{side}-text").text) for side in ("low", "high"))  # type: ignore[return-value]
+def test_the_first_screen_says_why_and_by_what(page: Any, clean: Path) -> None:
+    table = cs.read_table(clean)
+    cut = int(table["reason"].isin(["low", "high"]).sum())
+    several = int((table["reason"] == "multi_label").sum())
+    assert numbers(page) == {"kept": int(table["clean"].sum()), "cut": cut, "unjudged": several}
+    assert several > 0
+    text = one(page, ".summary").text
+    assert "share of the pixels that are strictly above the threshold" in text
+    assert "channel green; threshold: the 0.99 quantile of the pixels with label 0" in text
+    assert "cellsieve clean CELLS -o clean.csv --lower 0.1 --upper 0.9" in text
+    assert f"Cleaned by cellsieve {cs.__version__}" in text
+
+
+# ---- limits ----
+
+
+def numbers(page: Any, section: str = "") -> dict[str, int]:
+    """What the page counts, in all or in a section."""
+    where = f'section[id="{section}"]' if section else ".tiles"
+    return {
+        name: int(found[0].get_property("textContent").replace(",", ""))
+        for name in ("kept", "cut", "unjudged", "by_hand")
+        if (found := every(page, f'{where} [data-n="{name}"]'))
+    }
+
+
+def counted(table: pd.DataFrame) -> dict[str, int]:
+    """The same of a table with a single rule."""
+    cut = table["reason"].isin(["low", "high"])
+    unjudged = table["reason"].isin(["multi_label", "no_label", "small_group", "unmeasured"])
+    return {
+        "kept": int(table["clean"].sum()),
+        "cut": int(cut.sum()),
+        "unjudged": int(unjudged.sum()),
+    }
 
 
 def test_moving_the_percentiles_counts_as_clean_does(page: Any, clean: Path) -> None:
+    """In the headings, in the table of classes, in the totals, and in the tiles' words."""
     table = cs.read_table(clean)
     for lower, upper in ((20, 85), (3, 99.5)):
-        write(one(page, "#lower"), str(lower))
-        write(one(page, "#upper"), str(upper))
+        write(one(page, "#lower-0"), str(lower))
+        write(one(page, "#upper-0"), str(upper))
         again = cs.clean(table, lower=lower / 100, upper=upper / 100)
-        for section in every(page, "section.class")[:3]:
-            label = one(section, "h2").text.removeprefix("Class ")
-            reasons = again.loc[again["class_label"] == label, "reason"]
-            expected = ((reasons == "low").sum(), (reasons == "high").sum())
-            assert numbers(page, section) == expected
+        assert numbers(page) == counted(again)
+        for label in ("0", "1", "16"):
+            rows = again[again["class_label"] == label]
+            found = numbers(page, f"class-{label}")
+            assert found["cut"] == counted(rows)["cut"]
+            assert found["kept"] == counted(rows)["kept"]
+            row = one(page, f'tr[data-section="class-{label}"]')
+            assert one(row, '[data-n="cut"]').text == str(found["cut"])
         falling = int((~again["clean"]).sum())
-        assert one(page, "#outcome").text.startswith(f"{falling} of {len(again)} cells")
-    assert "would be dropped" in one(page, ".numbers").text
-    assert one(page, ".numbers .reason").is_displayed() is False
+        newly = int((table["clean"] & ~again["clean"]).sum())
+        back = int((~table["clean"] & again["clean"]).sum())
+        outcome = one(page, "#outcome").text
+        assert outcome.startswith(f"{falling} of {len(again)} cells")
+        assert f"{newly} newly dropped, {back} kept again" in outcome
+    assert "would be kept" in [each.text for each in every(page, ".verdict")]
+    assert one(page, ".numbers .reason").is_displayed() is False  # of the cut as it was
     one(page, "#reset").click()
-    assert one(page, "#outcome").text == (
-        f"As cleaned: {(~table['clean']).sum()} of {len(table)} cells dropped."
+    dropped = (~table["clean"]).sum()
+    assert one(page, "#outcome").text == f"As cleaned: {dropped} of {len(table)} cells dropped."
+    assert numbers(page) == counted(table)
+    assert not [each for each in every(page, ".verdict") if "would" in each.text]
+
+
+def test_the_two_limits_are_independent(page: Any) -> None:
+    before = one(page, "#lower-0").get_property("value"), numbers(page)
+    write(one(page, "#upper-0"), "70")
+    assert numbers(page) != before[1]
+    write(one(page, "#upper-0"), "90")
+    assert (one(page, "#lower-0").get_property("value"), numbers(page)) == before
+    assert one(page, "#outcome").text.startswith("As cleaned")
+
+
+def cells(values: list[float], **columns: Any) -> pd.DataFrame:
+    """A cell table without pictures."""
+    return pd.DataFrame(
+        {
+            "image_id": "a",
+            "class_label": "0",
+            "label": range(1, len(values) + 1),
+            **dict.fromkeys(("min_row", "min_col"), 0),
+            **dict.fromkeys(("max_row", "max_col"), 4),
+            "area": values,
+        }
+    ).assign(**columns)
+
+
+def opened(browser: Any, table: pd.DataFrame, folder: Path, column: str = "area") -> None:
+    cs.report(table, folder / "page.html", column=column, overwrite=True)
+    browser.get("about:blank")
+    browser.get((folder / "page.html").as_uri())
+
+
+INTEGERS = [*range(20), *[20] * 30, *range(21, 60), *[60] * 25]  # ties at both limits
+FEW = [1.0] * 40 + [2.0] * 40 + [3.0] * 40
+SEVERAL = [cs.Rule("area", 0.05, None, None), cs.Rule("area", 3, 55, kind="value")]
+
+
+@pytest.mark.filterwarnings("ignore:.*(none can be cut|could not judge)")
+@pytest.mark.parametrize("values", [INTEGERS, FEW], ids=["integers", "few"])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [cs.Rule("area", 0.01, 0.99)],
+        [cs.Rule("area", None, 0.6)],
+        [cs.Rule("area", 2, 58, kind="value")],
+        SEVERAL,
+        [cs.Rule("area", 0.1, 0.9, None), cs.Rule("label", 10, None, kind="value")],
+        [cs.Rule("area", -1.5, 1.25, kind="mad")],
+        [
+            cs.Rule("area", 0.05, 0.95, name="odd", where={"class_label": ["1"]}, unjudged="keep"),
+            cs.Rule(
+                "label",
+                None,
+                30,
+                kind="value",
+                name="early",
+                also=[cs.Rule("area", None, 15, kind="value")],
+            ),
+            cs.Rule("area", None, 50, kind="value", name="large", flag=True),
+        ],
+    ],
+    ids=["percentiles", "one side", "values", "several", "another column", "mads", "named"],
+)
+def test_limits_start_from_the_rule_stored_with_the_table(
+    browser: Any, tmp_path: Path, values: list[float], rules: list[Any]
+) -> None:
+    rng = np.random.default_rng(5)
+    table = cells(values, class_label=rng.choice(["0", "1", "0|1"], len(values)))
+    cleaned = cs.clean(table, rules=rules)
+    opened(browser, cleaned, tmp_path)
+    of_area = [rule for rule in rules if rule.column == "area" and not rule.flag]
+    for number, rule in enumerate(of_area):
+        factor = 100 if rule.kind == "percentile" else 1
+        for side, end in (("lower", rule.lower), ("upper", rule.upper)):
+            text = one(browser, f"#{side}-{number}").get_property("value")
+            assert (text == "") if end is None else float(text) == pytest.approx(factor * end)
+    assert one(browser, "#outcome").text.startswith(
+        f"As cleaned: {(~cleaned['clean']).sum()} of {len(cleaned)} cells"
     )
-    assert "would be dropped" not in one(page, ".numbers").text
+    assert not one(browser, "#not-its-own").is_displayed()
+    kept = numbers(browser)["kept"]
+    first = of_area[0]
+    # Moved, and counted as `clean` counts.
+    text, lower = {"percentile": ("40", 0.4), "value": ("20", 20), "mad": ("-0.5", -0.5)}[
+        first.kind
+    ]
+    write(one(browser, "#lower-0"), text)
+    moved = replace(first, lower=lower)
+    again = cs.clean(table, rules=[moved, *rules[1:]])
+    assert numbers(browser)["kept"] == again["clean"].sum()
+    assert again["clean"].sum() != kept or values is FEW  # some limits lie on the same few values
+    # And so does the file that the page gives.
+    (tmp_path / "limits.toml").write_text(browser.execute_script(
+        "document.querySelector('#use').click();"
+        "return document.querySelector('#use-rules').textContent"
+    ))  # fmt: skip
+    by_file = cs.clean(table, rules=cs.read_rules(tmp_path / "limits.toml"))
+    assert by_file["reason"].tolist() == again["reason"].tolist()
+    assert browser.get_log("browser") == []
 
 
-def test_the_slider_moves_by_keyboard_and_takes_cells_along(page: Any) -> None:
-    slider = one(page, "#lower-slide")
-    low = every(page, ".gallery.low")[0]
-    before = [each.text for each in every(low, ".verdict")]
-    assert "dropped" in before
-    slider.send_keys(Keys.HOME)
-    assert one(page, "#lower").get_property("value") == "0"
-    assert [each.text for each in every(low, ".verdict")] == ["kept"] * 4
-    limit = one(every(page, "section.class")[0], "line.limit.lower")
-    at_zero = float(limit.get_attribute("x1"))
-    slider.send_keys(Keys.END)
-    assert float(limit.get_attribute("x1")) > at_zero
+def test_limits_of_one_rule_change_to_values_and_back(browser: Any, tmp_path: Path) -> None:
+    """Values judge all cells, also those of several classes and of small groups."""
+    labels = ["0"] * 60 + ["1"] * 5 + ["0|1"] * (len(INTEGERS) - 65)
+    table = cells(INTEGERS, class_label=labels).assign(area=lambda t: t["area"].where(t.index != 7))
+    cleaned = cs.clean(table, column="area", lower=0.1, upper=0.9)
+    opened(browser, cleaned, tmp_path)
+    assert numbers(browser) == counted(cleaned)
+    one(browser, '#kind-0 option[value="value"]').click()
+    assert one(browser, "#lower-0").get_property("value") == ""  # nothing is guessed
+    write(one(browser, "#upper-0"), "40")
+    assert numbers(browser) == counted(
+        cs.clean(table, rules=[cs.Rule("area", None, 40, kind="value")])
+    )
+    one(browser, '#kind-0 option[value="percentile"]').click()
+    assert numbers(browser) == counted(cleaned)
+    assert one(browser, "#outcome").text.startswith("As cleaned")
+
+
+def test_an_uncleaned_table_has_no_limits_until_someone_sets_one(
+    browser: Any, tmp_path: Path
+) -> None:
+    table = cells(INTEGERS)
+    opened(browser, table, tmp_path)
+    assert every(browser, "line.limit:not([hidden])") == []
+    assert [each.get_property("value") for each in every(browser, ".box input")] == ["", ""]
+    assert not one(browser, "#use").is_enabled()
+    write(one(browser, "#lower-0"), "20")
+    assert numbers(browser) == counted(cs.clean(table, column="area", lower=0.2, upper=None))
+    assert len(every(browser, "line.limit:not([hidden])")) == 1
+
+
+def test_a_limit_is_dragged_and_moved_by_keys(page: Any) -> None:
+    section = one(page, "#class-0")
+    handle = one(section, ".handle.lower")
+    low = one(section, ".gallery.low")
+    assert "dropped" in [each.text for each in every(low, ".verdict")]
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", section)
+    handle.send_keys(Keys.HOME)
+    assert one(page, "#lower-0").get_property("value") == "0"
+    assert numbers(page, "class-0")["cut"] == int(one(section, '[data-n="high"]').text)
+    assert not [each for each in every(low, ".verdict") if each.text.endswith("dropped")]
+    at_zero = float(one(section, "line.limit.lower").get_attribute("x1"))
+    for _ in range(3):
+        handle.send_keys(Keys.PAGE_UP)
+    assert float(one(page, "#lower-0").get_property("value")) == pytest.approx(3)
+    before = numbers(page)
+    ActionChains(page).click_and_hold(handle).move_by_offset(80, 0).release().perform()
+    assert float(one(section, "line.limit.lower").get_attribute("x1")) > at_zero + 4  # of 80 bars
+    assert numbers(page)["cut"] > before["cut"]
+    one(section, ".handle.upper").send_keys(Keys.HOME)  # limits never pass each other
+    ends = [one(page, f"#{side}-0").get_property("value") for side in ("lower", "upper")]
+    assert ends[0] == ends[1]
+    handle.send_keys(Keys.DELETE)
+    assert one(page, "#lower-0").get_property("value") == ""
+    assert one(section, 'dl [data-n="lower"]').text == "none"
 
 
 def test_percentiles_out_of_order_are_said(page: Any) -> None:
-    write(one(page, "#lower"), "99")
-    write(one(page, "#upper"), "50")
-    assert "the lower one first" in one(page, "#outcome").text
+    write(one(page, "#upper-0"), "50")
+    write(one(page, "#lower-0"), "99")
+    assert "the lower one first" in one(page, ".problem").text
+
+
+def test_only_cells_that_change_are_shown(page: Any) -> None:
+    one(page, "#only-changes").click()
+    assert shown(page, ".cell") == []
+    write(one(page, "#lower-0"), "40")
+    changing = shown(page, ".cell")
+    assert changing
+    assert {one(each, ".verdict").text for each in changing} == {"would be dropped"}
+
+
+@pytest.mark.parametrize("kind", ["percentile", "value"])
+def test_limits_taken_away_clean_to_the_promised_counts(
+    browser: Any, clean: Path, tmp_path: Path, kind: str
+) -> None:
+    """End to end: the file and the command of the page, marks by hand included."""
+    browser.get(clean.with_name("report.html").as_uri())
+    browser.execute_script("localStorage.clear()")
+    browser.get("about:blank")
+    browser.get(clean.with_name("report.html").as_uri())
+    one(browser, f'#kind-0 option[value="{kind}"]').click()
+    write(one(browser, "#lower-0"), "12.5" if kind == "percentile" else "0.3")
+    write(one(browser, "#upper-0"), "77" if kind == "percentile" else "")
+    first = every(browser, ".cell")[0]
+    one(first, '[data-mark="keep"]').click()
+    promised = numbers(browser)
+    one(browser, "#use").click()
+    command = one(browser, "#use-command").text
+    assert command.startswith("cellsieve clean clean.csv -o clean-new.csv --rules limits.toml")
+    one(browser, "#use-download").click()
+    one(browser, "#use-marks").click()
+    for name in ("limits.toml", "marks.csv"):
+        wait(browser, lambda _, name=name: (browser.downloads / name).exists())
+    wait(browser, lambda _: (browser.downloads / "marks.csv").stat().st_size > 0)
+    for name in ("limits.toml", "marks.csv"):
+        shutil.move(browser.downloads / name, tmp_path / name)
+    shutil.copy(clean, tmp_path / "clean.csv")
+    words = shlex.split(command)[1:]
+    words = [str(tmp_path / word) if word.endswith((".csv", ".toml")) else word for word in words]
+    assert main(words) == 0
+    again = cs.read_table(tmp_path / "clean-new.csv")
+    assert promised["kept"] == again["clean"].sum()
+    assert {name: promised[name] for name in ("kept", "cut", "unjudged")} == counted(again)
+    assert (again["reason"] == "by hand").sum() == 1
+    one(browser, "#use-view .close").click()
+    assert browser.get_log("browser") == []
+
+
+def test_the_address_holds_the_state(page: Any) -> None:
+    write(one(page, "#lower-0"), "25")
+    one(page, '[data-sort="cut"]').click()
+    one(page, "#log").click()
+    write(one(page, "#filter"), "1")
+    counts = numbers(page)
+    wait(page, lambda driver: "filter=1" in driver.current_url)
+    address = page.current_url
+    page.get("about:blank")
+    page.get(address)
+    assert numbers(page) == counts
+    assert one(page, "#lower-0").get_property("value") == "25"
+    assert [each.text for each in shown(page, "#list .name")] == ["1", "16"] or [
+        each.text for each in shown(page, "#list .name")
+    ] == ["16", "1"]
+    assert one(page, "#log").is_selected()
+    assert one(page, "[aria-sort=descending]").text.startswith("Cut")
+
+
+def test_a_class_has_a_link_that_stays(page: Any, clean: Path) -> None:
+    page.get(clean.with_name("report.html").as_uri() + "#class-16")
+    top = one(page, "#class-16").rect["y"] - page.execute_script("return scrollY")
+    assert -5 < top < 100
 
 
 def test_a_larger_view_with_its_row(page: Any, clean: Path) -> None:
@@ -180,6 +439,7 @@ def test_a_larger_view_with_its_row(page: Any, clean: Path) -> None:
     assert float(fields["fraction"]) == pytest.approx(row["fraction"], rel=1e-5)
     assert fields["reason"] == "low"
     assert one(view, ".said").text == "dropped (too low)"
+    assert one(view, ".position").text.startswith("1 of ")
     assert one(view, ".picture img").size["height"] > 200
     title = one(view, "#view-title").text
     one(view, ".close").send_keys(Keys.ARROW_RIGHT)
@@ -195,20 +455,23 @@ def test_marks_are_kept_downloaded_and_applied(page: Any, clean: Path, tmp_path:
     cells = page.execute_script(
         "return JSON.parse(document.querySelector('#data').textContent).cells"
     )
-    tiles = every(page, ".cell")
-    dropped = next(k for k, cell in enumerate(cells) if not cell["clean"])
-    kept = next(k for k, cell in enumerate(cells) if cell["clean"])
+    tiles = {int(tile.get_attribute("data-cell")): tile for tile in every(page, ".cell")}
+    dropped = next(k for k in tiles if not cells[k]["clean"])
+    kept = next(k for k in tiles if cells[k]["clean"])
     one(tiles[dropped], '[data-mark="keep"]').click()
     assert one(tiles[dropped], ".verdict").text == "kept"
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", tiles[kept])
     one(tiles[kept], ".open").click()  # the other one by keyboard, in the larger view
     view = one(page, "#view")
-    one(view, ".close").send_keys("d")
+    one(view, ".close").send_keys("d")  # which goes on to the next
+    one(view, ".close").send_keys(Keys.ARROW_LEFT)
     assert one(view, '[data-mark="drop"]').get_attribute("aria-pressed") == "true"
     assert one(view, ".said").text == "dropped by hand; kept before"
     one(view, ".close").click()
-    page.execute_script("arguments[0].scrollIntoView()", tiles[-1])
-    one(tiles[-1], '[data-mark="drop"]').click()
-    one(tiles[-1], '[data-mark="drop"]').click()  # a second time takes it back
+    last = tiles[max(tiles)]
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", last)
+    one(last, '[data-mark="drop"]').click()
+    one(last, '[data-mark="drop"]').click()  # a second time takes it back
     assert one(page, "#marked-text").text == "2 marked: 1 keep, 1 drop"
 
     page.refresh()  # closing the page by mistake loses nothing
@@ -236,6 +499,129 @@ def test_marks_are_kept_downloaded_and_applied(page: Any, clean: Path, tmp_path:
     assert not one(page, "#marked").is_displayed()
 
 
+def test_two_hundred_cells_are_reviewed_by_keyboard(browser: Any, tmp_path: Path) -> None:
+    """All cells beyond the limits can be reached; K and D go on, U takes back, N skips."""
+    table = cs.clean(cells(list(range(400))), column="area", lower=0.1, upper=0.9)
+    opened(browser, table, tmp_path)
+    low = one(browser, ".gallery.low")
+    assert len(shown(low, ".cell")) == 8
+    assert one(low, ".reviewed").text == "0 of 80 marked"  # 40 below the limit, and kept ones near
+    one(low, ".open").send_keys("d")
+    active = lambda: browser.switch_to.active_element.find_element(By.XPATH, "..")  # noqa: E731
+    assert active() == every(low, ".cell")[1]
+    active().find_element(By.CSS_SELECTOR, ".open").send_keys("k")
+    assert [each.get_attribute("data-marked") or "" for each in every(low, ".cell")[:3]] == [
+        "drop",
+        "keep",
+        "",
+    ]
+    assert one(low, ".reviewed").text == "2 of 80 marked"
+    browser.switch_to.active_element.send_keys("u")
+    assert active() == every(low, ".cell")[1]
+    assert one(low, ".reviewed").text == "1 of 80 marked"
+    browser.switch_to.active_element.send_keys(Keys.HOME)
+    browser.switch_to.active_element.send_keys("n")
+    assert active() == every(low, ".cell")[1]
+    # On and on: through the rest of the gallery, and into the next.
+    browser.switch_to.active_element.send_keys("k" * 7 + "n")
+    assert len(shown(low, ".cell")) == 80
+    browser.switch_to.active_element.send_keys("k" * 71 + "n")
+    assert one(low, ".reviewed").text == "79 of 80 marked"
+    shown_values = {one(each, ".value").text for each in every(low, ".cell")}
+    assert {str(value) for value in range(40)} <= shown_values
+    browser.execute_script("localStorage.clear()")
+
+
+def test_a_gallery_is_one_tab_stop(page: Any) -> None:
+    for row in every(page, ".row"):
+        stops = [each for each in every(row, "button") if each.get_attribute("tabindex") != "-1"]
+        assert len(stops) == 1
+    first = every(page, ".row")[0]
+    one(first, ".open").send_keys(Keys.ARROW_RIGHT)
+    assert page.switch_to.active_element == every(first, ".open")[1]
+    assert every(first, ".open")[0].get_attribute("tabindex") == "-1"
+    page.switch_to.active_element.send_keys(Keys.END)
+    assert page.switch_to.active_element == every(first, ".open")[-1]
+
+
+def test_marks_are_imported_or_refused(page: Any, clean: Path, tmp_path: Path) -> None:
+    table = cs.read_table(clean)
+    row = table[table["reason"] == "low"].iloc[0]
+    columns = ["image_id", "label", "min_row", "min_col", "max_row", "max_col"]
+    marks = row[columns].to_frame().T.assign(mark="keep")
+    marks.to_csv(tmp_path / "marks.csv", index=False)
+    box = page.execute_script(
+        "const i = document.querySelector('#import-file'); i.hidden = false; return i"
+    )
+    before = numbers(page)
+    box.send_keys(str(tmp_path / "marks.csv"))
+    wait(page, lambda _: one(page, "#imported").text == "1 marks imported.")
+    assert numbers(page)["kept"] == before["kept"] + 1
+    assert numbers(page)["cut"] == before["cut"] - 1
+    marks.assign(max_row=marks["max_row"] + 3).to_csv(tmp_path / "other.csv", index=False)
+    box.send_keys(str(tmp_path / "other.csv"))
+    wait(page, lambda _: "another segmentation" in one(page, "#imported").text)
+
+
+# ---- pictures ----
+
+
+def test_pictures_switch_between_channels_and_what_was_measured(page: Any) -> None:
+    stack = one(page, ".stack")
+    assert [each.is_displayed() for each in every(stack, ".plane")] == [True] * 3
+    assert not one(stack, ".above").is_displayed()
+    assert one(stack, ".outline").is_displayed()
+    one(page, "#show-measured").click()
+    assert [each.is_displayed() for each in every(stack, ".plane")] == [False, True, False]
+    assert one(stack, ".above").is_displayed()
+    one(page, "#show-measured").click()
+    one(page, "#plane-0").click()
+    assert [each.is_displayed() for each in every(stack, ".plane")] == [False, True, True]
+    colour = one(stack, ".plane-1").value_of_css_property("background-color")
+    one(page, '#palette option[value="gray"]').click()
+    assert one(stack, ".plane-1").value_of_css_property("background-color") != colour
+    one(page, "#show-outline").click()
+    assert not one(stack, ".outline").is_displayed()
+    wait(page, lambda driver: "show-outline" in driver.current_url)
+    address = page.current_url
+    page.get("about:blank")
+    page.get(address)
+    assert not one(page, ".stack .outline").is_displayed()
+    assert not one(page, ".stack .plane-0").is_displayed()
+
+
+def test_cells_at_one_scale_with_a_bar(page: Any) -> None:
+    def width(stack: Any) -> float:
+        size = stack.size
+        return max(size["width"], size["height"])
+
+    stacks = every(page, ".stack")[:8]
+    assert len({round(width(each)) for each in stacks}) == 1
+    assert not one(page, ".open .bar").is_displayed()
+    one(page, "#same-scale").click()
+    per_pixel = []
+    for each in stacks:
+        pixels = page.execute_script(
+            "return ['--w', '--h'].map((name) => +arguments[0].style.getPropertyValue(name))", each
+        )
+        per_pixel.append(width(each) / max(pixels))
+    assert max(per_pixel) - min(per_pixel) < 0.15 * max(per_pixel)  # up to rounding
+    assert one(page, ".open .bar").is_displayed()
+    assert "pixels" in page.find_element(By.XPATH, "//label[@for='same-scale']").text
+
+
+def test_the_larger_view_shows_where_the_cell_lies(page: Any, clean: Path) -> None:
+    every(page, ".cell .open")[0].click()
+    view = one(page, "#view")
+    wait(page, lambda _: one(view, ".where").is_displayed())
+    assert "In its image of 160 \u00d7 160 pixels" in one(view, ".where").text
+    fields = {one(row, "dt").text: one(row, "dd").text for row in every(view, ".fields div")}
+    place = one(view, ".box-in-map").get_attribute("style")
+    top = float(re.search(r"top: ([\d.]+)%", place)[1]) / 100 * 160  # type: ignore[index]
+    assert 0 <= int(fields["min_row"]) - top < 10
+    one(view, ".close").click()
+
+
 def test_light_dark_and_narrow(page: Any) -> None:
     def background() -> str:
         color: str = one(page, "body").value_of_css_property("background-color")
@@ -256,16 +642,59 @@ def test_it_can_be_used_by_keyboard_from_the_top(page: Any) -> None:
     one(page, "body").send_keys(Keys.TAB)
     assert page.switch_to.active_element.text == "Skip to the contents"
     unnamed = page.execute_script(
-        "return [...document.querySelectorAll('button, input, select, a')].filter(e =>"
-        " !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length)).length"
+        "return [...document.querySelectorAll('button, input:not([hidden]), select, a')]"
+        ".filter(e => !(e.getAttribute('aria-label') || e.textContent.trim()"
+        " || e.labels?.length)).length"
     )
     assert unnamed == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("state", ["page", "larger view", "use these limits", "narrow"])
+def test_axe_finds_nothing_serious(page: Any, scheme: str, state: str) -> None:
+    package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
+    page.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    try:
+        if state == "narrow":
+            page.set_window_size(500, 900)
+        elif state != "page":
+            every(page, ".open" if state == "larger view" else "#use")[0].click()
+            wait(page, lambda _: shown(page, "dialog"))
+        page.execute_script((Path(package.__file__).parent / "axe.min.js").read_text("utf-8"))
+        found = page.execute_async_script(
+            "axe.run(document, {resultTypes: ['violations']}).then(arguments[0])"
+        )
+        serious = [
+            f"{each['impact']} {each['id']}: {node['html'][:120]}"
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+            for node in each["nodes"][:3]
+        ]
+        assert serious == []
+        assert found["testEngine"]["name"] == "axe-core"
+    finally:
+        page.set_window_size(1300, 900)
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_targets_are_large_enough_to_hit(page: Any) -> None:
+    """24 pixels, as WCAG 2.2 asks; links within a line of text are exempt."""
+    small = page.execute_script(
+        "return [...document.querySelectorAll('button, select, input, .handle, summary')]"
+        ".filter(e => e.checkVisibility()).map(e => [e.outerHTML.slice(0, 80), "
+        "(e.closest('label.check') ?? e).getBoundingClientRect()])"
+        ".filter(([, box]) => box.width < 24 || box.height < 24).map(([html]) => html)"
+    )
+    assert small == []
 
 
 def test_it_prints_all_cells_and_no_controls(page: Any) -> None:
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not one(page, "#filter").is_displayed()
-    assert not one(page, "#lower").is_displayed()
+    assert not one(page, "#lower-0").is_displayed()
     assert len(shown(page, ".cell")) == len(every(page, ".cell"))
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
@@ -299,6 +728,6 @@ def test_a_page_without_cells(browser: Any, tmp_path: Path) -> None:
     ).assign(fraction=pd.Series(dtype="float64"))
     cs.report(cs.clean(table), tmp_path / "page.html")
     browser.get((tmp_path / "page.html").as_uri())
-    write(one(browser, "#lower"), "3")
+    write(one(browser, "#lower-0"), "3")
     assert "holds no cells" in one(browser, "body").text
     assert browser.get_log("browser") == []

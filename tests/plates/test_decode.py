@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 import cellsieve as cs
 import naive
-from cellsieve.plates import ConvergenceWarning
+from cellsieve.plates import ConvergenceWarning, marginals
 from cellsieve.plates.dispersion import dispersion
 from cellsieve.plates.votes import vote_weights
 from cellsieve.trial import reference
@@ -224,7 +224,7 @@ def test_a_vote_for_a_class_that_all_wells_vote_for_counts_less():
 
 
 def test_argmax_is_the_masked_one(made, layout, posterior):
-    decoded = layout.decode(made.test, made.logits, posterior, kind="logit")
+    decoded = layout.decode(made.test, made.logits, posterior, "argmax", "logit")
     plate = made.test["plate"].to_numpy() - 1
     experiment = pd.factorize(made.test["experiment"])[0]
     group = layout.assignments[posterior["best"]][experiment, plate]
@@ -237,10 +237,10 @@ def test_argmax_is_the_masked_one(made, layout, posterior):
     np.testing.assert_allclose(decoded["confidence"], share, rtol=1e-4)
     top = np.take_along_axis(made.logits, expected, axis=1)
     np.testing.assert_allclose(decoded["margin"], top[:, 0] - top[:, 1], rtol=1e-5)
-    as_probabilities = layout.decode(made.test, probabilities(made.logits), posterior)
+    as_probabilities = layout.decode(made.test, probabilities(made.logits), posterior, "argmax")
     pd.testing.assert_frame_equal(as_probabilities, decoded, rtol=1e-3)
-    hot = layout.decode(made.test, made.logits, posterior, kind="logit", temperature=2)
-    cold = layout.decode(made.test, probabilities(made.logits), posterior, temperature=2)
+    hot = layout.decode(made.test, made.logits, posterior, "argmax", "logit", temperature=2)
+    cold = layout.decode(made.test, probabilities(made.logits), posterior, "argmax", temperature=2)
     np.testing.assert_array_equal(hot["sirna"], decoded["sirna"])
     np.testing.assert_allclose(cold["confidence"], hot["confidence"], rtol=1e-3)
     np.testing.assert_allclose(hot["margin"], decoded["margin"] / 2, rtol=1e-5)
@@ -250,8 +250,8 @@ def test_argmax_is_the_masked_one(made, layout, posterior):
 def test_the_number_of_threads_changes_no_bit(made, layout, posterior, jobs):
     found = layout.infer(made.test, made.logits, "logit", jobs=jobs)
     pd.testing.assert_frame_equal(found, posterior, check_exact=True)
-    one = layout.decode(made.test, made.logits, posterior, kind="logit", jobs=1)
-    many = layout.decode(made.test, made.logits, posterior, kind="logit", jobs=jobs)
+    one = layout.decode(made.test, made.logits, posterior, "argmax", "logit", jobs=1)
+    many = layout.decode(made.test, made.logits, posterior, "argmax", "logit", jobs=jobs)
     pd.testing.assert_frame_equal(many, one, check_exact=True)
 
 
@@ -288,6 +288,30 @@ def test_each_step_is_better_and_marginals_are_calibrated(made, layout, posterio
     once = layout.decode(made.test, made.logits, posterior, "marginal", "logit", one_to_one=True)
     assert all(once["sirna"].iloc[rows].is_unique for rows in plates(made.test))
     assert accuracy(once, made) > right[1] - 0.02
+
+
+def test_marginals_are_the_default(made, layout, posterior):
+    found = layout.decode(made.test, made.logits, posterior, kind="logit")
+    expected = layout.decode(made.test, made.logits, posterior, "marginal", "logit")
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_one_class_per_well_has_the_highest_expected_number_right():
+    """The sum of marginals, which the sum of their logarithms doesn't maximise."""
+    made = plant(group_size=40, train_experiments=8, test_experiments=3, signal=1.5, seed=2)
+    layout = cs.PlateLayout.fit(made.train)
+    number = {tuple(row): k for k, row in enumerate(layout.assignments.tolist())}
+    experiments = made.test["experiment"].unique()
+    given = pd.Series([number[tuple(row)] for row in made.group_on_plate.tolist()], experiments)
+    once = layout.decode(made.test, made.logits, given, kind="logit", one_to_one=True)
+    by_logs = 0.0
+    for rows in plates(made.test):
+        columns = np.flatnonzero(layout.group == layout.group[once["sirna"].iloc[rows[0]]])
+        share = marginals(made.logits[np.ix_(rows, columns)]).values
+        best = share[linear_sum_assignment(share, maximize=True)].sum()
+        assert once["confidence"].iloc[rows].sum() == pytest.approx(best)
+        by_logs += best - share[linear_sum_assignment(np.log(share), maximize=True)].sum()
+    assert by_logs > 0.1  # so that the two can be told apart here
 
 
 def test_the_temperature_is_found_without_labels(made, layout, posterior):
@@ -467,8 +491,8 @@ def test_a_group_of_one_class_has_no_runner_up():
 
 
 def test_convergence_is_reported(made, layout, posterior, monkeypatch):
-    monkeypatch.setattr("cellsieve.plates.decode.ROUNDS", 1)
-    with pytest.warns(ConvergenceWarning, match="plate 1 \\(beliefs differ by"):
+    monkeypatch.setattr("cellsieve.plates.decode.ROUGH", 0.0)
+    with pytest.warns(ConvergenceWarning, match="plate 1 \\(standard error 0.*did not converge"):
         layout.decode(made.test, made.logits, posterior, "marginal", "logit")
     monkeypatch.undo()
     with warnings.catch_warnings():

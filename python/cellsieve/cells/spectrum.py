@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 
 def power_spectrum_slope(image: NDArray[Any]) -> float:
@@ -27,6 +26,8 @@ def power_spectrum_slope(image: NDArray[Any]) -> float:
     radii = np.arange(2, np.floor(min(rows, columns) / 8))
     if len(radii) < 2 or image.min() == image.max():
         return float("nan")
+    from scipy import fft  # here, since nothing else that measures needs scipy
+
     pixels = image.astype(np.float32)
     pixels -= pixels.mean(dtype=np.float64)
     power = np.abs(fft.fft2(pixels)) ** 2

@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from cellsieve.cleaning.fit import fit
+from cellsieve.cleaning.groups import groups_of
 from cellsieve.cleaning.idle import Tally
 from cellsieve.cleaning.judge import (
-    group_keys,
+    by_name,
     judge,
     limits_of,
     notes_of,
@@ -19,6 +20,7 @@ from cellsieve.cleaning.overrides import apply_overrides, read_marks, unknown_ma
 from cellsieve.cleaning.preset import as_rules
 from cellsieve.io.image_table import absolute_paths, image_table_path, write_image_table
 from cellsieve.io.parts import Parts, prefixed, prefixes
+from cellsieve.io.places import place
 from cellsieve.io.records import beside
 from cellsieve.io.tables import read_header, refuse_existing, table_writer
 from cellsieve.schema.choices import SeveralClasses, Vocabulary
@@ -26,7 +28,7 @@ from cellsieve.schema.keys import check_images
 from cellsieve.schema.record import record_of, with_record
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
 from cellsieve.schema.types import FilePath, Table, is_path
-from cellsieve.schema.verdicts import FLAGS
+from cellsieve.schema.verdicts import FLAGGED
 from cellsieve.schema.vocabulary import rename_columns
 
 
@@ -61,7 +63,7 @@ def clean_to(
     Returns:
         The number of cells of each group and verdict: a column for each column that makes groups of
         a rule (missing for cells in no group; no such column if all cells are one group), then
-        `flags` if a rule flags, `reason`, `clean` and `cells`. Its `attrs["notes"]` is a list of
+        `flagged` if a rule flags, `reason`, `clean` and `cells`. Its `attrs["notes"]` is a list of
         sentences worth reading: on limits that can cut nothing, rules that were left out, cells
         that could not be judged and were kept, and a missing image table.
 
@@ -77,8 +79,8 @@ def clean_to(
     asked = resolved(as_rules(rules), multi, min_group)
     fitted = fit(asked, own_columns(read_header(inputs[0])))
     rules = fitted.rules
-    target = Path(output)
-    if target.resolve() in [Path(path).resolve() for path in inputs]:
+    target = place(output)
+    if target.resolve() in [place(path).resolve() for path in inputs]:
         raise ValueError(f"{target}: is an input; choose another name for the output")
     judged = tuple(band.column for band in bands(rules))
     parts = Parts(inputs, text_columns(rules), judged, prefix_ids=prefix_ids)
@@ -88,6 +90,7 @@ def clean_to(
     refuse_existing(*filter(None, there), overwrite=overwrite)
     marks = None if overrides is None else read_marks(overrides)
     limits = limits_of(parts, bands(rules), exploded_column(rules))
+    limits_by_name = by_name(bands(rules), limits)
     summary = Summary(rules)
     tallies = [Tally()] * len(rules)
     unseen = marks
@@ -96,14 +99,14 @@ def clean_to(
         by_hand = {"kept": int(counted.get("keep", 0)), "dropped": int(counted.get("drop", 0))}
     with table_writer(target) as write:
         for piece in _alike(parts):
-            cleaned, counts_here = judge(piece, fitted, limits)
+            cleaned, counts_here = judge(piece, fitted, limits_by_name)
             if marks is not None and unseen is not None:
                 cleaned = apply_overrides(cleaned, marks)
                 unseen = unknown_marks(cleaned, unseen)
             record = record_of(cleaned) or {}
             if marks is not None:
                 record["by_hand"] = by_hand
-            written = rename_columns(cleaned, columns, keep=("clean", "reason", FLAGS))
+            written = rename_columns(cleaned, columns, keep=("clean", "reason", FLAGGED))
             write(with_record(written, record))
             summary.add(cleaned)
             tallies = [a.plus(b) for a, b in zip(tallies, counts_here, strict=True)]
@@ -137,12 +140,16 @@ class Summary:
         }
         self._columns = list(dict.fromkeys(name for by in grouped_by(rules) for name in by))
         flagging = any(rule.flag for rule in rules)
-        self._said = [*([FLAGS] if flagging else []), "reason", "clean"]
+        self._said = [*([FLAGGED] if flagging else []), "reason", "clean"]
         self._pieces: list[pd.DataFrame] = []
 
     def add(self, cleaned: pd.DataFrame) -> None:
         """Counts the rows of a cleaned piece."""
-        groups = {name: group_keys(cleaned, [name], self._multi[name]) for name in self._columns}
+        groups = {}
+        for name in self._columns:
+            found = groups_of(cleaned, [name], self._multi[name])
+            texts = found.of_rows(found.names, None)
+            groups[name] = pd.Series(texts, cleaned.index, dtype="str")
         rows = pd.DataFrame(groups | {name: cleaned[name] for name in self._said})
         self._pieces.append(self._summed(rows.assign(cells=1)))
 

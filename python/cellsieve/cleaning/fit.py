@@ -65,7 +65,7 @@ def fit(rules: Sequence[Rule], columns: Iterable[str]) -> Fitted:
 def channels_of(columns: Sequence[str]) -> list[str]:
     """The channels in the names of a table's columns: what follows the name of a measure."""
     measures = sorted(
-        (name for name, measure in BY_NAME.items() if measure.scope == "cell and channel"),
+        (name for name, measure in BY_NAME.items() if measure.of_channel),
         key=len,
         reverse=True,
     )

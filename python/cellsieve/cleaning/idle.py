@@ -1,8 +1,10 @@
 """Limits that can cut nothing, since no value lies beyond them, or all that differs."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cellsieve.schema.rules import Rule
 
@@ -28,7 +30,7 @@ class Tally(NamedTuple):
         return Tally(*(mine + yours for mine, yours in zip(self, other, strict=True)))
 
 
-def tally(rule: Rule, values: "pd.Series[Any]", unjudged: int) -> Tally:
+def tally(rule: Rule, values: NDArray[np.float64], unjudged: int) -> Tally:
     """The tally of a rule; of values beyond or at limits only if they are given as values.
 
     A rule with a name looks for a fault, of which there may be none.

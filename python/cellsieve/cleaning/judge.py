@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cellsieve.cleaning.fit import Fitted, fit
+from cellsieve.cleaning.groups import JOIN, Part, Rows, column_of, groups_of
 from cellsieve.cleaning.idle import Tally, group_notes, tally, value_notes
-from cellsieve.cleaning.passes import Part, Passes, run_passes
+from cellsieve.cleaning.passes import Passes, run_passes
 from cellsieve.cleaning.preset import as_rules
 from cellsieve.cleaning.quantiles import group_quantiles
 from cellsieve.cleaning.spread import group_spread
@@ -24,12 +26,12 @@ from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, reso
 from cellsieve.schema.types import Table, is_table
 from cellsieve.schema.verdicts import (
     BETWEEN,
-    FLAGS,
+    FLAGGED,
     HIGH,
-    LIMIT_COLUMNS,
     LOW,
     MULTI_LABEL,
     NO_LABEL,
+    REASONS,
     SMALL_GROUP,
     UNMEASURED,
     earlier_columns,
@@ -38,8 +40,6 @@ from cellsieve.schema.verdicts import (
     remembered,
 )
 from cellsieve.schema.words import count
-
-JOIN = "\x1f"  # between the columns of a group; `class_text` leaves none within them
 
 
 def percentile_limits(
@@ -157,8 +157,8 @@ def clean(
         - `lower_limit`, `upper_limit`, `group_size`: what decided it; NaN and 0 if nothing could (a
           rule of values has no group). With several rules, each begins with its column, as
           `area_lower_limit`; of a second rule for a column, `area_2_lower_limit`; of a rule with a
-          name, `debris_area_lower_limit`
-        - `flags`, if a rule flags: the names of those that the cell failed, "" if none
+          name, `debris_area_lower_limit`, and there are only those that the rule has
+        - `flagged`, if a rule flags: the names of those that the cell failed, "" if none
 
         Such columns of an earlier cleaning are replaced. The table remembers the rules in its
         `attrs["cellsieve"]`: see `rules_of`.
@@ -201,7 +201,7 @@ def clean(
     waiting = [band for band, limit in zip(judged_by, given, strict=True) if limit is None]
     own = iter(limits_of([table], waiting, exploded_column(fitted.rules)))
     known = [next(own) if limit is None else limit for limit in given]
-    result = judge(table, fitted, known)
+    result = judge(table, fitted, by_name(judged_by, known))
     if limits is None:
         for note in fitted.notes() + notes_of(fitted.rules, known, result.tallies):
             warnings.warn(note, stacklevel=2)
@@ -248,76 +248,147 @@ def judge(table: pd.DataFrame, fitted: Fitted, limits: Sequence[pd.DataFrame | N
     Args:
         table: a cell table, or a piece of one.
         fitted: the rules, each with its own `multi` and `min_group`.
-        limits: of each band of each rule those over the whole table, if it has groups.
+        limits: of each band of each rule those over the whole table, if it has groups; from
+            `by_name`.
     """
     exploded = exploded_column(fitted.rules)
     if exploded is not None:
         table = explode(table, exploded)
-    result = table.drop(columns=earlier_columns(table))
+    others = table.drop(columns=earlier_columns(table))
+    rows = Rows(table)
     judging = judgements(fitted.rules)
+    known: list[tuple[Rule, Verdict]] = []  # two rules may share a band
     reasons, flags, tallies = [], [], []
-    written: set[str] = set()
+    made: dict[str, NDArray[Any]] = {}
     waiting = iter(limits)
     for judgement in judging:
         rule = judgement.rule
         verdicts = []
         for band, columns in zip(rule.bands, (judgement.columns, *judgement.also), strict=True):
-            keys, values = _part(table, band)
-            verdicts.append(_verdict(table, band, keys, values, next(waiting)))
-            for name, column in columns.items():
-                if column not in written:  # two rules may share a band
-                    _add(result, column, verdicts[-1][name].to_numpy())
-                    written.add(column)
-        reason = _all_failed([verdict["reason"] for verdict in verdicts])
-        failed = reason.isin([LOW, HIGH])
-        kept = (reason != "") & ~failed if rule.unjudged == "keep" else failed & False
-        tallies.append(tally(rule, _part(table, rule)[1], int(kept.sum())))
-        said = reason.mask(kept, "").map({"": "", **judgement.reasons})
+            of_groups = next(waiting)
+            verdict = next((found for judged, found in known if judged == band), None)
+            if verdict is None:
+                verdict = _verdict(rows, band, of_groups)
+                known.append((band, verdict))
+            verdicts.append(verdict)
+            made |= {column: getattr(verdict, name) for name, column in columns.items()}
+        said = _all_failed([verdict.said for verdict in verdicts])
+        failed = np.isin(said, FAILED)
+        kept = (said > 0) & ~failed & (rule.unjudged == "keep")
+        tallies.append(tally(rule, rows.part(rule).values, int(kept.sum())))
+        texts = np.array(["", *(judgement.reasons[reason] for reason in REASONS)], object)
         if rule.flag:
-            flags.append(said.where(failed, ""))
+            flags.append((texts, np.where(failed, said, 0)))
         else:
-            reasons.append(said)
+            reasons.append((texts, np.where(kept, 0, said)))
     if flags:
-        _add(result, FLAGS, _joined(flags, result.index))
-    _add(result, "reason", _joined(reasons, result.index))
-    _add(result, "clean", result["reason"] == "")
+        made[FLAGGED] = _joined(flags, len(table))
+    made["reason"] = _joined(reasons, len(table))
+    made["clean"] = np.asarray(made["reason"] == "", bool)
+    for name in made:
+        if name in others.columns:
+            raise ValueError(
+                f"column {name}: the table has one of its own, and clean writes a column of this "
+                "name; rename it first"
+            )
+    texts_of = {name: "str" for name in (FLAGGED, "reason") if name in made}
+    added = pd.DataFrame(made, table.index).astype(texts_of)
+    result = pd.concat([others, added], axis="columns")
     earlier = record_of(table) or {}
     record = {key: earlier[key] for key in earlier if key not in ("by_hand", "not_applied")}
     record |= made_record(judging) | fitted.record()
     return Judged(with_record(result, record), tallies)
 
 
-def _all_failed(reasons: Sequence["pd.Series[Any]"]) -> "pd.Series[Any]":
-    """The reason of a rule of several bands, which a cell fails if it fails all of them.
+def by_name(
+    rules: Sequence[Rule], limits: Sequence[pd.DataFrame | None]
+) -> list[pd.DataFrame | None]:
+    """The limits of each rule, with the names of the groups as their index."""
+    named: list[pd.DataFrame | None] = []
+    for rule, of_groups in zip(rules, limits, strict=True):
+        if of_groups is not None:
+            groups = groups_of(of_groups, rule.groups)
+            of_groups = of_groups.set_axis(groups.names[groups.codes])
+        named.append(of_groups)
+    return named
+
+
+#: The place of each reason in what is said of a cell; 0 is nothing.
+PLACE = {reason: place for place, reason in enumerate(REASONS, 1)}
+FAILED = (PLACE[LOW], PLACE[HIGH])
+
+
+class Verdict(NamedTuple):
+    """What one band says of each row: its limits and its reason."""
+
+    lower_limit: NDArray[np.float64]
+    upper_limit: NDArray[np.float64]
+    group_size: NDArray[np.int64]
+    said: NDArray[np.int8]
+
+
+def _verdict(rows: Rows, rule: Rule, limits: pd.DataFrame | None) -> Verdict:
+    """The reason and the limits of one band for each row."""
+    groups, values = rows.part(rule)
+    if limits is None:
+        lower = np.full(len(values), float("-inf") if rule.lower is None else float(rule.lower))
+        upper = np.full(len(values), float("inf") if rule.upper is None else float(rule.upper))
+        size = np.zeros(len(values), np.int64)
+    else:
+        by_group = limits.reindex(groups.names)
+        lower, upper = (
+            groups.of_rows(by_group[f"{side}_limit"].to_numpy(np.float64), np.nan)
+            for side in ("lower", "upper")
+        )
+        size = groups.of_rows(by_group["group_size"].fillna(0).to_numpy(np.int64), 0)
+    said = np.zeros(len(values), np.int8)
+    said[values < lower] = PLACE[LOW]
+    said[values > upper] = PLACE[HIGH]
+    if rule.grouped:
+        said[size < (rule.min_group or 1)] = PLACE[SMALL_GROUP]
+    said[np.isnan(values)] = PLACE[UNMEASURED]
+    if rule.grouped:
+        said[groups.codes < 0] = PLACE[MULTI_LABEL]
+        for name in rule.groups:
+            said[rows.groups((name,), None).codes < 0] = PLACE[NO_LABEL]
+    if rule.where:
+        outside = ~rows.meant(rule)
+        lower[outside] = upper[outside] = np.nan
+        size[outside] = said[outside] = 0
+    return Verdict(lower, upper, size, said)
+
+
+def _all_failed(said: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    """What is said of a rule of several bands, which a cell fails if it fails all of them.
 
     If it passes none, but can't be judged by one, it can't be judged by the rule.
     """
-    first, *others = reasons
+    whole, *others = said
     for other in others:
-        first = first.mask(first.isin([LOW, HIGH]), other).mask(other == "", "")
-    return first
+        whole = np.where(np.isin(whole, FAILED), other, whole)
+        whole = np.where(other == 0, other, whole)
+    return whole
 
 
-def _joined(reasons: Sequence["pd.Series[Any]"], index: "pd.Index[Any]") -> "pd.Series[str]":
-    """The reasons of each row; one that two rules give stands there once."""
-    if not reasons:
-        return pd.Series("", index=index, dtype="str")
-    joined = [BETWEEN.join(dict.fromkeys(filter(None, row))) for row in zip(*reasons, strict=True)]
-    return pd.Series(joined, index=index, dtype="str")
+def _joined(
+    reasons: Sequence[tuple[NDArray[np.object_], NDArray[np.int8]]], rows: int
+) -> NDArray[np.object_]:
+    """The reasons of each row; one that two rules give stands there once.
 
-
-def _add(table: pd.DataFrame, name: str, values: Any) -> None:
-    """Adds a column.
-
-    Raises:
-        ValueError: the table has one of that name.
+    Args:
+        reasons: for each rule its texts, and for each row the place of one of them.
+        rows: how many rows.
     """
-    if name in table.columns:
-        raise ValueError(
-            f"column {name}: the table has one of its own, and clean writes a column of this name; "
-            "rename it first"
-        )
-    table[name] = values
+    texts, codes = np.array([""], object), np.zeros(rows, np.int64)
+    for own, said in reasons:  # few of all the combinations occur
+        pairs, codes = np.unique(codes * len(own) + said, return_inverse=True)
+        before, after = np.divmod(pairs, len(own))
+        joined = [
+            BETWEEN.join(dict.fromkeys(filter(None, (*text.split(BETWEEN), more))))
+            for text, more in zip(texts[before], own[after], strict=True)
+        ]
+        texts = np.array(joined, object)
+    return texts[codes] if rows else np.array([], object)
 
 
 def explode(table: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -328,7 +399,7 @@ def explode(table: pd.DataFrame, by: str) -> pd.DataFrame:
     Raises:
         ValueError: the table has a column `image_class_label` of its own.
     """
-    text = class_text(_column(table, by))
+    text = class_text(column_of(table, by))
     classes = text.map(classes_of, na_action="ignore")
     if EXPLODED not in table.columns:
         table = table.assign(**{EXPLODED: text})
@@ -338,90 +409,6 @@ def explode(table: pd.DataFrame, by: str) -> pd.DataFrame:
             "of this name; rename it first"
         )
     return table.assign(**{by: classes}).explode(by, ignore_index=True).astype({by: "str"})
-
-
-def _verdict(
-    table: pd.DataFrame,
-    rule: Rule,
-    groups: "pd.Series[Any]",
-    values: "pd.Series[Any]",
-    limits: pd.DataFrame | None,
-) -> pd.DataFrame:
-    """The reason and the limits of one rule for each row."""
-    verdict = pd.DataFrame(index=table.index)
-    if rule.kind == "value":
-        verdict["lower_limit"] = float("-inf") if rule.lower is None else float(rule.lower)
-        verdict["upper_limit"] = float("inf") if rule.upper is None else float(rule.upper)
-        verdict["group_size"] = 0
-    else:
-        assert limits is not None
-        by_group = limits.set_axis(group_keys(limits, rule.groups).to_numpy())
-        for name in LIMIT_COLUMNS:
-            verdict[name] = groups.map(by_group[name]).astype("float64")
-        verdict["group_size"] = verdict["group_size"].fillna(0).astype("int64")
-    reason = pd.Series("", index=table.index, dtype="str")
-    reason[values < verdict["lower_limit"]] = LOW
-    reason[values > verdict["upper_limit"]] = HIGH
-    if rule.grouped:
-        reason[verdict["group_size"] < (rule.min_group or 1)] = SMALL_GROUP
-    reason[values.isna()] = UNMEASURED
-    if rule.grouped:
-        reason[groups.isna()] = MULTI_LABEL
-        for name in rule.groups:
-            reason[group_keys(table, [name]).isna()] = NO_LABEL
-    if rule.where:
-        outside = ~_applies(table, rule)
-        verdict.loc[outside, ["lower_limit", "upper_limit"]] = np.nan
-        verdict.loc[outside, "group_size"] = 0
-        reason[outside] = ""
-    verdict["reason"] = reason
-    return verdict
-
-
-def _applies(table: pd.DataFrame, rule: Rule) -> "pd.Series[Any]":
-    """Which rows the rule is meant for."""
-    applies = np.ones(len(table), bool)
-    for name, values in (rule.where or {}).items():
-        wanted = set(class_text(pd.Series(list(values))))
-        codes, names = pd.factorize(_column(table, name))
-        hit = [
-            not pd.isna(text) and not wanted.isdisjoint({text, *classes_of(text)})
-            for text in class_text(pd.Series(names))
-        ]
-        applies &= np.array([*hit, False])[codes]  # missing has the code -1
-    return pd.Series(applies, index=table.index)
-
-
-def _part(table: pd.DataFrame, rule: Rule) -> Part:
-    """The group and the value of each row; the group is missing if it belongs to none."""
-    values = _column(table, rule.column)
-    if not pd.api.types.is_numeric_dtype(values) and values.notna().any():
-        raise ValueError(f"column {rule.column}: holds {values.dtype}; expected numbers")
-    keys = group_keys(table, rule.groups if rule.grouped else (), rule.multi)
-    return keys.where(_applies(table, rule)) if rule.where else keys, _finite(values)
-
-
-def group_keys(
-    table: pd.DataFrame, columns: Sequence[str], multi: SeveralClasses | None = None
-) -> "pd.Series[Any]":
-    """The group of each row as one text; missing if it has none."""
-    keys = pd.Series("", index=table.index, dtype="str")
-    for number, name in enumerate(columns):
-        codes, names = pd.factorize(_column(table, name))
-        text = class_text(pd.Series(names))
-        if multi == "skip":
-            text = text.mask(text.str.contains(SEPARATOR, regex=False, na=False))
-        elif multi == "own":
-            text = text.map(lambda each: SEPARATOR.join(classes_of(each)), na_action="ignore")
-        text = text.astype("str").reindex(codes).set_axis(table.index)
-        keys = keys + JOIN + text if number else text
-    return keys
-
-
-def _finite(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The values as numbers; infinite ones count as not measured."""
-    numbers = values.astype("float64")
-    return numbers.mask(np.isinf(numbers))
 
 
 def limits_of(
@@ -447,12 +434,13 @@ def limits_of(
             distinct.append(rule)
     exploding = exploded is not None and any(exploded in rule.groups for rule in distinct)
 
-    def versions() -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    def versions() -> Iterator[tuple[Rows, Rows]]:
         for piece in pieces:
-            yield piece, explode(piece, exploded) if exploding and exploded else piece
+            rows = Rows(piece)
+            yield rows, Rows(explode(piece, exploded)) if exploding and exploded else rows
 
-    def part_of(piece: tuple[pd.DataFrame, pd.DataFrame], number: int) -> Part:
-        return _part(piece[exploded in distinct[number].groups], distinct[number])
+    def part_of(rows: tuple[Rows, Rows], number: int) -> Part:
+        return rows[exploded in distinct[number].groups].part(distinct[number])
 
     found = run_passes(versions, [_passes(rule) for rule in distinct], part_of)
     limits = [_limits(rule, of_groups) for rule, of_groups in zip(distinct, found, strict=True)]
@@ -506,14 +494,6 @@ def notes_of(
             cells = count(counts.unjudged, "cell")
             notes.append(f"{rule.name or rule.column}: {cells} kept that it could not judge")
     return list(dict.fromkeys(notes))
-
-
-def _column(table: pd.DataFrame, name: str) -> "pd.Series[Any]":
-    if name not in table.columns:
-        raise ValueError(
-            f"column {name}: not in the table, which has {', '.join(map(str, table.columns))}"
-        )
-    return table[name]
 
 
 def text_columns(rules: Sequence[Rule]) -> tuple[str, ...]:

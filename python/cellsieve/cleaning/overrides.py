@@ -10,6 +10,7 @@ from cellsieve.schema.types import Table, is_table
 from cellsieve.schema.verdicts import BY_HAND, count_by_hand
 
 COLUMNS = ("image_id", "label", "mark")
+BOX = ["min_row", "min_col", "max_row", "max_col"]  # says which cell a mark was made for
 
 
 def read_marks(marks: Table) -> pd.DataFrame:
@@ -17,10 +18,11 @@ def read_marks(marks: Table) -> pd.DataFrame:
 
     Args:
         marks: a table, or its file, with the columns `image_id` (text), `label` (the cell's id in
-            its mask) and `mark`: "keep" or "drop".
+            its mask) and `mark`: "keep" or "drop"; and the cell's box, as a report writes it, by
+            which marks of another segmentation are refused.
 
     Returns:
-        Those columns, one row per cell.
+        Those columns, and the box if it is there; one row per cell.
 
     Raises:
         OSError: the file can't be read.
@@ -38,7 +40,8 @@ def read_marks(marks: Table) -> pd.DataFrame:
             f"{name}: has the columns {', '.join(map(str, table.columns)) or 'none'}; expected "
             "image_id, label and mark"
         )
-    rows = table.loc[:, list(COLUMNS)].reset_index(drop=True)
+    boxes = BOX if set(BOX) <= set(table.columns) else []
+    rows = table.loc[:, [*COLUMNS, *boxes]].reset_index(drop=True)
     rows["mark"] = rows["mark"].astype("str").str.strip().str.lower()
     labels = pd.to_numeric(rows["label"], errors="coerce")
     for wrong, column, expected in (
@@ -77,7 +80,8 @@ def apply_overrides(table: pd.DataFrame, marks: Table) -> pd.DataFrame:
         "by hand", also if it is kept; limits stay as they were.
 
     Raises:
-        ValueError: the table is not cleaned or has duplicate cells, or as `read_marks`.
+        ValueError: the table is not cleaned or has duplicate cells; a mark was made for a cell in
+            another box; or as `read_marks`.
         OSError: the file can't be read.
     """
     missing = [
@@ -87,7 +91,8 @@ def apply_overrides(table: pd.DataFrame, marks: Table) -> pd.DataFrame:
         raise ValueError(f"table: has no column {', '.join(missing)}; expected a cleaned table")
     check_cells(table, "table")
     rows = read_marks(marks)
-    verdict = _marks_of(table, rows)
+    _check_boxes(table, rows)
+    verdict = _marks_of(table, rows[list(COLUMNS)])
     marked = verdict.notna().to_numpy()
     result = table.copy()
     result["clean"] = result["clean"].mask(marked, verdict == "keep").astype(bool)
@@ -106,6 +111,27 @@ def _keys(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {"image_id": table["image_id"].astype("str"), "label": table["label"].astype("int64")}
     )
+
+
+def _check_boxes(table: pd.DataFrame, marks: pd.DataFrame) -> None:
+    """Refuses marks of another segmentation, where they say which box their cells have.
+
+    Raises:
+        ValueError: a cell lies in another box.
+    """
+    if not set(BOX) <= set(marks.columns) & set(table.columns):
+        return
+    said = marks[marks[BOX].notna().all(axis=1)]
+    both = said.merge(_keys(table).join(table[BOX]), on=["image_id", "label"], suffixes=("", "_of"))
+    found = both[[f"{name}_of" for name in BOX]].to_numpy(float)
+    wrong = (both[BOX].to_numpy(float) != found).any(axis=1)
+    if wrong.any():
+        row = both[wrong].iloc[0]
+        there, here = ([int(row[name + end]) for name in BOX] for end in ("", "_of"))
+        raise ValueError(
+            f"marks: cell {row['label']} of image {row['image_id']} has the box {there} there and "
+            f"{here} in the table; expected marks that were made for this segmentation"
+        )
 
 
 def _marks_of(table: pd.DataFrame, marks: pd.DataFrame) -> "pd.Series[str]":

@@ -6,12 +6,11 @@ read as often as the one that needs most passes.
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 
-Part = tuple["pd.Series[Any]", "pd.Series[Any]"]
-"""A series of groups and one of values, of the same length."""
+from cellsieve.cleaning.groups import Part
 
 Passes = Generator[None, Part | None, pd.DataFrame]
 """A computation over parts."""

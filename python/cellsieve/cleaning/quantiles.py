@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.cleaning.groups import Part
 from cellsieve.cleaning.passes import Passes
 
 #: Leading bits that make a bucket: sign, exponent and 8 bits of the fraction.
@@ -21,7 +22,7 @@ BITS = 20
 def group_quantiles(probabilities: Sequence[float]) -> Passes:
     """The quantiles of each group, equal to `numpy.quantile` (method "linear") to the last bit.
 
-    Two passes; rows without a group or with a NaN value take no part in them.
+    Two passes; rows without a group or with a NaN value count for nothing.
 
     Args:
         probabilities: numbers from 0 to 1.
@@ -41,7 +42,7 @@ def group_quantiles(probabilities: Sequence[float]) -> Passes:
     codes: dict[Any, int] = {}
     keys, counts = np.array([], np.int64), np.array([], np.int64)
     while (part := (yield)) is not None:
-        part_keys, part_counts = np.unique(_keys(*part, codes)[0], return_counts=True)
+        part_keys, part_counts = np.unique(_keys(part, codes)[0], return_counts=True)
         keys, index = np.unique(np.concatenate([keys, part_keys]), return_inverse=True)
         counts = np.bincount(index, np.concatenate([counts, part_counts])).astype(np.int64)
 
@@ -66,7 +67,7 @@ def group_quantiles(probabilities: Sequence[float]) -> Passes:
     hit_keys, numbers = np.array([], np.int64), np.array([], np.float64)
     gathered = [(hit_keys, numbers)]
     while (part := (yield)) is not None:
-        part_keys, values = _keys(*part, codes)
+        part_keys, values = _keys(part, codes)
         hit = np.isin(part_keys, keys[hits])
         gathered.append((part_keys[hit], values[hit]))
     hit_keys, numbers = (np.concatenate(arrays) for arrays in zip(*gathered, strict=True))
@@ -99,16 +100,14 @@ def group_quantiles(probabilities: Sequence[float]) -> Passes:
     return table
 
 
-def _keys(
-    groups: "pd.Series[Any]", values: "pd.Series[Any]", codes: dict[Any, int]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _keys(part: Part, codes: dict[Any, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """A number for the group and the bucket of each value; rows without either are left out."""
-    numbers = values.to_numpy(dtype="float64", na_value=np.nan)
-    keep = ~np.isnan(numbers) & groups.notna().to_numpy()
-    numbers = numbers[keep] + 0.0  # -0.0 and 0.0 are one value
-    own_codes, names = pd.factorize(groups.to_numpy()[keep])
-    own = [codes.setdefault(name, len(codes)) for name in names]
-    return np.array(own, np.int64)[own_codes] << BITS | _buckets(numbers), numbers
+    groups, values = part.whole()
+    values = values + 0.0  # -0.0 and 0.0 are one value
+    here = np.unique(groups.codes)  # a name without a value is no group
+    own = np.zeros(len(groups.names), np.int64)
+    own[here] = [codes.setdefault(name, len(codes)) for name in groups.names[here]]
+    return own[groups.codes] << BITS | _buckets(values), values
 
 
 def _buckets(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -4,10 +4,9 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from cellsieve.io.tables import atomic
+from cellsieve.io.places import atomic, place
 from cellsieve.schema.rules import Rule, entries, rule_from
 from cellsieve.schema.types import FilePath
 
@@ -23,7 +22,7 @@ def read_rules(path: FilePath) -> list[Rule]:
         ValueError: it is not TOML, has no rule, or a rule has an unknown or wrong entry.
     """
     try:
-        found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        found = tomllib.loads(place(path).read_text(encoding="utf-8"))
         tables = found.pop("rule", [])
         if found or not tables or not isinstance(tables, list):
             names = ", ".join(found) or "no rule"

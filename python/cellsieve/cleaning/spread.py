@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.cleaning.passes import Part, Passes, changed
+from cellsieve.cleaning.groups import Part
+from cellsieve.cleaning.passes import Passes, changed
 from cellsieve.cleaning.quantiles import group_quantiles
 
 #: What makes the median absolute deviation of a normal distribution its standard deviation.
@@ -45,7 +46,8 @@ def _median_and_mad() -> Passes:
 
     def distances(part: Part) -> Part:
         groups, values = part
-        return groups, (values - groups.map(median).astype("float64")).abs()
+        of_groups = median.reindex(groups.names).to_numpy()
+        return Part(groups, np.abs(values - groups.of_rows(of_groups, np.nan)))
 
     mad = yield from changed(group_quantiles([0.5]), distances)
     return pd.DataFrame({"n": found["n"], "center": median, "spread": MAD_SCALE * mad[0]})
@@ -54,17 +56,14 @@ def _median_and_mad() -> Passes:
 def _mean_and_deviation() -> Passes:
     sums: dict[Any, tuple[int, int, int]] = {}
     while (part := (yield)) is not None:
-        groups, values = part
-        numbers = values.to_numpy(dtype="float64", na_value=np.nan)
-        keep = ~np.isnan(numbers) & groups.notna().to_numpy()
-        codes, names = pd.factorize(groups.to_numpy()[keep])
-        numbers = numbers[keep]
-        for start in range(0, len(numbers), ROWS):
+        groups, values = part.whole()
+        for start in range(0, len(values), ROWS):
             some = slice(start, start + ROWS)
-            for code, more in _sums(codes[some], numbers[some]).items():
-                earlier = sums.get(names[code], (0, 0, 0))
+            for code, more in _sums(groups.codes[some], values[some]).items():
+                name = groups.names[code]
+                earlier = sums.get(name, (0, 0, 0))
                 n, total, squares = (a + b for a, b in zip(earlier, more, strict=True))
-                sums[names[code]] = n, total, squares
+                sums[name] = n, total, squares
     rows = [(name, n, *_mean(n, total, squares)) for name, (n, total, squares) in sums.items()]
     table = pd.DataFrame(sorted(rows), columns=["group", "n", "center", "spread"])
     return table.set_index("group").astype({"n": "int64", "center": float, "spread": float})

@@ -26,6 +26,7 @@ COMMANDS = {
     "annotate": ("export", "export the clean cells as COCO or mmdetection annotations"),
     "masks": ("export", "export the masks with only the clean cells"),
     "crops": ("export", "export one picture per clean cell"),
+    "export": ("export", "write a cell table for other programs: AnnData"),
     "report": (
         "look",
         "write a page for the browser: what was decided, and cells of each class",

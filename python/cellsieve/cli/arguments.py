@@ -4,18 +4,28 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from cellsieve.io.places import place
 from cellsieve.io.readers import MAX_PIXELS
 from cellsieve.io.tables import table_format
 from cellsieve.schema.choices import Vocabulary
 
 
-def table_path(text: str) -> Path:
-    """An argument that names a table."""
+def file_path(text: str) -> Path:
+    """An argument that names a file or folder: a path, or a URL that fsspec opens."""
     try:
-        table_format(text)
+        return place(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    return Path(text)
+
+
+def table_path(text: str) -> Path:
+    """An argument that names a table."""
+    path = file_path(text)
+    try:
+        table_format(path)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return path
 
 
 def positive(text: str) -> int:
@@ -41,13 +51,13 @@ def add_image_table(command: argparse.ArgumentParser, table: str) -> None:
     """Where the pixels are of a command that reads the cells of `table`."""
     command.add_argument(
         "--image-table",
-        type=Path,
+        type=file_path,
         metavar="TABLE",
         help=f"the image table (default: {table.lower()}.images.csv beside {table})",
     )
     command.add_argument(
         "--root",
-        type=Path,
+        type=file_path,
         metavar="FOLDER",
         help="where relative paths in the image table start (default: its own folder)",
     )

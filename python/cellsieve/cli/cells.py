@@ -1,6 +1,7 @@
 """`cellsieve measure` and `cellsieve clean`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +16,7 @@ from cellsieve.cli.arguments import (
     add_columns,
     add_overwrite,
     add_run,
+    file_path,
     positive,
     table_path,
 )
@@ -32,7 +34,7 @@ IMAGE_PATTERN, MASK_PATTERN = "{id}_{channel}.png", "{id}.npz"
 
 def add_image_arguments(command: argparse.ArgumentParser) -> None:
     """The arguments that say which files belong together."""
-    command.add_argument("--masks", type=Path, metavar="FOLDER", help="folder of the masks")
+    command.add_argument("--masks", type=file_path, metavar="FOLDER", help="folder of the masks")
     command.add_argument(
         "--image-pattern",
         metavar="PATTERN",
@@ -57,8 +59,8 @@ def add_image_arguments(command: argparse.ArgumentParser) -> None:
 def images_of(options: argparse.Namespace) -> ImageSet:
     """The images that these arguments name."""
     return ImageSet.from_patterns(
-        f"{options.images}/{options.image_pattern or IMAGE_PATTERN}",
-        f"{options.masks}/{options.mask_pattern or MASK_PATTERN}",
+        os.fspath(options.images / (options.image_pattern or IMAGE_PATTERN)),
+        os.fspath(options.masks / (options.mask_pattern or MASK_PATTERN)),
         getattr(options, "labels", None),
         nuclei=_nuclei_pattern(options),
     )
@@ -69,7 +71,8 @@ def _nuclei_pattern(options: argparse.Namespace) -> str | None:
     folder = getattr(options, "nuclei", None)
     if folder is None:
         return None
-    return f"{folder}/{options.nuclei_pattern or options.mask_pattern or MASK_PATTERN}"
+    path: Path = folder / (options.nuclei_pattern or options.mask_pattern or MASK_PATTERN)
+    return os.fspath(path)
 
 
 def channels_of(options: argparse.Namespace) -> list[str] | None:
@@ -119,7 +122,7 @@ def add_measure(commands: Any, summary: str) -> None:
         "why), 2 nothing was done, 130 interrupted (--resume resumes the run).",
     )
     command.add_argument(
-        "images", metavar="IMAGES", nargs="?", type=Path, help="folder of the image files"
+        "images", metavar="IMAGES", nargs="?", type=file_path, help="folder of the image files"
     )
     command.add_argument(
         "--images",
@@ -131,7 +134,7 @@ def add_measure(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--root",
-        type=Path,
+        type=file_path,
         metavar="FOLDER",
         help="where relative paths in that table start (default: its own folder)",
     )
@@ -142,7 +145,7 @@ def add_measure(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--labels",
-        type=Path,
+        type=file_path,
         metavar="TABLE",
         help="class labels: a table with the columns ID and Label, or image_id and class_label",
     )
@@ -189,7 +192,7 @@ def add_measure(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--nuclei",
-        type=Path,
+        type=file_path,
         metavar="FOLDER",
         help="folder of a second mask for each image, whose labels are nuclei",
     )
@@ -414,7 +417,7 @@ def add_clean(commands: Any, summary: str) -> None:
         )
     command.add_argument(
         "--rules",
-        type=Path,
+        type=file_path,
         metavar="TOML",
         help="TOML file of rules, in place of the options above",
     )

@@ -9,7 +9,15 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from cellsieve.cli.arguments import add_image_table, add_run, positive, table_path
+from cellsieve.cli.arguments import (
+    add_image_table,
+    add_overwrite,
+    add_run,
+    file_path,
+    positive,
+    table_path,
+)
+from cellsieve.export.anndata import export_to
 from cellsieve.export.annotate import annotate
 from cellsieve.export.crops import crops
 from cellsieve.export.crops.shards import SHARD_CELLS
@@ -86,7 +94,7 @@ def add_annotate(commands: Any, summary: str) -> None:
     command.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=file_path,
         required=True,
         metavar="FILE",
         help=".json, or .pkl for --format mmdet",
@@ -105,7 +113,7 @@ def add_annotate(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--categories",
-        type=Path,
+        type=file_path,
         metavar="FILE",
         help="class labels in the order of the categories, or with their names: JSON, or a table "
         "with the columns class_label and name (default: the class labels of CLEAN)",
@@ -128,7 +136,7 @@ def add_annotate(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--composites",
-        type=Path,
+        type=file_path,
         metavar="FOLDER",
         help="also write an RGB picture of each image, which the annotations then name",
     )
@@ -167,6 +175,32 @@ def _annotate(options: argparse.Namespace) -> int:
     return _report(listed, "cell", "annotated", options.output)
 
 
+def add_export(commands: Any, summary: str) -> None:
+    """Adds the command."""
+    command = commands.add_parser(
+        "export",
+        example="cellsieve export clean.csv -o clean.h5ad",
+        help=summary,
+        description="Writes a cell table as AnnData, which scanpy and squidpy read: what was "
+        "measured of each cell as X, all other columns as obs, the middle of its box as "
+        "obsm['spatial'].",
+        epilog="Exit code: 0 done, 2 nothing was done.",
+    )
+    command.add_argument("cells", metavar="CELLS", type=table_path, help="cell table")
+    command.add_argument(
+        "-o", "--output", type=file_path, required=True, metavar="FILE", help="file to write: .h5ad"
+    )
+    add_overwrite(command)
+    command.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    export_to(options.cells, options.output, overwrite=options.overwrite)
+    if not options.quiet:
+        print(f"cells: {options.output}")
+    return 0
+
+
 def add_masks(commands: Any, summary: str) -> None:
     """Adds the command."""
     command = commands.add_parser(
@@ -179,7 +213,7 @@ def add_masks(commands: Any, summary: str) -> None:
     )
     _add_clean_argument(command)
     command.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write"
+        "-o", "--output", type=file_path, required=True, metavar="FOLDER", help="folder to write"
     )
     _add_common(command)
     command.set_defaults(run=_masks)
@@ -202,7 +236,7 @@ def add_crops(commands: Any, summary: str) -> None:
     )
     _add_clean_argument(command)
     command.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write"
+        "-o", "--output", type=file_path, required=True, metavar="FOLDER", help="folder to write"
     )
     command.add_argument(
         "--channels",

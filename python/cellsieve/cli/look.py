@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any, get_args
 
-from cellsieve.cli.arguments import add_image_table, add_jobs, add_overwrite, table_path
+from cellsieve.cli.arguments import add_image_table, add_jobs, add_overwrite, file_path, table_path
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.tables import read_table, refuse_existing
 from cellsieve.look.plots import (
@@ -52,6 +51,12 @@ def add_report(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "-n", type=int, default=8, metavar="N", help="most cells per gallery (default: 8)"
+    )
+    command.add_argument(
+        "--pixel-size",
+        type=float,
+        metavar="UM",
+        help="side of a pixel in µm, for scale bars (default: they are in pixels)",
     )
     command.add_argument("--title", help="the page's title (default: the table's name)")
     _add_column(command)
@@ -124,8 +129,8 @@ def add_plot(commands: Any, summary: str) -> None:
         example="cellsieve plot overlay images/demo-00_green.png masks/demo-00.npz -o overlay.png",
         help="an image, its mask, and both with the cells' ids",
     )
-    kind.add_argument("image", metavar="IMAGE", type=Path, help="an image file")
-    kind.add_argument("mask", metavar="MASK", type=Path, help="its label image")
+    kind.add_argument("image", metavar="IMAGE", type=file_path, help="an image file")
+    kind.add_argument("mask", metavar="MASK", type=file_path, help="its label image")
     kind.add_argument("--no-ids", action="store_true", help="don't label the cells with their ids")
     kind.set_defaults(run=_plot, draw=_overlay)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
@@ -173,7 +178,9 @@ def add_plot(commands: Any, summary: str) -> None:
 
 
 def _add_output(command: Any, metavar: str, what: str) -> None:
-    command.add_argument("-o", "--output", metavar=metavar, type=Path, required=True, help=what)
+    command.add_argument(
+        "-o", "--output", metavar=metavar, type=file_path, required=True, help=what
+    )
     add_overwrite(command)
 
 
@@ -195,11 +202,24 @@ def _add_look(command: Any) -> None:
         default="dim",
         help="how other cells are drawn (default: %(default)s)",
     )
+    command.add_argument(
+        "--moved",
+        type=_moved,
+        metavar="OLD=NEW",
+        help="paths in the image table that begin with OLD begin with NEW now",
+    )
     command.add_argument("--no-outline", action="store_true", help="draw no outlines")
     command.add_argument(
         "--seed", type=int, default=0, metavar="N", help="seed of the random choice (default: 0)"
     )
     add_jobs(command)
+
+
+def _moved(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not old or not equals:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected OLD=NEW")
+    return old, new
 
 
 def _look(options: argparse.Namespace) -> dict[str, Any]:
@@ -213,6 +233,7 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
         "outline": not options.no_outline,
         "jobs": options.jobs,
         "root": options.root,
+        "moved": options.moved,
     }
 
 
@@ -224,6 +245,7 @@ def _report(options: argparse.Namespace) -> int:
         wells=options.wells,
         truth=options.truth,
         title=options.title,
+        pixel_size=options.pixel_size,
         progress=False if options.quiet else None,
         overwrite=options.overwrite,
         **_look(options),

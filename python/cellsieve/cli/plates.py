@@ -4,13 +4,13 @@ import argparse
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 
 from cellsieve.cli.arguments import add_jobs, add_overwrite
-from cellsieve.io.tables import atomic, check_table, refuse_existing, write_table
+from cellsieve.io.places import atomic, place
+from cellsieve.io.tables import check_table, refuse_existing, write_table
 from cellsieve.plates import (
     ConvergenceWarning,
     PlateLayout,
@@ -186,9 +186,10 @@ def _add_decode(steps: Any) -> None:
     decode.add_argument(
         "--method",
         choices=get_args(Method),
-        default="argmax",
-        help="argmax: best allowed class (default); assignment: each class once per plate; "
-        "marginal: most probable class given that each is used once, with calibrated confidence",
+        default="marginal",
+        help="marginal: most probable class given that each is used once, with calibrated "
+        "confidence (default); argmax: best allowed class, fast; assignment: each class once per "
+        "plate, which is often worse than argmax on one vote per well",
     )
     decode.add_argument(
         "--temperature",
@@ -201,7 +202,8 @@ def _add_decode(steps: Any) -> None:
     decode.add_argument(
         "--one-to-one",
         action="store_true",
-        help="with --method marginal: each class at most once per plate",
+        help="with --method marginal: each class at most once per plate, with the highest expected "
+        "number right",
     )
     decode.add_argument(
         "--use-known-layouts",
@@ -220,8 +222,9 @@ def _add_check(steps: Any) -> None:
         example="cellsieve plates check plates/layout.json plates/test.csv plates/predictions.npy",
         help="plates that were swapped, turned, mirrored, shifted, or used before",
         description="Compares the scores with known layouts: with the classes that TEST itself "
-        "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, shifted by a "
-        "row or column?), and with every earlier layout (is one used again?).",
+        "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, half of it "
+        "mirrored, shifted by one or two rows or columns?), and with every earlier layout (is one "
+        "used again?). Wells without predictions are counted and left out.",
     )
     _add_source(check)
     check.add_argument(
@@ -279,7 +282,7 @@ def _refuse_outputs(
         if path is not None:
             check_table(path)
     paths = [path for path in (*tables, *others) if path is not None]
-    if len({Path(path).resolve() for path in paths}) < len(paths):
+    if len({place(path).resolve() for path in paths}) < len(paths):
         raise ValueError(f"{paths[0]}: given for two outputs; expected a file for each")
     refuse_existing(*paths, overwrite=options.overwrite)
 
@@ -438,6 +441,12 @@ def run_check(options: argparse.Namespace) -> int:
     if options.output:
         write_table(table, options.output)
     columns = layout.columns
+    missing = int(table["missing"].sum())
+    if missing:
+        _warn(
+            f"{missing} of {missing + int(table['wells'].sum())} wells on these plates have no "
+            "prediction and were left out"
+        )
     strange = table[~table["verdict"].isin(EXPECTED)]
     if len(strange):
         named = strange[columns.experiment].astype(str) + " plate "
@@ -462,8 +471,8 @@ def run_check(options: argparse.Namespace) -> int:
             print(f"{counts[verdict]} of {len(table)} plates: {verdict}")
     print(
         f"{len(table)} plates checked. log_odds: nats against the claimed layout, or against a "
-        "guess where none is claimed; p: the chance that the best of as many random layouts does "
-        "as well."
+        "guess where none is claimed; p: the chance that one of these layouts does as well on a "
+        "plate whose wells are in random order."
     )
     if options.output:
         print(f"table: {options.output}")

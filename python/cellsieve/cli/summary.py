@@ -8,7 +8,7 @@ import pandas as pd
 
 from cellsieve.cleaning.counts import count_reasons
 from cellsieve.schema.labels import natural
-from cellsieve.schema.verdicts import BETWEEN, BY_HAND, FLAGS
+from cellsieve.schema.verdicts import BETWEEN, BY_HAND, FLAGGED
 
 LARGEST = 12  # groups that are listed; the rest is summed up
 
@@ -35,7 +35,7 @@ def summary(counts: pd.DataFrame, by: Sequence[tuple[str, ...]], output: Path) -
     lines = [line for columns in by or [()] for line in _table(counts, columns)]
     if len(by_rule.columns) > 2:  # some failed several rules
         lines += ["", *by_rule.to_string().splitlines(), ""]
-    if FLAGS in counts:
+    if FLAGGED in counts:
         lines += _flagged(counts)
     lines.append(f"{kept} of {total} cells kept: {output}")
     if set(counts["reason"]) == {"no_label"}:
@@ -46,7 +46,7 @@ def summary(counts: pd.DataFrame, by: Sequence[tuple[str, ...]], output: Path) -
 def _flagged(counts: pd.DataFrame) -> list[str]:
     """How many cells each flag was put on."""
     flags: Counter[str] = Counter()
-    for said, cells in zip(counts[FLAGS], counts["cells"], strict=True):
+    for said, cells in zip(counts[FLAGGED], counts["cells"], strict=True):
         flags.update(dict.fromkeys(filter(None, said.split(BETWEEN)), cells))
     return [f"{cells} flagged as {flag}" for flag, cells in flags.most_common()]
 

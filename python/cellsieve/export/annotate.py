@@ -30,8 +30,9 @@ from cellsieve.export.source import (
     read_cleaned,
     requested,
 )
+from cellsieve.io.places import atomic, place
 from cellsieve.io.readers import MAX_PIXELS
-from cellsieve.io.tables import atomic, read_batches, refuse_existing, typed
+from cellsieve.io.tables import read_batches, refuse_existing, typed
 from cellsieve.run.folders import check_originals
 from cellsieve.run.journal import Journal, sweep
 from cellsieve.run.tasks import Done, run_tasks
@@ -144,7 +145,7 @@ def annotate(
         OSError: a file can't be read, or the output can't be written; then nothing of it is left.
         ImportError: an extra is missing.
     """
-    output = Path(output)
+    output = place(output)
     kind = _format(output, format)
     check_choice("multi", multi, AnnotatedClasses)
     check_choice("picture", picture, PictureFormat)
@@ -196,8 +197,8 @@ def annotate(
     files = {task.image_id: _file_name(task, settings) for task in tasks}
     if composites is not None:
         originals = (path for task in tasks for path in (task.mask, *task.channels.values()))
-        check_originals(Path(composites), originals, "files")
-        written = (Path(composites) / name for name in files.values())
+        check_originals(place(composites), originals, "files")
+        written = (place(composites) / name for name in files.values())
         refuse_existing(*written, overwrite=resume or overwrite)
 
     with Journal(
@@ -209,12 +210,12 @@ def annotate(
         overwrite=overwrite,
     ) as journal:
         if composites is not None:
-            Path(composites).mkdir(parents=True, exist_ok=True)
+            place(composites).mkdir(parents=True, exist_ok=True)
             if journal.again:
                 names = {
                     f"{task.name}.{ending}" for task in tasks for ending in get_args(PictureFormat)
                 }
-                sweep(Path(composites), names.__contains__, shared=True)
+                sweep(place(composites), names.__contains__, shared=True)
         before = journal.published
         if before is not None and _nothing_left(before, tasks):
             return before
@@ -282,7 +283,7 @@ class Annotated:
         channels = read_channels(task, [name for name, _ in settings.colours], settings.max_pixels)
         picture = composite(channels, [colour for _, colour in settings.colours])
         content = encode_picture(picture, settings.picture)
-        path = Path(settings.composites) / _file_name(task, settings)
+        path = place(settings.composites) / _file_name(task, settings)
         return Done(rows, partial(write_bytes, path, content))
 
 
@@ -333,7 +334,7 @@ def _file_name(task: Task, settings: Settings) -> str:
     if settings.composites is not None:
         return f"{task.name}.{settings.picture}"
     measured = file_of(task.channels, settings.channel or "")
-    return Path(measured or next(iter(task.channels.values()), task.mask)).name
+    return place(measured or next(iter(task.channels.values()), task.mask)).name
 
 
 def _rows_of_table(table: FilePath, all_cells: bool) -> Iterator[pd.DataFrame]:

@@ -3,10 +3,10 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from cellsieve.export.source import Cleaned
+from cellsieve.io.places import place
 from cellsieve.io.tables import FORMATS, read_table
 from cellsieve.schema.labels import SEPARATOR, class_text, natural
 from cellsieve.schema.types import is_path
@@ -71,7 +71,7 @@ def _given(given: Any) -> dict[str, str]:
             given = dict(zip(labels, rows.get("name", labels), strict=True))
         else:
             try:
-                given = json.loads(Path(given).read_text(encoding="utf-8"))
+                given = json.loads(place(given).read_text(encoding="utf-8"))
             except ValueError as error:
                 raise ValueError(f"{name}: not JSON: {error}") from error
     if isinstance(given, Mapping):

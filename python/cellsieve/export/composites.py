@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cellsieve import _core
 from cellsieve.io.extras import require
-from cellsieve.io.tables import atomic
+from cellsieve.io.places import atomic
 from cellsieve.schema.colours import COLOURS
 
 

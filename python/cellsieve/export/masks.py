@@ -24,6 +24,7 @@ from cellsieve.export.source import (
     requested,
 )
 from cellsieve.io.mask_files import FORMATS, stored_dtype, write_mask
+from cellsieve.io.places import place
 from cellsieve.io.readers import MAX_PIXELS, read_mask
 from cellsieve.io.reading import reading
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
@@ -75,7 +76,7 @@ def masks(
         OSError: a file can't be read, or written; then no half file is left.
         ImportError: a TIFF file, and the extra `tiff` is not installed.
     """
-    folder = Path(output)
+    folder = place(output)
     cleaned = read_cleaned(table, images, root, all_cells=all_cells)
     check_originals(folder, (task.mask for task in cleaned.tasks), "masks")
     check_apart(folder / INDEX, table, images)
@@ -116,7 +117,8 @@ class Masker:
     def file(self, task: Task) -> str:
         """Where its mask goes."""
         original = _original(task)
-        return f"{task.name}{original.suffix}" if self.by_id else original.name
+        suffix = original.suffix if original.suffix.lower() in FORMATS else ".npz"
+        return f"{task.name}{suffix}" if self.by_id else f"{original.stem}{suffix}"
 
     def __call__(self, task: Task) -> Done:
         """Its row of the index, and what writes it."""
@@ -135,11 +137,11 @@ class Masker:
                 "removed": len(found) - len(kept),
             }
         )
-        return Done(row, partial(write_mask, Path(self.output) / name, cleaned))
+        return Done(row, partial(write_mask, place(self.output) / name, cleaned))
 
 
 def _original(task: Task) -> Path:
-    return Path(reading(task.mask).path)
+    return place(reading(task.mask).path)
 
 
 def only(mask: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:

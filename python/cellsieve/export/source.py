@@ -22,6 +22,7 @@ from cellsieve.export.names import safe_names
 from cellsieve.io.arrays import native
 from cellsieve.io.image_table import image_table_path, read_image_table
 from cellsieve.io.parts import Parts
+from cellsieve.io.places import place
 from cellsieve.io.readers import MAX_PIXELS, kernels_read, pixel_limit, read_image, read_mask
 from cellsieve.io.tables import concat
 from cellsieve.run.tasks import Chunk, Done, do_chunk
@@ -378,7 +379,7 @@ def check_apart(output: FilePath, table: FilePath, images: FilePath | None) -> N
     Raises:
         ValueError: it would.
     """
-    read = Path(images) if images is not None else image_table_path(table)
+    read = place(images) if images is not None else image_table_path(table)
     if image_table_path(output).resolve() == read.resolve():
         raise ValueError(
             f"{os.fspath(output)}: its image table would replace {read}, which is read; choose "

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cellsieve.io.image_table import absolute_paths, read_image_table
 from cellsieve.io.patterns import find_files, find_nuclei
+from cellsieve.io.places import place
 from cellsieve.io.reading import ALLOWED, CHANNEL, PAGES, PICKLE, SCALE, Z, chosen, reading
 from cellsieve.io.tables import read_table
 from cellsieve.schema.images import (
@@ -139,8 +140,8 @@ class ImageSet:
             files = {MASK: mask_paths, NUCLEI: of_nuclei} | files
         table = pd.DataFrame({"image_id": pd.Series(ids, dtype="str")})
         table["class_label"] = pd.Series(pd.NA, index=table.index, dtype="str")
-        for place, name in enumerate(found.parts):
-            said = [min(parts[image_id])[place] for image_id in ids]
+        for number, name in enumerate(found.parts):
+            said = [min(parts[image_id])[number] for image_id in ids]
             table[name] = pd.Series(said, dtype="str")
         for column, paths in files.items():
             first = [paths[image_id][0] if image_id in paths else None for image_id in ids]
@@ -183,7 +184,7 @@ class ImageSet:
         if not isinstance(frame, pd.DataFrame):
             frame = read_image_table(frame, root, text=tuple(parts))
         elif root is not None:
-            frame = absolute_paths(frame, Path(root))
+            frame = absolute_paths(frame, place(root))
         frame = frame.reset_index(drop=True)
         paths = path_columns(map(str, frame.columns))
         missing = [name for name in ("image_id", MASK, *parts) if name not in frame.columns]
@@ -201,6 +202,8 @@ class ImageSet:
         for name in parts:
             table[name] = frame[name].astype("str")
         for name in paths:
+            for path in frame[name].dropna():
+                place(path)  # a URL with a password is refused before it is written anywhere
             table[name] = frame[name].map(os.fspath, na_action="ignore").astype("str")
         table["problem"] = pd.Series(pd.NA, index=table.index, dtype="str")
         counts = table["image_id"].map(table["image_id"].value_counts())
@@ -244,9 +247,11 @@ class ImageSet:
             )
             table[name] = table[name].map(lambda path, of=choice: chosen(path, **of), "ignore")
         if allow_pickle:
-            seg = table[MASK].map(lambda path: reading(path).path.endswith("_seg.npy"), "ignore")
-            pickled = table[MASK].map(lambda path: chosen(path, **{PICKLE: ALLOWED}), "ignore")
-            table[MASK] = pickled.where(seg.eq(True), table[MASK])
+            for name in (name for name in MASKS if name in table):
+                paths = table[name]
+                seg = paths.map(lambda path: reading(path).path.endswith("_seg.npy"), "ignore")
+                pickled = paths.map(lambda path: chosen(path, **{PICKLE: ALLOWED}), "ignore")
+                table[name] = pickled.where(seg.eq(True), paths)
         return replace(self, table=table.astype(self.table.dtypes))
 
     def _with_labels(self, labels: Table | None) -> "ImageSet":

@@ -5,11 +5,13 @@ however far up, is relative to the table's folder and has "/"; on another drive 
 """
 
 import os
+import posixpath
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
 import pandas as pd
 
+from cellsieve.io.places import is_url, place
 from cellsieve.io.tables import FORMATS, TEXT, column_names, read_table, write_table
 from cellsieve.schema.images import path_columns
 from cellsieve.schema.types import FilePath
@@ -24,7 +26,7 @@ def image_table_path(output: FilePath) -> Path:
     `cells.images.csv` beside `cells.parquet`. If the output is not a table, its extension stays
     (`cells.json.images.csv`), so that the two never meet.
     """
-    path = Path(output)
+    path = place(output)
     extension = next((end for end in FORMATS if path.name.lower().endswith(end)), "")
     return path.with_name(path.name[: len(path.name) - len(extension)] + ".images.csv")
 
@@ -45,12 +47,12 @@ def read_image_table(
     """
     text = (*text, *TEXT_COLUMNS, *path_columns(column_names(path)))
     table = read_table(path, text=text)
-    return absolute_paths(table, Path(path).parent if root is None else Path(root))
+    return absolute_paths(table, place(path).parent if root is None else place(root))
 
 
 def write_image_table(table: pd.DataFrame, path: FilePath) -> None:
     """Writes an image table; see `write_table`."""
-    write_table(relative_paths(table, Path(path).parent), path)
+    write_table(relative_paths(table, place(path).parent), path)
 
 
 def absolute_paths(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -58,7 +60,9 @@ def absolute_paths(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     base = folder.absolute()
 
     def absolute(path: str) -> str:
-        return path if "://" in path else os.path.normpath(base / path)
+        if is_url(path) or (is_url(base) and path.startswith("/")):
+            return path
+        return str(base / path) if is_url(base) else os.path.normpath(base / path)
 
     return _with_paths(table, absolute)
 
@@ -68,6 +72,8 @@ def relative_paths(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     base = folder.absolute()
 
     def relative(path: str) -> str:
+        if is_url(base) or is_url(path):
+            return _from_url(path, str(base))
         if PurePath(path).anchor != base.anchor or PurePath(
             os.path.commonpath([path, base])
         ) == PurePath(base.anchor):
@@ -75,6 +81,20 @@ def relative_paths(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
         return PurePath(os.path.relpath(path, base)).as_posix()
 
     return _with_paths(table, relative)
+
+
+def _from_url(path: str, base: str) -> str:
+    """The path from a folder that is a URL, if it shares more with it than bucket or host."""
+    (store, folder), (other, file) = (_store_and_path(url) for url in (base, path))
+    if store != other or not store or folder.split("/")[0] != file.split("/")[0]:
+        return path
+    return posixpath.relpath(file, folder)
+
+
+def _store_and_path(url: str) -> tuple[str, str]:
+    """The kind of a URL and what follows; no kind where a part of it can't be taken by itself."""
+    kind, found, path = url.partition("://")
+    return (kind, path.rstrip("/")) if found and "::" not in url else ("", url)
 
 
 def _with_paths(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:

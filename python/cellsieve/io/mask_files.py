@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellsieve import _core
-from cellsieve.io.tables import atomic
+from cellsieve.io.places import atomic, on_disk
 from cellsieve.io.tiff import tiff_dtype, write_tiff
 
 
@@ -22,9 +22,12 @@ class Format(NamedTuple):
 
 
 def stored_dtype(path: Path, mask: NDArray[Any]) -> np.dtype[Any]:
-    """The dtype that a mask's ids have in their file; they are read into the narrowest."""
-    dtype = FORMATS[path.suffix.lower()].dtype
-    stored = mask.dtype if dtype is None else dtype(path)
+    """The dtype that a mask's ids have in their file; they are read into the narrowest.
+
+    Of a format that is not written, it is that.
+    """
+    dtype = FORMATS.get(path.suffix.lower(), FORMATS[".png"]).dtype
+    stored = mask.dtype if dtype is None else dtype(on_disk(path))
     return stored if stored.kind in "iu" else mask.dtype  # cellpose's own file holds objects
 
 

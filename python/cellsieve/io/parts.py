@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellsieve.io.places import on_disk, place
 from cellsieve.io.tables import ROWS, TEXT, read_batches, table_format
 from cellsieve.schema.cells import CELL_COLUMNS
 from cellsieve.schema.keys import SHOWN, has_keys, key_rows, refuse_repeated
@@ -44,7 +45,7 @@ class Parts:
             f"table {number}" if isinstance(table, pd.DataFrame) else os.fspath(table)
             for number, table in enumerate(tables, 1)
         ]
-        files = [Path(table) for table in tables if not isinstance(table, pd.DataFrame)]
+        files = [place(table) for table in tables if not isinstance(table, pd.DataFrame)]
         resolved = [path.resolve() for path in files]
         for path, real in zip(files, resolved, strict=True):
             if resolved.count(real) > 1:
@@ -95,6 +96,7 @@ def _padded(path: Path, known: tuple[str, ...]) -> set[str]:
     if table_format(path) == ".parquet":
         return set()
     try:
+        path = on_disk(path)
         own = [name for name in pd.read_csv(path, nrows=0).columns if name not in known]
         if not own:
             return set()
@@ -119,7 +121,7 @@ def prefixes(tables: Sequence[Table]) -> list[str]:
     """
     if any(isinstance(table, pd.DataFrame) for table in tables):
         raise ValueError("prefix_ids: found a table in memory; expected files, which have names")
-    paths = [Path(table) for table in tables if not isinstance(table, pd.DataFrame)]
+    paths = [place(table) for table in tables if not isinstance(table, pd.DataFrame)]
     stems = [path.name[: len(path.name) - len(table_format(path))] for path in paths]
     for names in (stems, [path.resolve().parent.name for path in paths]):
         if len(set(names)) == len(names) and all(names):

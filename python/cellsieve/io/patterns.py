@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from cellsieve.io.places import entries, is_url, place
+from cellsieve.io.reading import in_zarr
 from cellsieve.schema.images import WHOLE
 
 What = Literal["image", "mask", "nuclei"]
@@ -62,7 +64,7 @@ class Pattern:
     @cached_property
     def base(self) -> str:
         """The folder to start from. What is there under its very name is meant literally."""
-        return str(Path("/".join([*self._split[0], ""])))
+        return str(place("/".join([*self._split[0], ""]) + self._archive))
 
     @property
     def name(self) -> str:
@@ -72,17 +74,25 @@ class Pattern:
     @cached_property
     def _split(self) -> tuple[list[str], list[str]]:
         folders: list[str] = []
-        names = Path(self.text).as_posix().split("/")
+        inside = self.text.removesuffix(self._archive)
+        names = (inside if is_url(inside) else Path(inside).as_posix()).split("/")
         while len(names) > 1 and (
-            not _PIECES.search(names[0]) or Path("/".join([*folders, names[0]])).is_dir()
+            not _PIECES.search(names[0])
+            or (not is_url(self.text) and Path("/".join([*folders, names[0]])).is_dir())
         ):
             folders.append(names.pop(0))
         return folders, names
 
+    @property
+    def _archive(self) -> str:
+        """Of a URL into an archive, the part that says which: "::data.zip"."""
+        _, chain, archive = self.text.partition("::") if is_url(self.text) else ("", "", "")
+        return chain + archive
+
     @cached_property
     def real_base(self) -> str:
         """The same folder under one name, however it was spelled."""
-        return os.path.realpath(self.base).rstrip("/") + "/"
+        return str(place(self.base).resolve()).rstrip("/") + "/"
 
     @cached_property
     def named(self) -> tuple[str, ...]:
@@ -126,19 +136,23 @@ class Pattern:
         for level in self._levels:
             found: list[str] = []
             for folder in folders:
-                with os.scandir(Path(self.base, folder)) as entries:
-                    found += sorted(
-                        f"{folder}{each.name}" + "/" * each.is_dir() for each in entries
-                    )
+                found += sorted(
+                    f"{folder}{name}" + "/" * is_folder
+                    for name, is_folder in entries(place(self.base) / folder)
+                )
             names += found
             entered += folders
             folders = [name for name in found if name[-1] == "/" and level.fullmatch(name[:-1])]
         return Listing(names, entered)
 
     def matches(self, names: Iterable[str]) -> dict[str, re.Match[str]]:
-        """The names of files that fit."""
+        """The names of files that fit; a folder that holds an image is one, and what is in it."""
         expression = self._levels[-1]
-        tried = ((name, expression.fullmatch(name)) for name in names if not name.endswith("/"))
+        tried = (
+            (name, expression.fullmatch(name.removesuffix("/")))
+            for name in names
+            if not name.endswith("/") or in_zarr(name.removesuffix("/"))
+        )
         return {name: match for name, match in tried if match}
 
 
@@ -193,11 +207,13 @@ def find_files(images: str, masks: str) -> Found:
         suggestions = _mask_suggestions(mask_seen.names, ids if shared else {}, set(ids.values()))
         raise _nothing_fits(mask, mask_seen.names, suggestions)
     looked_into = {
-        Path(pattern.real_base, folder)
+        f"{pattern.real_base}{folder}"
         for pattern, seen in ((image, image_seen), (mask, mask_seen))
         for folder in seen.entered
     }
-    on_the_way = {f"{parent}/" for path in looked_into for parent in (path, *path.parents)}
+    on_the_way = {
+        path[: end + 1] for path in looked_into for end, letter in enumerate(path) if letter == "/"
+    }
     known = of_images.keys() | of_masks.keys() | on_the_way
     ignored = {
         # A Path would lose the "/" of a folder.
@@ -206,6 +222,7 @@ def find_files(images: str, masks: str) -> Found:
         for name in seen.names
         if pattern.real_base + name not in known
         and not name.removesuffix("/").rpartition("/")[2].startswith(".")
+        and not in_zarr(name.removesuffix("/").rpartition("/")[0])
     }
     return Found(
         found_images,
@@ -246,21 +263,26 @@ def find_nuclei(nuclei: str, images: str, masks: str, found: Found) -> tuple[lis
         ids = {file.image_id for file in found.images}
         raise _nothing_fits(pattern, seen.names, _mask_suggestions(seen.names, {}, ids))
     known = {printable(f"{pattern.real_base}{name}") for name in matches}
-    ignored = [path for path in found.ignored if os.path.realpath(path) not in known]
+    ignored = [path for path in found.ignored if _real(path) not in known]
     return files, found._replace(images=left[0], masks=left[1], ignored=ignored)
 
 
+def _real(path: str) -> str:
+    return path if is_url(path) else os.path.realpath(path)
+
+
 def _files(pattern: Pattern, matches: dict[str, re.Match[str]], named: Sequence[str]) -> list[File]:
-    base = str(Path(pattern.base).absolute()).rstrip("/")
+    base = place(pattern.base).absolute()
+    start = str(base).rstrip("/")
     files = []
-    for name, match in matches.items():
+    for name, match in ((name.removesuffix("/"), match) for name, match in matches.items()):
         said = {each: printable(match[each]) for each in named}
         files.append(
             File(
                 JOINED.join(said.values()),
                 tuple(text for each, text in said.items() if each != ID),
                 match.groupdict().get(CHANNEL) or WHOLE,
-                printable(f"{base}/{name}"),
+                printable(str(base / name) if is_url(start) else f"{start}/{name}"),
             )
         )
     return files

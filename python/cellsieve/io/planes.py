@@ -18,7 +18,7 @@ UNNAMED = "IQ"  # axes of which a TIFF file says nothing: pages, and what an arr
 class Planes(NamedTuple):
     """One plane, or one for each channel; axes of length 1 are dropped."""
 
-    pixels: NDArray[Any]
+    pixels: Any  # an array, or one in its store that is read once it is known what of it
     axes: str  # one letter for each: Y and X; C or, of colours, S; Z; I or Q for unnamed pages
     names: list[str]  # of the channels, where the file names them
 
@@ -84,7 +84,7 @@ class Planes(NamedTuple):
                 f"channel{self._hint()}"
             )
         if not rest and (channel is None or not exact):
-            return pixels
+            return np.asarray(pixels)
         count = pixels.shape[axes.index(rest)] if rest else 1
         if rest == "S":
             names = ["red", "green", "blue", "alpha"]
@@ -107,8 +107,8 @@ class Planes(NamedTuple):
             raise ValueError(
                 f"has {channels}, {listed}; found {what} channel {channel!r} among them"
             )
-        plane: NDArray[Any] = pixels.take(fitting[0], axis=axes.index(rest)) if rest else pixels
-        return plane
+        plane = pixels.take(fitting[0], axis=axes.index(rest)) if rest else pixels
+        return np.asarray(plane)
 
     def _hint(self) -> str:
         """What would choose one of several planes."""

@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -18,8 +17,10 @@ from cellsieve import _core
 from cellsieve.io.arrays import native
 from cellsieve.io.cellpose import read_seg
 from cellsieve.io.extras import listed, require
+from cellsieve.io.ome_zarr import read_ome_zarr
+from cellsieve.io.places import Remote, is_url, place
 from cellsieve.io.planes import Planes
-from cellsieve.io.reading import CHANNEL, PICKLE, SCALE, Reading, reading
+from cellsieve.io.reading import CHANNEL, PICKLE, SCALE, ZARR, Reading, in_zarr, reading
 from cellsieve.io.tiff import read_tiff
 from cellsieve.schema.types import FilePath, is_path
 
@@ -34,9 +35,10 @@ class Format(NamedTuple):
 
     #: Opens a path or an open file, of at most so many pixels a channel. None: the kernels do, from
     #: the path to the last number in one call outside Python's lock.
-    read: Callable[[str | IO[bytes], int], Planes] | None = None
+    read: Callable[[Any, int], Planes] | None = None
     module: str = ""  # that it needs
     extra: str | None = None  # that brings the module
+    folder: bool = False  # whether it is a folder, which is opened by its path or URL alone
 
 
 FORMATS = {
@@ -45,6 +47,7 @@ FORMATS = {
     ".npz": Format(),
     ".tif": Format(read_tiff, "tifffile", "tiff"),
     ".tiff": Format(read_tiff, "tifffile", "tiff"),
+    ZARR: Format(read_ome_zarr, "zarr", "zarr", folder=True),
 }
 
 
@@ -54,7 +57,10 @@ def kernels_read(*paths: FilePath) -> bool:
     Raises:
         ValueError: one is of none of the formats, by its suffix; or it is cellpose's own file.
     """
-    return all(_format(found)[1].read is None and not found.choice for found in map(reading, paths))
+    return all(
+        _format(found)[1].read is None and not found.choice and not is_url(found.path)
+        for found in map(reading, paths)
+    )
 
 
 def check_libraries(paths: Iterable[FilePath]) -> None:
@@ -63,7 +69,7 @@ def check_libraries(paths: Iterable[FilePath]) -> None:
     Raises:
         ImportError: there is one.
     """
-    suffixes = {Path(reading(path).path).suffix.lower() for path in paths}
+    suffixes = {_suffix(reading(path).path) for path in paths}
     for suffix in sorted(suffixes & FORMATS.keys()):
         _check_library(suffix)
 
@@ -81,7 +87,7 @@ def _format(file: Reading | bytes | IO[bytes], suffix: str | None = None) -> tup
         name = file.path
         if suffix is not None:
             raise ValueError(f"suffix: found {suffix!r} for {name}, whose name says its format")
-        suffix, wrong = Path(name).suffix, f"{name}: expected an image or a label image"
+        suffix, wrong = _suffix(name), f"{name}: expected an image or a label image"
     elif not isinstance(file, bytes) and not hasattr(file, "read"):
         raise TypeError(
             f"path: found {type(file).__name__}; expected a path, bytes or an open file"
@@ -104,10 +110,15 @@ def _format(file: Reading | bytes | IO[bytes], suffix: str | None = None) -> tup
     return suffix, FORMATS[suffix]
 
 
+def _suffix(name: str) -> str:
+    """What says the format of a file; all that lies in a .zarr folder is of it."""
+    return ZARR if in_zarr(name) else place(name).suffix.lower()
+
+
 def _read_seg(file: str | IO[bytes], max_pixels: int) -> Planes:
     if not isinstance(file, str):
         raise TypeError("a _seg.npy of cellpose is read from its path alone")
-    with Path(file).open("rb") as opened:
+    with place(file).open("rb") as opened:
         planes = read_seg(opened)
     if planes.pixels.size > max_pixels:
         raise ValueError(f"has {planes.pixels.size} pixels; at most {max_pixels} are read")
@@ -116,7 +127,7 @@ def _read_seg(file: str | IO[bytes], max_pixels: int) -> Planes:
 
 def _holds_objects(name: str) -> bool:
     """Whether the header of a .npy file says so; what is wrong otherwise, reading will tell."""
-    with suppress(OSError), Path(name).open("rb") as file:
+    with suppress(OSError), place(name).open("rb") as file:
         return b"'descr': '|O'" in file.read(128)
     return False
 
@@ -132,7 +143,8 @@ def read_image(
 
     Args:
         path: .png (8 or 16 bits; gray, RGB, either with alpha, palette, interlaced), .npy or .npz
-            (two dimensions; `arr_0` or the only array), .tif or .tiff (needs the extra `tiff`).
+            (two dimensions; `arr_0` or the only array), .tif or .tiff (needs the extra `tiff`), or
+            a .zarr folder with an OME-Zarr image (needs the extra `zarr`). All may be URLs.
             What is read of a stack may stand behind the path: "#z=3", "#z=max", "#pages=channels"
             (see `ImageSet.reading`). Or the content of such a file: bytes, or a file that is open
             for reading bytes.
@@ -171,10 +183,16 @@ def _image(
     choice = found.choice if isinstance(found, Reading) else {}
     if form.read is not None:
         with _named(file):
-            return form.read(_opened(found), most).of(choice).channel(channel, exact=exact)
+            return form.read(_opened(found, form), most).of(choice).channel(channel, exact=exact)
     name = None if channel is None else str(channel)
     if not isinstance(found, Reading):
         return _core.decode_image(_content(found), suffix, name, most)
+    if is_url(found.path):
+        content = Remote(found.path).read_bytes()
+        with _named(file):
+            pixels = _core.decode_image(content, suffix, name, most)
+            Planes(pixels, "YXS"[: pixels.ndim], []).of(choice)
+        return pixels
     pixels = _core.read_image(found.path, name, most, exact)
     with _named(file):
         Planes(pixels, "YXS"[: pixels.ndim], []).of(choice)  # a plane or colours: no stack
@@ -223,8 +241,12 @@ def mask_and_capacity(
     choice = found.choice if isinstance(found, Reading) else {}
     if form.read is not None:
         with _named(file):
-            planes = form.read(_opened(found), most).of(choice, lone=True)
+            planes = form.read(_opened(found, form), most).of(choice, lone=True)
             mask, capacity = planes.labels(choice.get(CHANNEL))
+    elif isinstance(found, Reading) and is_url(found.path):
+        content = Remote(found.path).read_bytes()
+        with _named(file):
+            mask, capacity = _core.decode_mask(content, suffix, most)
     elif isinstance(found, Reading):
         mask, capacity = _core.read_mask(found.path, most)
     else:
@@ -255,9 +277,13 @@ def _scaled(mask: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
     )
 
 
-def _opened(file: Reading | bytes | IO[bytes]) -> str | IO[bytes]:
+def _opened(file: Reading | bytes | IO[bytes], form: Format) -> str | IO[bytes]:
     if isinstance(file, Reading):
-        return file.path
+        if form.folder:
+            return file.path
+        return Remote(file.path).open() if is_url(file.path) else file.path
+    if form.folder:
+        raise TypeError("path: found the content of a file; a .zarr folder is opened by its path")
     return BytesIO(file) if isinstance(file, bytes) else file
 
 

@@ -28,6 +28,14 @@ _PAIR = "|".join(f"{key}=(?:{value})" for key, value in _VALUES.items())
 _CHOSEN = re.compile(rf"(?P<path>.+)#(?P<pairs>(?:{_PAIR})(?:&(?:{_PAIR}))*)", re.DOTALL)
 
 
+ZARR = ".zarr"  # what a folder's name ends with that holds an image
+
+
+def in_zarr(name: str) -> bool:
+    """Whether that is such a folder, or lies in one."""
+    return f"{ZARR}/" in f"{name.partition('::')[0]}/".lower()
+
+
 class Reading(NamedTuple):
     """A path, and what is chosen of its file."""
 

@@ -6,13 +6,13 @@ beside `clean.csv` it stands in `clean.rules.json`.
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
+from cellsieve.io.places import atomic, place
 from cellsieve.schema.record import KEY, Record, record_of
 from cellsieve.schema.types import FilePath
 
@@ -24,11 +24,11 @@ def beside(path: FilePath) -> Path | None:
 
     None for other files.
     """
-    name = Path(path).name
+    name = place(path).name
     extension = next((end for end in (".csv", ".csv.gz") if name.lower().endswith(end)), None)
     if extension is None:
         return None
-    return Path(path).with_name(name[: len(name) - len(extension)] + BESIDE)
+    return place(path).with_name(name[: len(name) - len(extension)] + BESIDE)
 
 
 def read_beside(path: FilePath) -> Record | None:
@@ -66,9 +66,9 @@ def kept_beside(path: FilePath) -> Iterator[Callable[[pd.DataFrame], None]]:
         if read_beside(path) is not None:
             path_of_record.unlink()
         return
-    temporary = path_of_record.with_name(f".{path_of_record.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path_of_record)
+    with atomic(path_of_record) as temporary:
+        text = json.dumps(record, indent=2, ensure_ascii=False)
+        temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
 def in_metadata(table: pd.DataFrame) -> dict[bytes, bytes]:

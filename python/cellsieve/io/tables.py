@@ -3,7 +3,7 @@
 import gzip
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -11,6 +11,7 @@ from typing import IO, Any
 import pandas as pd
 
 from cellsieve.io.extras import listed, require
+from cellsieve.io.places import atomic, is_remote, on_disk, place
 from cellsieve.io.records import from_metadata, in_metadata, kept_beside, read_beside
 from cellsieve.schema.record import Record, recorded, with_record
 from cellsieve.schema.types import FilePath
@@ -30,8 +31,9 @@ def table_format(path: FilePath) -> str:
     Raises:
         ValueError: it is none of `FORMATS`.
     """
+    name = place(path).name.lower()
     for extension in FORMATS:
-        if str(path).lower().endswith(extension):
+        if name.endswith(extension):
             return extension
     raise ValueError(f"{os.fspath(path)}: expected a table: {listed(_EXTRAS)}")
 
@@ -60,22 +62,26 @@ def read_table(path: FilePath, *, text: tuple[str, ...] = TEXT) -> pd.DataFrame:
     """
     check_table(path)
     if table_format(path) == ".parquet":
-        with _reading(path):
-            table: pd.DataFrame = pd.read_parquet(path)
+        with _reading(path) as file:
+            table: pd.DataFrame = pd.read_parquet(file)
     else:
         table = read_csv(path, text=text)
     return next(recorded([table], _record(path)))
 
 
 @contextmanager
-def _reading(path: FilePath) -> Iterator[None]:
-    """Turns whatever goes wrong with a file into one sentence that begins with its name."""
+def _reading(path: FilePath) -> Iterator[Path]:
+    """The file on this machine, which may be a copy.
+
+    Whatever goes wrong with it becomes one sentence that begins with the name of the original.
+    """
     name, form = os.fspath(path), "Parquet" if table_format(path) == ".parquet" else "CSV"
-    with Path(path).open("rb") as file:  # a missing file or a folder is an error of the system
+    local = on_disk(path)
+    with local.open("rb") as file:  # a missing file or a folder is an error of the system
         if not file.read(1):
             raise ValueError(f"{name}: not a {form} table: the file is empty")
     try:
-        yield
+        yield local
     except ImportError:
         raise
     except Exception as error:  # pandas, pyarrow and zlib raise many errors on damaged files
@@ -90,8 +96,8 @@ def read_csv(path: FilePath, *, text: tuple[str, ...] = ()) -> pd.DataFrame:
     Raises:
         OSError, ValueError: as `read_table`.
     """
-    with _reading(path):
-        table: pd.DataFrame = pd.read_csv(path, **_csv_settings(path, text))
+    with _reading(path) as file:
+        table: pd.DataFrame = pd.read_csv(file, **_csv_settings(file, text))
     return table
 
 
@@ -102,11 +108,11 @@ def column_names(path: FilePath) -> list[str]:
         OSError, ValueError, ImportError: as `read_table`.
     """
     check_table(path)
-    with _reading(path):
+    with _reading(path) as file:
         if table_format(path) == ".parquet":
             parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
-            return list(parquet.read_schema(path).names)
-        return list(pd.read_csv(path, nrows=0).columns)
+            return list(parquet.read_schema(file).names)
+        return list(pd.read_csv(file, nrows=0).columns)
 
 
 def read_header(path: FilePath) -> pd.DataFrame:
@@ -138,15 +144,15 @@ def read_batches(path: FilePath, *, text: tuple[str, ...] = TEXT) -> Iterator[pd
     unless that has been done and the file is still the same.
     """
     check_table(path)
-    with _reading(path):
+    with _reading(path) as file:
         if table_format(path) == ".parquet":
-            yield from recorded(_parquet_batches(path), _record(path))
+            yield from recorded(_parquet_batches(file), _record(path))
             return
-        settings = _csv_settings(path, text)
-        state = Path(path).stat()
+        settings = _csv_settings(file, text)
+        state = file.stat()
         version = (state.st_ino, state.st_size, state.st_mtime_ns)
-        settings["dtype"] = _csv_types(Path(path).resolve(), text, version)
-        with pd.read_csv(path, chunksize=ROWS, **settings) as reader:
+        settings["dtype"] = _csv_types(file.resolve(), text, version)
+        with pd.read_csv(file, chunksize=ROWS, **settings) as reader:
             yield from recorded(reader, _record(path))
 
 
@@ -179,7 +185,9 @@ def _record(path: FilePath) -> Record | None:
     if table_format(path) != ".parquet":
         return read_beside(path)
     return from_metadata(
-        require("pyarrow.parquet", "parquet", "a .parquet table").read_schema(path).metadata
+        require("pyarrow.parquet", "parquet", "a .parquet table")
+        .read_schema(on_disk(path))
+        .metadata
     )
 
 
@@ -205,7 +213,7 @@ def refuse_existing(*paths: FilePath, overwrite: bool) -> None:
         FileExistsError: one of them is there, and `overwrite` is not asked for.
     """
     for path in paths if not overwrite else ():
-        if os.path.lexists(path):
+        if os.path.lexists(path) or (is_remote(there := place(path)) and there.exists()):
             raise FileExistsError(
                 f"{os.fspath(path)} exists; overwrite (--overwrite) to replace it"
             )
@@ -292,21 +300,6 @@ def _parquet_writer(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     finally:
         if writer is not None:
             writer.close()
-
-
-@contextmanager
-def atomic(path: FilePath) -> Iterator[Path]:
-    """A temporary file beside `path` that becomes `path` at the end, or vanishes on an error."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
 
 
 def concat(tables: Sequence[pd.DataFrame], columns: Mapping[str, str]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -11,24 +11,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
+from cellsieve.io.places import atomic, place
 from cellsieve.io.readers import read_image, read_mask
-from cellsieve.io.tables import atomic
 from cellsieve.look.colours import Colours, compose, contrast
 from cellsieve.look.picking import class_rows, pick
-from cellsieve.look.views import Look, image_table, pictures
+from cellsieve.look.views import Look, drawn, image_table, pictures
 from cellsieve.schema.choices import Band, Evidence, Neighbours, Order
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.measures import SHARES
 from cellsieve.schema.plates import assignment_columns
 from cellsieve.schema.types import FilePath, Table, is_path
-from cellsieve.schema.verdicts import column_values, limits, limits_note, remembered
+from cellsieve.schema.verdicts import column_values, limits, limits_note, remembered, verdicts
 from cellsieve.schema.wellmap import plate_map, row_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-KEPT, CUT, INK = "#2f7d6b", "#c0532f", "#1d2226"
+KEPT, CUT, INK = "#8fc9b8", "#a83f1c", "#1d2226"  # told apart in gray print too
 DRAWN = 1024  # pixels at most along each side of a drawn image
 DPI = 150  # of saved pictures
 WRITTEN = 24  # experiments up to which every field of a heat map is labelled with its number
@@ -42,7 +42,7 @@ def plot_distribution(
     bins: int = 80,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws the histogram of a column, with the limits and how many cells lie beyond each.
+    """Draws the histogram of a column: kept and dropped cells, the limits, how many lie beyond.
 
     Args:
         table: a cell table; where it is cleaned, and by `column`, limits are drawn if all cells
@@ -59,7 +59,7 @@ def plot_distribution(
         ValueError: no such column or class; bins below 1.
         ImportError: the extra `plot` is not installed.
     """
-    rows = class_rows(table, class_label)
+    rows = class_rows(table, class_label).reset_index(drop=True)
     values = column_values(rows, column)
     ends = limits(rows, column)
     measured = values[np.isfinite(values)]
@@ -68,7 +68,9 @@ def plot_distribution(
         raise ValueError(f"bins: found {bins}; expected at least 1")
     ax = _axes(ax, (7, 3.2))
     title = "all cells" if class_label is None else f"class {class_label}"
-    title = f"{title} ({_cells(len(rows))})"
+    clean = pd.Series(verdicts(rows, column).clean, rows.index)
+    dropped = int((~clean).sum())
+    title += f" ({_cells(len(rows))}{f', {dropped:,} dropped' if dropped else ''})"
     ax.set_title(title, loc="left", fontsize="medium", pad=18, parse_math=False)
     remarks = [f"{_cells(missing)} without a value"] if missing else []
     if remembered(table) is None and limits_note(table, column):
@@ -80,7 +82,16 @@ def plot_distribution(
         ax.text(0.5, 0.5, f"no cell has a value for {column}", ha="center", transform=ax.transAxes)
         return ax
     span = (0.0, 1.0) if column in SHARES and measured.between(0, 1).all() else None
-    _, edges, bars = ax.hist(measured, bins=bins, range=span, color=KEPT)
+    ax.hist(
+        [measured[clean[measured.index]], measured[~clean[measured.index]]],
+        bins=bins,
+        range=span or (measured.min(), measured.max()),
+        stacked=True,
+        color=[KEPT, CUT],
+        label=["kept", "dropped"],
+    )
+    if dropped:
+        ax.legend(frameon=False, fontsize="small")
     for side, end in (("lower", -1), ("upper", 1)):
         known = ends[side].dropna().unique()
         if len(known) != 1 or ends[side].isna().any():
@@ -100,9 +111,6 @@ def plot_distribution(
             fontsize="small",
             color=CUT if beyond else INK,
         )
-        for bar, middle in zip(bars, (edges[:-1] + edges[1:]) / 2, strict=True):  # type: ignore[arg-type]
-            if (middle - limit) * end > 0:
-                bar.set_color(CUT)
     return ax
 
 
@@ -134,6 +142,7 @@ def plot_gallery(
     side: int = 320,
     jobs: int | None = None,
     root: FilePath | None = None,
+    moved: tuple[str, str] | None = None,
 ) -> "Figure":
     """Draws some cells, each with its value below.
 
@@ -155,6 +164,7 @@ def plot_gallery(
         jobs: number of threads; by default one per processor.
         root: the folder that relative paths of the image table's file start from, if not the one
             it lies in.
+        moved: what the paths in the image table used to begin with, and what they begin with now.
 
     Returns:
         The Figure. If there are no such cells, it says so; if a file is gone, the reason stands in
@@ -178,7 +188,9 @@ def plot_gallery(
         words += f"\n{note}" if note else ""
         figure.text(0.5, 0.5, words, ha="center", parse_math=False)
         return figure
-    made = pictures(rows, image_table(images, root), look, _as_it_is, jobs=jobs)
+    made = pictures(
+        rows, image_table(images, root, moved), look, partial(drawn, look=look), jobs=jobs
+    )
     wide, high = min(across, len(rows)), -(-len(rows) // across)
     figure = plt.figure(figsize=(1.7 * wide, 2.05 * high), layout="constrained")
     axes = figure.subplots(high, wide, squeeze=False).ravel()
@@ -209,10 +221,6 @@ def _squared(colours: Colours) -> Colours:
     square = np.zeros((side, side, 3), np.uint8)
     square[top : top + rows, left : left + columns] = colours
     return square
-
-
-def _as_it_is(colours: Colours) -> Colours:
-    return colours
 
 
 @overload
@@ -426,7 +434,7 @@ def plot_assignment(
     return ax
 
 
-def save(drawn: "Axes | Figure", output: FilePath) -> None:
+def save(plot: "Axes | Figure", output: FilePath) -> None:
     """Writes a plot as .png or .svg, whole or not at all, and closes it.
 
     The same plot gives the same bytes.
@@ -435,11 +443,11 @@ def save(drawn: "Axes | Figure", output: FilePath) -> None:
         ValueError: another extension.
         OSError: the file can't be written.
     """
-    kind = Path(output).suffix.lower().removeprefix(".")
+    kind = place(output).suffix.lower().removeprefix(".")
     if kind not in ("png", "svg"):
         raise ValueError(f"{os.fspath(output)}: expected a picture: .png, .svg")
     plt = require("matplotlib.pyplot", "plot", "drawing plots")
-    figure: Any = drawn if hasattr(drawn, "savefig") else drawn.figure
+    figure: Any = plot if hasattr(plot, "savefig") else plot.figure
     metadata = {"Date": None} if kind == "svg" else None
     try:
         with atomic(output) as temporary, plt.rc_context({"svg.hashsalt": "cellsieve"}):

@@ -1,11 +1,12 @@
 """Cells as pictures: their pixels read again, in colour, with an outline."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,13 +25,16 @@ from cellsieve.schema.images import (
     channel_files,
     channel_names,
     check_known,
+    file_of,
     is_whole,
     measured_channels,
+    path_columns,
 )
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.types import FilePath, Table
 
 Finished = TypeVar("Finished")
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 OUTLINE = (255, 255, 255)
 OUTLINE_ON_GRAY = (255, 176, 0)  # where white would be lost
@@ -70,13 +74,43 @@ class Picture(NamedTuple, Generic[Finished]):
     problem: str = ""
 
 
+class Plane(NamedTuple):
+    """A channel of an image, or a whole colour image, of which a cell's window is cut."""
+
+    name: str
+    pixels: NDArray[Any]
+    ends: tuple[float, float]
+    """The values that are black and full colour; the same for the whole image."""
+
+
+class Cut(NamedTuple):
+    """A cell as its picture needs it."""
+
+    row: int
+    """Its row among the cells asked for."""
+    window: tuple[slice, slice]
+    """What its planes show of the image."""
+    planes: list[Plane]
+    """What is shown of the window, in order."""
+    measured: Plane | None
+    """The measured channel there, where it was asked for and is known."""
+    own: NDArray[np.bool_]
+    others: NDArray[np.bool_]
+    """Which pixels of the window are the cell's and its neighbours'."""
+    shape: tuple[int, ...]
+    """Rows and columns of the image."""
+    whole: NDArray[Any] | None
+    """The image's measured or first channel, for the first of its cells; else None."""
+
+
 class _Image(NamedTuple):
     """One image to open: its files, and the cells to cut from it."""
 
     image_id: str
     mask: str
     channels: tuple[tuple[str, str], ...]  # name and file
-    measured: str | None  # the measured channel, where one file holds several
+    measured: str | None  # the measured channel, and its file, if that is wanted
+    measured_file: str | None
     cells: tuple[tuple[int, int, tuple[int, int, int, int]], ...]  # row of the table, label, box
     shape: tuple[int, int] | None  # where the image table says it
 
@@ -85,8 +119,9 @@ def pictures(
     cells: pd.DataFrame,
     images: pd.DataFrame,
     look: Look,
-    finish: Callable[[Colours], Finished],
+    finish: Callable[[Cut], Finished],
     *,
+    measured: str | Literal[True] | None = None,
     jobs: int | None = None,
     progress: bool | None = False,
 ) -> list[Picture[Finished]]:
@@ -99,8 +134,9 @@ def pictures(
         cells: rows of a cell table.
         images: the image table.
         look: how cells are drawn.
-        finish: what becomes of each picture, uint8 of shape (rows, columns, 3), in the thread
-            that made it.
+        finish: what becomes of each cell, in the thread that read it; `drawn` makes a picture.
+        measured: this channel is read too, whatever is shown; True: the one that each image was
+            measured in.
         jobs, progress: as for `cellsieve.run.parallel.run`.
 
     What is wrong with an image (its file is gone) is stated in place of its cells' pictures.
@@ -122,30 +158,38 @@ def pictures(
     for image_id, rows in groups.items():
         wanted = tuple((row, labels[row], tuple(boxes[row])) for row in rows)
         try:
-            work.append([_image(image_id, by_id, look, defaults, wanted)])
+            work.append([_image(image_id, by_id, look, defaults, measured, wanted)])
         except ValueError as error:
             for row in rows:
                 made[row] = Picture(None, str(error))
-    task = partial(_draw_image, look=look, finish=finish)
+    task = partial(_cut_image, finish=finish)
     # One image per task: decoding takes long enough, and fewer images are in memory at a time.
-    for _, drawn in run(
+    for _, cut in run(
         task,
         work,
         jobs=jobs or default_jobs(),
         progress=progress,
         description="pictures",
     ):
-        for row, picture in drawn:
+        for row, picture in cut:
             made[row] = picture
     return made
 
 
-def image_table(images: "ImageSet | Table", root: FilePath | None = None) -> pd.DataFrame:
+def image_table(
+    images: "ImageSet | Table",
+    root: FilePath | None = None,
+    moved: tuple[str, str] | None = None,
+) -> pd.DataFrame:
     """The table of a data set's files, however it is given; of an `ImageSet`, what can be used.
+
+    Args:
+        images, root: as for `report`.
+        moved: what paths used to begin with and what they begin with now.
 
     Raises:
         OSError: as `read_image_table`.
-        ValueError: as `read_image_table`, or duplicate ids.
+        ValueError: as `read_image_table`; duplicate ids; no path begins so.
     """
     if isinstance(images, ImageSet):
         return images.table[images.table["problem"].isna()]
@@ -154,7 +198,20 @@ def image_table(images: "ImageSet | Table", root: FilePath | None = None) -> pd.
     else:
         table, name = read_image_table(images, root), str(images)
     check_images(table, name)
-    return table
+    if moved is None:
+        return table
+    old, new = moved
+    columns = path_columns(map(str, table.columns))
+    paths = {column: table[column].astype("str") for column in columns}
+    if not old or not any(path.str.startswith(old).any() for path in paths.values()):
+        raise ValueError(f"moved: no path of {name} begins with {old!r}")
+    begins = f"^{re.escape(old)}"
+    return table.assign(
+        **{
+            column: path.str.replace(begins, new.replace("\\", r"\\"), regex=True)
+            for column, path in paths.items()
+        }
+    )
 
 
 def _image(
@@ -162,6 +219,7 @@ def _image(
     by_id: pd.DataFrame,
     look: Look,
     defaults: tuple[str, ...],
+    wanted: str | Literal[True] | None,
     cells: tuple[Any, ...],
 ) -> _Image:
     if image_id not in by_id.index:
@@ -170,65 +228,99 @@ def _image(
     paths = channel_files(row)
     if pd.isna(row.get(MASK)) or not paths:
         raise ValueError(f"image {image_id}: the image table names no mask or no channel")
-    measured = next(iter(measured_channels(by_id.loc[[image_id]])), None)
+    first = next(iter(measured_channels(by_id.loc[[image_id]])), None)
+    measured = first if wanted in (True, None) else str(wanted)
+    file = None if wanted is None or measured is None else file_of(paths, measured)
     known = pd.notna(row.get("height")) and pd.notna(row.get("width"))
     shape = (int(row["height"]), int(row["width"])) if known else None
     if is_whole(paths):
-        return _Image(image_id, str(row[MASK]), ((WHOLE, paths[WHOLE]),), measured, cells, shape)
+        whole = ((WHOLE, paths[WHOLE]),)
+        return _Image(image_id, str(row[MASK]), whole, measured, file, cells, shape)
     names = look.channels or tuple(name for name in defaults if name in paths) or tuple(paths)[:1]
     missing = [name for name in names if name not in paths]
     if missing:
         raise ValueError(f"image {image_id}: has no channel {', '.join(missing)}")
     channels = tuple((name, paths[name]) for name in names)
-    return _Image(image_id, str(row[MASK]), channels, None, cells, shape)
+    return _Image(image_id, str(row[MASK]), channels, measured, file, cells, shape)
 
 
-def _draw_image(
-    work: Sequence[_Image], look: Look, finish: Callable[[Colours], Finished]
+def _cut_image(
+    work: Sequence[_Image], finish: Callable[[Cut], Finished]
 ) -> list[tuple[int, Picture[Finished]]]:
-    """The pictures of one image's cells."""
+    """The cells of one image."""
     [image] = work
     try:
         mask = read_mask(image.mask, shape=image.shape)
-        planes = [(name, *_plane(path, image, mask.shape)) for name, path in image.channels]
+        planes = [_plane(name, path, image, mask.shape) for name, path in image.channels]
+        measured = _measured(image, planes, mask.shape)
     except Exception as error:  # whatever is wrong with one image, the others are drawn
         text = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, OSError) and error.strerror:
             text = f"{error.filename}: {error.strerror}"
         return [(row, Picture(None, text)) for row, _, _ in image.cells]
-    drawn: list[tuple[int, Picture[Finished]]] = []
+    cut: list[tuple[int, Picture[Finished]]] = []
+    whole: NDArray[Any] | None = (measured or planes[0]).pixels
     for row, label, box in image.cells:
         window = _window(box, mask.shape)
         own = mask[window] == label
         if not own.any():
             problem = f"{Path(image.mask).name}: no cell {label} in its box; has the mask changed?"
-            drawn.append((row, Picture(None, problem)))
+            cut.append((row, Picture(None, problem)))
             continue
-        others = (mask[window] != 0) & ~own
-        colours = compose([(name, plane[window], ends) for name, plane, ends in planes])
-        drawn.append((row, Picture(finish(draw_cell(colours, own, others, look)))))
-    return drawn
+        one = Cut(
+            row,
+            window,
+            [plane._replace(pixels=plane.pixels[window]) for plane in planes],
+            measured and measured._replace(pixels=measured.pixels[window]),
+            own,
+            (mask[window] != 0) & ~own,
+            mask.shape,
+            whole,
+        )
+        whole = None
+        cut.append((row, Picture(finish(one))))
+    return cut
 
 
-def _plane(
-    path: str, image: _Image, shape: tuple[int, ...]
-) -> tuple[NDArray[Any], tuple[float, float]]:
-    """A channel (or a whole colour image), and the values shown as black and as full colour."""
+def _plane(name: str, path: str, image: _Image, shape: tuple[int, ...]) -> Plane:
+    """A channel (or a whole colour image)."""
     try:
-        plane = read_image(path)
+        pixels = read_image(path)
     except ValueError:
         if image.measured is None:
             raise
-        number = int(image.measured) if image.measured.isdecimal() else image.measured
-        plane = read_image(path, number)
-    if plane.ndim == 3:
-        plane = plane[:, :, :3] if plane.shape[2] >= 3 else plane[:, :, 0]
-    if plane.shape[:2] != shape:
+        pixels = _channel(path, image.measured)
+    if pixels.ndim == 3:
+        pixels = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0]
+    if pixels.shape[:2] != shape:
         raise ValueError(
-            f"{path}: has {plane.shape[0]} x {plane.shape[1]} pixels, and its mask "
+            f"{path}: has {pixels.shape[0]} x {pixels.shape[1]} pixels, and its mask "
             f"{shape[0]} x {shape[1]}"
         )
-    return plane, contrast(plane)
+    return Plane(name, pixels, contrast(pixels))
+
+
+def _channel(path: str, name: str) -> NDArray[Any]:
+    """One channel of a file that holds several."""
+    return read_image(path, int(name) if name.isdecimal() else name)
+
+
+def _measured(image: _Image, planes: Sequence[Plane], shape: tuple[int, ...]) -> Plane | None:
+    """The measured channel, read only if it is none of those shown."""
+    if image.measured is None or image.measured_file is None:
+        return None
+    for plane in planes:
+        if plane.name == image.measured or (plane.name == WHOLE and plane.pixels.ndim == 2):
+            return plane._replace(name=image.measured)
+    if planes[0].name != WHOLE:
+        return _plane(image.measured, image.measured_file, image, shape)
+    pixels = _channel(image.measured_file, image.measured)
+    return Plane(image.measured, pixels, contrast(pixels))
+
+
+def drawn(cut: Cut, look: Look) -> Colours:
+    """A cell in colour, uint8 of shape (rows, columns, 3)."""
+    return draw_cell(compose(cut.planes), cut.own, cut.others, look)
 
 
 def draw_cell(
@@ -262,14 +354,24 @@ def to_side(
     longest = max(own.shape)
     if longest <= side:
         factor = max(1, side // longest)
-        grown = colours.repeat(factor, axis=0).repeat(factor, axis=1)
-        return grown, own.repeat(factor, axis=0).repeat(factor, axis=1)
+        return enlarged(colours, factor), enlarged(own, factor)
+    return shrunk(colours, side), shrunk(own.astype(np.uint8) * 255, side) >= 128
+
+
+def enlarged(array: NDArray[Pixel], factor: int) -> NDArray[Pixel]:
+    """Each pixel as a square of so many."""
+    return array.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def shrunk(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """A picture with at most `side` pixels on its longer side: means over what each covers."""
+    longest = max(picture.shape[:2])
+    if longest <= side:
+        return picture
     pillow = _pillow()
-    rows, columns = (max(1, round(length * side / longest)) for length in own.shape)
-    size, means = (columns, rows), pillow.Resampling.BOX
-    smaller = np.asarray(pillow.fromarray(colours).resize(size, means))
-    share = pillow.fromarray(own.astype(np.uint8) * 255).resize(size, means)
-    return smaller, np.asarray(share) >= 128
+    rows, columns = (max(1, round(length * side / longest)) for length in picture.shape[:2])
+    smaller = pillow.fromarray(picture).resize((columns, rows), pillow.Resampling.BOX)
+    return np.asarray(smaller)
 
 
 def _pillow() -> Any:
@@ -285,8 +387,12 @@ def _window(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[sli
     )
 
 
-def webp(colours: Colours) -> bytes:
-    """A picture as a WebP file."""
+def webp(picture: NDArray[np.uint8], quality: int = QUALITY) -> bytes:
+    """A picture as a WebP file; one with transparency (four planes) without loss."""
     file = BytesIO()
-    _pillow().fromarray(colours).save(file, "webp", quality=QUALITY, method=4)
+    image = _pillow().fromarray(picture)
+    if picture.ndim == 3 and picture.shape[2] == 4:
+        image.save(file, "webp", lossless=True, quality=20, method=2)
+    else:
+        image.save(file, "webp", quality=quality, method=4)
     return file.getvalue()

@@ -29,10 +29,8 @@ from cellsieve.schema.types import Table
 
 """How a class is chosen for each well: see `PlateLayout.decode`."""
 
-ROUNDS = 200
-"""Rounds of belief propagation at most."""
-TOLERANCE = 1e-4
-"""The difference of beliefs at which it has converged."""
+ROUGH = 0.1
+"""The standard error of sampled marginals from which they are reported."""
 NEGLIGIBLE = 1e-3
 """Assignments less probable than this are left out of a mixture of marginals."""
 
@@ -46,7 +44,7 @@ class TemperatureWarning(UserWarning):
 
 
 class ConvergenceWarning(UserWarning):
-    """Belief propagation stopped before rows and columns agreed."""
+    """Sampling stopped before the marginals of a plate were settled."""
 
 
 def decode(
@@ -54,7 +52,7 @@ def decode(
     test: Table,
     predictions: Source | Sequence[Source],
     posterior: Posterior | None = None,
-    method: Method = "argmax",
+    method: Method = "marginal",
     kind: ScoreKind | None = None,
     *,
     candidates: Candidates | None = None,
@@ -90,8 +88,11 @@ def decode(
         again = reused(
             check(layout, plain, predictions, kind, ids=ids, classes=classes, average=average)
         )
-        decided = set(again[layout.columns.experiment].astype(str))
-        beliefs = replace(beliefs, doubtful=[e for e in beliefs.doubtful if e not in decided])
+        found_plates = again[layout.columns.experiment].astype(str).value_counts()
+        plates = pd.Series([str(wells.experiments[e]) for e, _, _ in by_plate(wells)])
+        open_still = plates.value_counts() > found_plates.reindex(plates.unique(), fill_value=0)
+        still = [name for name in beliefs.doubtful if open_still[name]]
+        beliefs = replace(beliefs, doubtful=still)
     if len(beliefs.doubtful):
         warnings.warn(
             f"{len(beliefs.doubtful)} of {len(wells.experiments)} experiments have an uncertain "
@@ -168,6 +169,7 @@ def _argmax(
         ),
     )
     value, log_total = value[:, :2], value[:, 2]
+    _refuse_hopeless(np.isneginf(value[:, 0]), scores, wells, np.arange(len(wells)))
     if powers:
         value = np.log(np.maximum(value, np.finfo(np.float64).tiny))
         log_total = _log_totals(layout, scores, group, temperature)
@@ -176,7 +178,7 @@ def _argmax(
         confidence = np.exp(logs[:, 0] - log_total)
         margin = logs[:, 0] - logs[:, 1]
     size = np.bincount(layout.group)[group]
-    # Nothing but zeros, or negative infinities, says that all classes are equally likely.
+    # Nothing but zeros says that all classes are equally likely.
     confidence = np.where(np.isnan(confidence), 1 / size, np.minimum(confidence, 1.0))
     margin = np.where(np.isneginf(logs[:, 0]), 0.0, margin)
     margin = np.where(column[:, 1] < 0, np.inf, margin)
@@ -220,7 +222,9 @@ def _by_plate(
         "runner_up": np.full(n, -1),
         "margin": np.zeros(n),
     }
-    columns = [np.flatnonzero(in_group(layout, scores, g)) for g in range(layout.n_groups)]
+    # In the order of the classes, so that the order of the file's columns changes nothing.
+    ordered = np.argsort(scores.columns, kind="stable")
+    columns = [ordered[in_group(layout, scores, g)[ordered]] for g in range(layout.n_groups)]
     unconverged = []
     for experiment, plate, rows in by_plate(wells):
         logs = log_scores(scores, rows) / temperature
@@ -238,6 +242,8 @@ def _by_plate(
                     f"{wells.name}: {name} has {len(rows)} wells, but the group on it has "
                     f"{len(columns[group])} classes; expected a different class for each well"
                 )
+        hopeless = np.asarray(np.isneginf(logs[:, columns[likely]]).all(axis=1))
+        _refuse_hopeless(hopeless, scores, wells, rows)
         if method == "assignment":
             block = np.ascontiguousarray(logs[:, columns[likely]])
             chosen = assign(block)
@@ -249,19 +255,20 @@ def _by_plate(
         mixed = np.zeros((len(rows), logs.shape[1]))
         for group, probability in groups.items():
             block = np.ascontiguousarray(logs[:, columns[group]])
-            values, _, _, residual, converged = _core.marginals(block, ROUNDS, TOLERANCE)
-            if not converged:
-                unconverged.append(f"{name} (beliefs differ by {residual:.2g})")
+            # Of a group that is not the likeliest, a well may know nothing at all.
+            block[np.isneginf(block).all(axis=1)] = 0.0
+            values, _, error = _core.marginals(block)
+            if error > ROUGH:
+                unconverged.append(f"{name} (standard error {error:.2g})")
             mixed[:, columns[group]] += probability / share * values
-        used = np.concatenate([columns[group] for group in groups])
-        used.sort()
+        used = ordered[np.isin(ordered, np.concatenate([columns[group] for group in groups]))]
         mixed = mixed[:, used]
-        chosen = assign(np.log(np.maximum(mixed, 1e-300))) if one_to_one else mixed.argmax(axis=1)
+        chosen = assign(mixed) if one_to_one else mixed.argmax(axis=1)
         _write(found, rows, _rows_of(mixed, chosen), used, scores)
     if unconverged:
         warnings.warn(
-            f"belief propagation did not converge in {ROUNDS} rounds on {first(unconverged)}; "
-            "the confidences there are rough",
+            f"the marginals of {first(unconverged)} did not converge; the confidences there are "
+            "rough",
             ConvergenceWarning,
             stacklevel=4,
         )
@@ -284,30 +291,39 @@ def _refuse_bad(
         )
 
 
-def assign(log_scores: NDArray[np.float64]) -> NDArray[np.int64]:
+def _refuse_hopeless(
+    hopeless: NDArray[np.bool_], scores: WellScores, wells: Wells, rows: NDArray[np.int64]
+) -> None:
+    """Refuses wells all of whose allowed classes are impossible."""
+    if hopeless.any():
+        raise ValueError(
+            f"{scores.name}: well {wells.at(int(rows[hopeless.argmax()]))} has no finite score "
+            "among the classes of the group on its plate; expected at least one"
+        )
+
+
+def assign(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """The column of each row that together have the highest sum, each column at most once.
 
-    `log_scores` is `(wells, classes)` with at least as many classes. Negative infinities are
+    `scores` is `(wells, classes)` with at least as many classes. Negative infinities are
     chosen only where nothing else is left. Among equal sums the choice is scipy's.
 
     `scipy.optimize.linear_sum_assignment`: Jonker and Volgenant as modified by Crouse (2016).
     """
     from scipy.optimize import linear_sum_assignment
 
-    finite = np.isfinite(log_scores)
+    finite = np.isfinite(scores)
     if not finite.all():
-        inside = log_scores[finite]
+        inside = scores[finite]
         low, high = (inside.min(), inside.max()) if len(inside) else (0.0, 0.0)
-        log_scores = np.where(finite, log_scores, low - (high - low + 1) * len(log_scores))
-    return np.asarray(linear_sum_assignment(log_scores, maximize=True)[1], dtype=np.int64)
+        scores = np.where(finite, scores, low - (high - low + 1) * len(scores))
+    return np.asarray(linear_sum_assignment(scores, maximize=True)[1], dtype=np.int64)
 
 
 def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each row; one of nothing but negative infinities says that all classes are as likely."""
     from scipy.special import softmax
 
-    hopeless = np.isneginf(logs).all(axis=1, keepdims=True)
-    return np.asarray(softmax(np.where(hopeless, 0.0, logs), axis=1))
+    return np.asarray(softmax(logs, axis=1))
 
 
 def _rows_of(

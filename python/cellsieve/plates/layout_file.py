@@ -2,12 +2,11 @@
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from cellsieve.io.tables import atomic
+from cellsieve.io.places import atomic, place
 from cellsieve.plates.fit import fit
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Columns
@@ -25,7 +24,7 @@ def save(layout: Layout, path: FilePath) -> None:
 def load(path: FilePath) -> Layout:
     """As `PlateLayout.load`."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = place(path).read_text(encoding="utf-8")
         stored = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{os.fspath(path)}: not JSON: {error}") from error

@@ -97,10 +97,11 @@ class PlateLayout(Layout):
                 the wells by id; rows whose id is that of a well and `_s1`, `_s2`, ... are sites of
                 it and are averaged. Without ids, rows stand in the order of `test`. A matrix
                 with one row per well is read where it lies, in any order of rows, and never copied.
-            kind: what the scores are. "probability" (the default): at least 0, summing to 1 or
-                not. "log_probability", "logit": exponentiated. "similarity": cosines and the like,
-                as logits, whose scale is arbitrary (see `decode`'s temperature). "hard": one class
-                per row (the default if `predictions` is that).
+            kind: what the scores are. "probability" (the default, unless rows sum to more than 1):
+                at least 0, summing to 1 or not. "log_probability", "logit": exponentiated.
+                "similarity": cosines and the like, as logits, whose scale is arbitrary (see
+                `decode`'s temperature). "hard": one class per row (the default if `predictions` is
+                that).
             candidates: "closed": assignments seen and those that follow from them; "all": every
                 order. By default "closed", unless more than 1,000 follow from those seen: then
                 any group can be on any plate.
@@ -127,7 +128,7 @@ class PlateLayout(Layout):
             OSError: a file can't be read.
             ValueError: unknown plates; missing or duplicate ids; ids that are not in `test`; a
                 wrong number of classes; NaN, infinite or negative scores; a plate with more wells
-                than any group has classes.
+                than any group has classes; scores that can't be probabilities without a `kind`.
             TypeError: scores of another dtype than float16, float32 or float64.
         """
         return infer(
@@ -148,7 +149,7 @@ class PlateLayout(Layout):
         test: Table,
         predictions: Source | Sequence[Source],
         posterior: Posterior | None = None,
-        method: Method = "argmax",
+        method: Method = "marginal",
         kind: ScoreKind | None = None,
         *,
         candidates: Candidates | None = None,
@@ -164,14 +165,18 @@ class PlateLayout(Layout):
         """The class of every test well among those of the group on its plate.
 
         Methods:
+            "marginal" (the default): the class with the highest marginal probability, given that
+                each class is used at most once per plate (from a seeded sample of matchings); where
+                the assignment of groups is uncertain, a mixture over those with posterior 0.001 or
+                more. With `one_to_one`, each class at most once, such that the sum of marginals,
+                the expected number of wells that are right, is highest.
             "argmax": the best allowed class of the most probable assignment; the lowest of equal
-                scores. A class of another group never wins, whatever the signs of the scores.
+                scores. A class of another group never wins, whatever the signs of the scores. Ten
+                times faster.
             "assignment": each class at most once per plate, such that the sum of log scores is
                 highest (`scipy.optimize.linear_sum_assignment`). The temperature does not matter.
-            "marginal": the class with the highest marginal probability, given that each class is
-                used at most once per plate (belief propagation on the Bethe free energy); where the
-                assignment of groups is uncertain, a mixture over those with posterior 0.001 or
-                more. With `one_to_one`, the assignment with the highest sum of log marginals.
+                Of one vote per well it is often worse than "argmax": second choices are unknown,
+                and it makes them up.
 
         Args:
             test, predictions, kind, ids, classes, average, jobs: as for `infer`. Hard
@@ -202,12 +207,13 @@ class PlateLayout(Layout):
 
         Raises:
             OSError, ValueError, TypeError: as for `infer`; also a posterior that does not fit the
-                layout or lacks an experiment, and plates with more wells than classes.
+                layout or lacks an experiment, plates with more wells than classes, and wells
+                without any finite score among the classes of their group.
 
         Warns:
             UncertainAssignmentWarning: the assignments of the experiments named are uncertain.
             TemperatureWarning: no temperature could be fitted.
-            ConvergenceWarning: belief propagation stopped early on the plates named.
+            ConvergenceWarning: the marginals of the plates named are rough.
         """
         return decode(
             self,
@@ -243,34 +249,38 @@ class PlateLayout(Layout):
         """Compares each test plate with known layouts: is it swapped, turned, used before?
 
         If `test` itself has the class column, each plate is compared with the claimed layouts of
-        all plates of its experiment; and always with every layout of the experiments that this
-        layout was fitted on: as they are, turned by 180 degrees, mirrored (two ways), shifted by
-        a row or a column (four ways). The support of a layout is the sum over wells of the log of
-        the score of the class it has there, relative to the mean over the plate, so that a
-        class that the model favours everywhere supports nothing. Wells that a layout says nothing
-        about count 0. The plate is the smallest of 6, 12, 24, 48, 96, 384 and 1,536 wells that
-        holds all wells of the layout and of `test`.
+        all plates of all experiments; and always with every layout of the other experiments that
+        this layout was fitted on: as they are, turned by 180 degrees, mirrored (two ways), with one
+        half mirrored in itself (eight ways), shifted by one or two rows or columns (eight ways).
+        The support of a layout is the sum over wells of the log of the score of the class it has
+        there, relative to the mean over the plate, so that a class that the model favours
+        everywhere supports nothing. Wells that a layout says nothing about count 0. The plate is
+        the smallest of 6, 12, 24, 48, 96, 384 and 1,536 wells that holds all wells of the layout
+        and of `test`.
 
         Args:
-            test, predictions, kind, ids, classes, average: as for `infer`.
+            test, predictions, kind, ids, classes, average: as for `infer`, but `predictions` need
+                not have every well of `test`.
             temperature: as for `decode`; a number.
-            permutations: random layouts that the best match is compared with.
+            permutations: random orders of the wells that the best match is compared with, at most.
             seed: seed of the generator of these.
 
         Returns:
-            One row per plate: experiment; plate; `wells`; `verdict` ("as claimed", "plate 2",
-            "turned 180", "re-uses HUVEC-07 plate 3", ...; "unclear" or "no known layout" where
-            nothing beats chance); the best match (`best_experiment`, `best_plate`,
-            `best_move`); `log_odds` in nats against a guess, `log_odds_to_claim` against the claim
-            (NaN without one) and `log_odds_to_next` against the second best; `z`, standard
-            deviations above random layouts of the same classes; `p`, the chance that the best of
-            as many random layouts does as well (a Chernoff bound beyond the permutations; counts
-            below 0.0001).
+            One row per plate that has predictions: experiment; plate; `wells` with predictions and
+            how many are `missing`; `verdict` ("as claimed", "plate 2", "HUVEC-05 plate 2", "turned
+            180", "re-uses HUVEC-07 plate 3", ...; "unclear" or "no known layout" where nothing
+            beats chance); the best match (`best_experiment`, `best_plate`, `best_move`); `log_odds`
+            in nats against a guess, `log_odds_to_claim` against the claim (NaN without one) and
+            `log_odds_to_next` against the second best that differs from it on these wells; `z`,
+            standard deviations above random layouts of the same classes; `p`, the chance that the
+            best of all these layouts does as well on a plate whose wells are in random order: a
+            Chernoff bound where that is below 0.0001, which is what counts as a match, else the
+            share of random orders, which is uniform between 0 and 1 where nothing matches.
 
         Raises:
             OSError, ValueError, TypeError: as for `infer`; also wells whose names are not letters
                 and a number, as B03; wells that a plate of 1,536 wells doesn't have; one well of a
-                plate under two names.
+                plate under two names; no well with a prediction.
         """
         return check(
             self,
@@ -327,7 +337,8 @@ class PlateLayout(Layout):
         """Plates of different experiments on which at least this share of the wells agree.
 
         Every pair of plates is compared as it is, turned by 180 degrees, mirrored, and shifted by
-        a row or column. Returns one row per pair: both experiments and plates, the move, the share.
+        one or two rows or columns. Returns one row per pair: both experiments and plates, the move,
+        the share.
         """
         return shared_layouts(self, at_least)
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,19 @@ class Wells:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def only(self, wanted: NDArray[np.bool_]) -> "Wells":
+        """Some of the wells, under the same experiments."""
+        if wanted.all():
+            return self
+        return replace(
+            self,
+            ids=self.ids[wanted],
+            experiment=self.experiment[wanted],
+            plate=self.plate[wanted],
+            well=self.well[wanted],
+            table=self.table[wanted],
+        )
 
     def at(self, row: int) -> str:
         """How to name a row in a message."""

@@ -1,6 +1,5 @@
 """Outputs that are folders: many files, and an index that lists them."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -9,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellsieve.io.places import entries, is_remote, place
 from cellsieve.io.tables import read_csv, refuse_existing
 from cellsieve.run.journal import Journal, sweep
 from cellsieve.schema.choices import Vocabulary
@@ -58,9 +58,10 @@ class FolderJournal(Journal):
         if self.overwrite:
             self._remove(self._earlier)
             self._earlier = set()
-        for place in (self.folder, *self.folder.iterdir()) if self.again else ():
-            if place.is_dir() and place != self.parts:
-                sweep(place, self._ours.fullmatch)
+        here = self.again and not is_remote(self.folder)
+        for folder in (self.folder, *self.folder.iterdir()) if here else ():
+            if folder.is_dir() and folder != self.parts:
+                sweep(folder, self._ours.fullmatch)
         super()._open()
 
     def publish(self, images: pd.DataFrame, columns: Vocabulary) -> None:
@@ -93,7 +94,7 @@ def check_originals(folder: Path, originals: Iterable[str], what: str) -> None:
     Raises:
         ValueError: `folder` is it.
     """
-    parents = {Path(path).parent for path in originals}
+    parents = {place(path).parent for path in originals}
     if folder.resolve() in {parent.resolve() for parent in parents}:
         raise ValueError(
             f"{folder}: holds the original {what}, which would be lost; choose another folder"
@@ -113,7 +114,7 @@ def _files(folder: Path) -> Iterator[str]:
     """What lies in a folder and in the folders in it."""
     if not folder.is_dir():
         return
-    for entry in os.scandir(folder):
-        yield entry.name
-        if entry.is_dir():
-            yield from (f"{entry.name}/{name}" for name in os.listdir(entry))  # noqa: PTH208
+    for name, is_folder in entries(folder):
+        yield name
+        if is_folder:
+            yield from (f"{name}/{inner}" for inner, _ in entries(folder / name))

@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -31,8 +32,10 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 from cellsieve.io.image_table import absolute_paths, image_table_path, write_image_table
+from cellsieve.io.places import is_remote, place
 from cellsieve.io.tables import (
     FORMATS,
+    column_names,
     read_batches,
     read_table,
     table_writer,
@@ -74,7 +77,7 @@ class Journal:
         resume: bool,
         overwrite: bool,
     ) -> None:
-        self.output = Path(output)
+        self.output = place(output)
         self.image_table = image_table_path(output)
         self.parts = self.output.with_name(self.output.name + ".parts")
         self.cell_columns = cell_columns
@@ -123,9 +126,7 @@ class Journal:
         for path in sorted(self.parts.glob("*.images.csv")):
             part = int(path.name.split(".")[0])
             self.images[part] = self._read_images(path)
-            self._check_columns(
-                list(pd.read_csv(self._cells(part), nrows=0).columns), self._cells(part)
-            )
+            self._check_columns(column_names(self._cells(part)), self._cells(part))
         if self.output.exists() and self.image_table.exists():
             self.published = self._read_images(self.image_table)
             if self._is_table():
@@ -185,7 +186,16 @@ class Journal:
         self._remove_parts()
 
     def _remove_parts(self) -> None:
-        """In one step as others see it: a kill on the way leaves nothing to stumble over."""
+        """In one step as others see it: a kill on the way leaves nothing to stumble over.
+
+        From a store that has no such step, first what vouches for the rest.
+        """
+        if is_remote(self.parts):
+            for pattern in ("*.images.csv", "*"):
+                for path in self.parts.glob(pattern):
+                    path.unlink(missing_ok=True)
+            self.parts.rmdir()
+            return
         gone = self.parts.with_name(f".{self.parts.name}.{os.getpid()}.tmp")
         self.parts.rename(gone)
         shutil.rmtree(gone)
@@ -232,7 +242,7 @@ class Journal:
         return self.parts / f"{part:06d}.cells.csv"
 
     def _read_images(self, path: Path) -> pd.DataFrame:
-        header = pd.read_csv(path, nrows=0).columns
+        header = column_names(path)
         columns = {name: self.image_columns.get(name, "str") for name in header}
         images = typed(read_table(path, text=self._text(columns)), columns)
         if len(images):
@@ -269,12 +279,14 @@ class Journal:
         return tuple(name for name, kind in columns.items() if kind == "str")
 
 
-def _only_run(path: Path, output: Path) -> IO[str]:
-    """A lock that ends with the process, however it ends.
+def _only_run(path: Path, output: Path) -> IO[Any]:
+    """A lock that ends with the process, however it ends; stores have none.
 
     Raises:
         FileExistsError: another run holds it.
     """
+    if is_remote(path):
+        return BytesIO()
     file = path.open("w")
     if fcntl is not None:
         try:
@@ -308,6 +320,8 @@ def sweep(folder: Path, ours: Callable[[str], object], *, shared: bool = False) 
         shared: runs with other outputs may write these names too. Then those are left alone that
             belong to a process of this machine that lives.
     """
+    if is_remote(folder):
+        return  # what is written there is made on this machine, in a folder that goes with it
     for path in list(folder.iterdir()) if folder.is_dir() else ():
         found = TEMPORARY.fullmatch(path.name)
         if not found or not ours(found["name"]) or (shared and _lives(int(found["process"]))):

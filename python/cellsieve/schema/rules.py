@@ -36,7 +36,7 @@ class Rule:
             (`{"class_label": ["0", "16"]}`; one of several classes is enough); the others pass, and
             are in none of its groups. "channel", if that is no column, says which channels a column
             without suffix stands for.
-        flag: a cell that fails is kept all the same, and the name stands in its `flags`.
+        flag: a cell that fails is kept all the same, and the name stands in its `flagged`.
         optional: if a table lacks one of its columns, the rule is left out, and that is said.
         unjudged: what becomes of a cell that can't be judged by it, since its value is missing or
             its group too small: "drop" (with that reason) or "keep".

@@ -35,7 +35,7 @@ LOW, HIGH = "low", "high"
 NO_LABEL, MULTI_LABEL = "no_label", "multi_label"
 SMALL_GROUP, UNMEASURED = "small_group", "unmeasured"
 BY_HAND = "by hand"
-FLAGS = "flags"  # the column of rules that only flag
+FLAGGED = "flagged"  # the column of rules that only flag
 
 #: Each reason of a rule, and how a person would say it.
 REASONS = {
@@ -56,7 +56,8 @@ class Judgement:
 
     Attributes:
         rule: with its own `multi` and `min_group`.
-        columns: the table's column of each of `LIMIT_COLUMNS`.
+        columns: the table's column of each of `LIMIT_COLUMNS`; of one of several rules that has a
+            name, of those only that the rule has.
         reasons: the table's text for each of `REASONS`.
         also: those columns for each of the rule's further bands.
     """
@@ -82,7 +83,8 @@ def judgements(rules: Sequence[Rule]) -> list[Judgement]:
 
     Of a single band, the plain names. Of several, each column begins with the rule's name, if it
     has one, and the band's column; of a second such band it also has a number. The reason is the
-    rule's name where it has one.
+    rule's name where it has one; such a rule has columns only for the limits that it has, and for
+    the size of the group if it has groups.
 
     Raises:
         ValueError: the name of a rule is a reason that means something else.
@@ -94,8 +96,12 @@ def judgements(rules: Sequence[Rule]) -> list[Judgement]:
         if rule.name in (*REASONS, BY_HAND):
             raise ValueError(f"name: found {rule.name!r}, which has a meaning of its own")
         columns, *also = (
-            {column: column if plain else f"{name}_{column}" for column in LIMIT_COLUMNS}
-            for name in of_rule
+            {
+                column: column if plain else f"{name}_{column}"
+                for column in LIMIT_COLUMNS
+                if plain or not rule.name or _has(band, column)
+            }
+            for name, band in zip(of_rule, rule.bands, strict=True)
         )
         said = "" if plain else f"{rule.name or rule.column} "
         reasons = {reason: said + reason for reason in REASONS}
@@ -103,6 +109,15 @@ def judgements(rules: Sequence[Rule]) -> list[Judgement]:
             reasons |= {LOW: rule.name, HIGH: rule.name}
         made.append(Judgement(rule, columns, reasons, tuple(also)))
     return made
+
+
+def _has(band: Rule, column: str) -> bool:
+    """Whether a band has such a limit, or groups, which have a size."""
+    return {
+        "lower_limit": band.lower is not None,
+        "upper_limit": band.upper is not None,
+        "group_size": band.grouped,
+    }[column]
 
 
 def made_record(rules: Sequence[Judgement]) -> Record:
@@ -144,7 +159,7 @@ def earlier_columns(table: pd.DataFrame) -> list[str]:
     names = [str(name) for name in table.columns]
     known = remembered(table)
     if known is not None:
-        flags = [FLAGS] if any(each.rule.flag for each in known) and FLAGS in names else []
+        flags = [FLAGGED] if any(each.rule.flag for each in known) and FLAGGED in names else []
         return [*(name for each in known for name in each.limit_columns), *flags, "reason", "clean"]
     limit_columns = [start + column for start in _starts(names) for column in LIMIT_COLUMNS]
     return (
@@ -267,7 +282,7 @@ def limits(table: pd.DataFrame, column: str) -> pd.DataFrame:
 def _limit_columns(table: pd.DataFrame, column: str, limit: str) -> list[str]:
     known = deciding(table, column)
     if known is not None:
-        return [each.columns[limit] for each in known]
+        return [each.columns[limit] for each in known if limit in each.columns]
     return [name for name in (f"{column}_{limit}", limit) if name in table.columns][:1]
 
 

@@ -1,6 +1,7 @@
 //! How many pixels of a cell are strictly above the threshold.
 
 use super::{Cell, Family, Light, Values};
+use crate::cells::ahead;
 use crate::cells::grid::Grid;
 use crate::cells::pixel::{Above, Pixel};
 use crate::cells::scan::Run;
@@ -43,7 +44,7 @@ at_level! {
 
 #[inline(always)]
 fn count_runs_body<P: Pixel>(runs: &[Run], image: Grid<'_, P>, limit: P) -> i64 {
-    runs.iter().map(|run| count(run.of(image), limit)).sum()
+    ahead::pixels(runs, image).map(|pixels| count(pixels, limit)).sum()
 }
 
 /// Counts in blocks short enough for byte counters, so that the compiler compares a whole vector
@@ -66,4 +67,20 @@ fn count<P: Pixel>(pixels: &[P], limit: P) -> i64 {
         total += counters.iter().map(|&c| i64::from(c)).sum::<i64>();
     }
     total
+}
+
+/// The share of a whole image's pixels that are at least `limit`, by default the largest of their
+/// type; NaN where there is none.
+pub(in crate::cells) fn saturated_share<P: Pixel>(image: Grid<'_, P>, limit: Option<f64>) -> f64 {
+    let Some(limit) = limit.or(P::LARGEST) else { return f64::NAN };
+    let saturated = match P::above(limit.next_down()) {
+        Above::None => 0,
+        Above::All => image.values.len() as i64,
+        Above::Than(below) => count_all(Level::best(), image.values, below),
+    };
+    saturated as f64 / image.values.len() as f64
+}
+
+at_level! {
+    fn count_all<P: Pixel>(pixels: &[P], limit: P) -> i64 = count
 }

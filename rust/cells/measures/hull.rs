@@ -54,26 +54,11 @@ impl Hull {
     /// columns), `upper` to the right.
     fn find(&mut self) {
         for (points, left) in [(&mut self.lower, true), (&mut self.upper, false)] {
-            self.points.clear();
-            for (row, &(start, end)) in self.rows.iter().enumerate().filter(|(_, row)| **row != EMPTY) {
-                let (row, column) = (2 * row as i64, 2 * if left { start } else { end });
-                let out = if left { column - 1 } else { column + 1 };
-                self.points.extend([(row - 1, column), (row, out), (row + 1, column)]);
-            }
-            // Neighbouring rows share a height: of their points there only the outer one matters.
-            self.points.sort_unstable_by_key(|&(row, column)| (row, if left { column } else { -column }));
-            self.points.dedup_by_key(|point| point.0);
-            points.clear();
-            for &point in &self.points {
-                while let [.., before, last] = points[..] {
-                    let turn = cross(before, last, point);
-                    if (left && turn > 0) || (!left && turn < 0) {
-                        break;
-                    }
-                    points.pop();
-                }
-                points.push(point);
-            }
+            // The corners of the hull of the pixels' middles, then of the sides around those alone.
+            let rows = self.rows.iter().enumerate().filter(|(_, row)| **row != EMPTY);
+            let middles = rows.map(|(row, ends)| (2 * row as i64, 2 * if left { ends.0 } else { ends.1 }));
+            wrap(middles, left, &mut self.points);
+            wrap(around(&self.points, left), left, points);
         }
     }
 
@@ -107,4 +92,33 @@ impl Hull {
 
 fn cross(a: Point, b: Point, c: Point) -> i64 {
     (b.0 - a.0) * (c.1 - a.1) - (b.1 - a.1) * (c.0 - a.0)
+}
+
+/// The corners of the hull of points, of which each lies lower than the one before, on one side.
+fn wrap(points: impl Iterator<Item = Point>, left: bool, corners: &mut Vec<Point>) {
+    corners.clear();
+    for point in points {
+        while let [.., before, last] = corners[..] {
+            let turn = cross(before, last, point);
+            if (left && turn > 0) || (!left && turn < 0) {
+                break;
+            }
+            corners.pop();
+        }
+        corners.push(point);
+    }
+}
+
+/// The middles of the sides of pixels with these middles, the outer one of each height.
+fn around(middles: &[Point], left: bool) -> impl Iterator<Item = Point> {
+    let further = move |a: i64, b: i64| if left { a.min(b) } else { a.max(b) };
+    middles.iter().enumerate().flat_map(move |(place, &(row, column))| {
+        // Pixels of consecutive rows share a height, the lower one of the upper pixel.
+        let above = place.checked_sub(1).map(|place| middles[place]).filter(|above| above.0 + 2 == row);
+        let below = middles.get(place + 1).filter(|below| below.0 - 2 == row);
+        let top = above.is_none().then_some((row - 1, column));
+        let bottom = (row + 1, below.map_or(column, |below| further(column, below.1)));
+        let out = (row, if left { column - 1 } else { column + 1 });
+        top.into_iter().chain([out, bottom])
+    })
 }

@@ -50,11 +50,8 @@ impl<P: Pixel> Family for Intensity<'_, P> {
         let (min, max) = tally.ends();
         let (sum, median) = (tally.sum(), tally.quantile::<P>(0.5));
         let mean = sum / area;
-        let saturated = if self.saturation.is_nan() {
-            f64::NAN
-        } else {
-            tally.at_least(self.saturation) as f64 / area
-        };
+        let saturated =
+            if self.saturation.is_nan() { f64::NAN } else { tally.at_least(self.saturation) as f64 / area };
         let row = [
             min,
             max,
@@ -78,11 +75,4 @@ impl<P: Pixel> Family for Intensity<'_, P> {
     fn finish(self: Box<Self>) -> Vec<Values> {
         self.columns.into_iter().map(Values::Reals).collect()
     }
-}
-
-/// The share of a whole image's pixels that are saturated; NaN where no value is known to be the largest.
-pub(in crate::cells) fn saturated_share<P: Pixel>(image: Grid<'_, P>, saturation: Option<f64>) -> f64 {
-    let Some(limit) = saturation.or(P::LARGEST) else { return f64::NAN };
-    let saturated = image.values.iter().filter(|&&pixel| pixel.into() >= limit).count();
-    saturated as f64 / image.values.len() as f64
 }

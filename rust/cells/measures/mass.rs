@@ -2,10 +2,9 @@
 
 use super::{Cell, Family, Values};
 use crate::cells::grid::Grid;
-use crate::cells::neighbourhood::Span;
 use crate::cells::pixel::Pixel;
 use crate::cells::scan::Run;
-use crate::cells::total::{Total, Wide, sums};
+use crate::cells::total::{Product, sums};
 use crate::level::{Level, at_level};
 
 pub(super) const COLUMNS: &[&str] = &["intensity_edge_mean", "mass_displacement"];
@@ -27,9 +26,14 @@ impl<'a, P: Pixel> Mass<'a, P> {
 
 impl<P: Pixel> Family for Mass<'_, P> {
     fn add(&mut self, cell: &Cell<'_>) {
-        let edge = cell.around.outline();
-        let pixels: u64 = edge.iter().map(Span::length).sum();
-        self.edge_mean.push(sum(self.level, edge, self.image).number() / pixels as f64);
+        let (mut n, mut sum) = (0, 0.0);
+        for span in cell.around.outline() {
+            n += span.length();
+            for &pixel in &self.image.values[span.places(self.image.columns)] {
+                sum += pixel.into();
+            }
+        }
+        self.edge_mean.push(sum / n as f64);
         self.displacement.push(displacement(self.level, cell.runs, self.image));
     }
 
@@ -42,22 +46,6 @@ impl<P: Pixel> Family for Mass<'_, P> {
 const TOGETHER: usize = 2048;
 
 at_level! {
-    fn sum<P: Pixel>(spans: &[Span], image: Grid<'_, P>) -> P::Total = sum_body
-}
-
-#[inline(always)]
-fn sum_body<P: Pixel>(spans: &[Span], image: Grid<'_, P>) -> P::Total {
-    let mut total = P::Total::default();
-    for span in spans {
-        for pixels in image.values[span.places(image.columns)].chunks(TOGETHER) {
-            let [part] = sums(pixels.len(), |place| [pixels[place].wide()]);
-            total += P::Total::of(part);
-        }
-    }
-    total
-}
-
-at_level! {
     fn displacement<P: Pixel>(runs: &[Run], image: Grid<'_, P>) -> f64 = displacement_body
 }
 
@@ -66,27 +54,27 @@ fn displacement_body<P: Pixel>(runs: &[Run], image: Grid<'_, P>) -> f64 {
     let Some(first) = runs.first() else { return f64::NAN };
     // Places are counted from the first row and the first run's column, so that numbers stay small.
     let left = runs.iter().map(|run| run.start).min().unwrap_or(0);
-    let (mut area, mut rows, mut columns) = (0_i128, 0_i128, 0_i128);
-    let (mut mass, mut mass_rows, mut mass_columns) =
-        (P::Total::default(), P::Total::default(), P::Total::default());
+    let (mut area, mut rows, mut columns) = (0, 0, 0);
+    let (mut mass, mut mass_rows, mut mass_columns) = (0.0, 0.0, 0.0);
     for run in runs {
-        let (row, n) = (i128::from(run.row - first.row), i128::from(run.length()));
+        let n = run.length();
         area += n;
-        rows += row * n;
-        columns += (i128::from(run.start - left) * 2 + n - 1) * n / 2;
+        rows += i64::from(run.row - first.row) * n;
+        columns += (i64::from(run.start - left) * 2 + n - 1) * n / 2;
         for (number, pixels) in run.of(image).chunks(TOGETHER).enumerate() {
-            let [sum, weighted] = sums(pixels.len(), |place| {
-                let pixel = pixels[place].wide();
-                [pixel, pixel * P::Wide::at(place)]
+            let [sum, places] = sums([pixels], |place, [pixel]| {
+                let pixel = P::product(pixel);
+                [pixel, pixel * P::Product::at(place)]
             });
+            let (sum, places) = (sum.number(), places.number());
             let start = f64::from(run.start - left) + (number * TOGETHER) as f64;
-            mass += P::Total::of(sum);
-            mass_rows += P::Total::of(sum * row as f64);
-            mass_columns += P::Total::of(weighted + sum * start);
+            mass += sum;
+            mass_rows += sum * f64::from(run.row - first.row);
+            mass_columns += places + sum * start;
         }
     }
-    let (area, mass) = (area as f64, mass.number());
-    let row = mass_rows.number() / mass - rows as f64 / area;
-    let column = mass_columns.number() / mass - columns as f64 / area;
+    let area = area as f64;
+    let row = mass_rows / mass - rows as f64 / area;
+    let column = mass_columns / mass - columns as f64 / area;
     if mass == 0.0 { f64::NAN } else { row.hypot(column) }
 }

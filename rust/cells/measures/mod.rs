@@ -7,11 +7,11 @@
 // Bodies must become part of the function that is compiled for a level.
 #![allow(clippy::inline_always)]
 
-mod above;
+pub(super) mod above;
 pub(super) mod basic;
 pub(super) mod focus;
 mod hull;
-pub(super) mod intensity;
+mod intensity;
 mod mass;
 mod moments;
 pub(super) mod nuclei;
@@ -201,6 +201,7 @@ pub(super) fn sweep(cells: &ByRegion, shape: (usize, usize), families: &mut [Wor
 
 /// The columns of these names that the families have kept.
 pub(super) fn finish(families: Working<'_>, names: &[&str]) -> Vec<Column> {
-    let columns = families.into_iter().flat_map(|(columns, family)| columns.iter().copied().zip(family.finish()));
+    let columns =
+        families.into_iter().flat_map(|(columns, family)| columns.iter().copied().zip(family.finish()));
     columns.filter(|(column, _)| names.contains(column)).collect()
 }

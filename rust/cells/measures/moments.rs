@@ -49,10 +49,11 @@ fn moments(cell: &Cell<'_>) -> [f64; 6] {
         row_col += r * columns;
     }
     let area = n as f64;
-    let centred = |products: i128, one: i128, other: i128| (n * products - one * other) as f64 / (area * area);
+    let centred =
+        |products: i128, one: i128, other: i128| (n * products - one * other) as f64 / (area * area);
     let (rows, cols) = (centred(row_row, row, row), centred(col_col, col, col));
     let both = centred(row_col, row, col);
-    let mean = (rows + cols) / 2.0;
+    let mean = f64::midpoint(rows, cols);
     let spread = ((rows - cols) / 2.0).hypot(both);
     let (major, minor) = (mean + spread, (mean - spread).max(0.0));
     [

@@ -27,7 +27,8 @@ pub(in crate::cells) fn columns(cells: &Outline, nuclei: &Outline) -> (Vec<Colum
     for overlap in &overlaps {
         *shared.entry((overlap.nucleus, overlap.run.region)).or_default() += overlap.run.length() as u64;
     }
-    let mut shared: Vec<_> = shared.into_iter().map(|((nucleus, cell), pixels)| (nucleus, cell, pixels)).collect();
+    let mut shared: Vec<_> =
+        shared.into_iter().map(|((nucleus, cell), pixels)| (nucleus, cell, pixels)).collect();
     let label = |cell: u32| cells.regions[cell as usize].label;
     shared.sort_unstable_by_key(|&(nucleus, cell, pixels)| (nucleus, std::cmp::Reverse(pixels), label(cell)));
     shared.dedup_by_key(|&mut (nucleus, ..)| nucleus);

@@ -53,7 +53,8 @@ impl Perimeter {
             for span in edge[place..].iter().take_while(|span| span.row == row) {
                 for column in (span.start - left) as usize + 1..=(span.end - left) as usize {
                     let beside = above[column] + below[column] + here[column - 1] + here[column + 1];
-                    let across = above[column - 1] + above[column + 1] + below[column - 1] + below[column + 1];
+                    let across =
+                        above[column - 1] + above[column + 1] + below[column - 1] + below[column + 1];
                     match 1 + 2 * beside + 10 * across {
                         5 | 7 | 15 | 17 | 25 | 27 => ones += 1,
                         21 | 33 => diagonals += 1,

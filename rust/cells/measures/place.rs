@@ -114,7 +114,8 @@ fn centroids(outline: &Outline) -> Vec<(f64, f64)> {
         sum.0 += u128::from(run.row) * (end - start);
         sum.1 += (start + end - 1) * (end - start); // twice the sum
     }
-    let mean = |(sum, area): ((u128, u128), u64)| (sum.0 as f64 / area as f64, sum.1 as f64 / 2.0 / area as f64);
+    let mean =
+        |(sum, area): ((u128, u128), u64)| (sum.0 as f64 / area as f64, sum.1 as f64 / 2.0 / area as f64);
     sums.into_iter().zip(&outline.regions).map(|(sum, region)| mean((sum, region.area))).collect()
 }
 
@@ -134,7 +135,8 @@ fn nearest(points: &[(f64, f64)]) -> Vec<f64> {
     let (height, width) = ((bottom - top).max(1.0), (right - left).max(1.0));
     let side = (height * width / points.len() as f64).sqrt().max(height.max(width) / 4096.0);
     let (rows, columns) = ((height / side) as usize + 1, (width / side) as usize + 1);
-    let square = |&(row, column): &(f64, f64)| (((row - top) / side) as usize, ((column - left) / side) as usize);
+    let square =
+        |&(row, column): &(f64, f64)| (((row - top) / side) as usize, ((column - left) / side) as usize);
     let mut squares = vec![Vec::new(); rows * columns];
     for (place, point) in points.iter().enumerate() {
         let (row, column) = square(point);

@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,6 +24,7 @@ from cellsieve.export.source import (
     read_cleaned,
     requested,
 )
+from cellsieve.io.places import place
 from cellsieve.io.readers import MAX_PIXELS
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
 from cellsieve.run.tasks import Chunk, run_tasks
@@ -115,7 +115,7 @@ def crops(
             not the one that was measured, or that can't be read, is marked failed.
         OSError: a file can't be read, or written; then no half file is left.
     """
-    folder = Path(output)
+    folder = place(output)
     cleaned = read_cleaned(table, images, root, all_cells=all_cells)
     asked = tuple(channels) if channels is not None else _default_channels(cleaned)
     check_channels(cleaned, asked)

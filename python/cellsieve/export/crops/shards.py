@@ -6,14 +6,13 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from cellsieve.export.crops.writer import INDEX_COLUMNS, Cropper
 from cellsieve.export.source import Task, chunk_of, digest
-from cellsieve.io.tables import atomic
+from cellsieve.io.places import atomic, place
 from cellsieve.run.tasks import Done
 from cellsieve.schema.labels import SEPARATOR
 
@@ -61,7 +60,7 @@ class Sharder:
     def __call__(self, work: Sequence[Task]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """A shard of these images; an image at a time is in memory."""
         name = _shard_name(work[0].shard)
-        path = Path(self.cropper.settings.output) / name
+        path = place(self.cropper.settings.output) / name
         with (
             atomic(path) as temporary,
             tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar,

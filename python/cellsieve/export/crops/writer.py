@@ -4,7 +4,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,8 @@ from cellsieve import _core
 from cellsieve.export.crops.settings import Settings
 from cellsieve.export.crops.windows import rectangles, windows_of
 from cellsieve.export.source import Task, path_of, places, read_channels
+from cellsieve.io.places import atomic, place
 from cellsieve.io.readers import read_mask
-from cellsieve.io.tables import atomic
 from cellsieve.run.tasks import Done
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.choices import CropKind
@@ -107,7 +106,7 @@ class Cropper:
         )
 
     def _write(self, paths: list[str], contents: Sequence[bytes | memoryview]) -> None:
-        folder = Path(self.settings.output)
+        folder = place(self.settings.output)
         # A table with a row for each class of a cell has the cell several times.
         for name, content in dict(zip(paths, contents, strict=True)).items():
             path = folder / name

@@ -1,12 +1,15 @@
 """A report that opens in any browser: a single page with everything in it."""
 
+import math
 import os
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
+from cellsieve.io.places import place
 from cellsieve.io.tables import read_table, refuse_existing
 from cellsieve.look.report.cells import cells_report
 from cellsieve.look.report.plates import plates_report
@@ -25,6 +28,7 @@ def report(
     *,
     images: ImageSet | Table | None = None,
     root: FilePath | None = None,
+    moved: tuple[str, str] | None = None,
     wells: Table | None = None,
     truth: Table | None = None,
     column: str = "fraction",
@@ -33,6 +37,7 @@ def report(
     channels: tuple[str, ...] | list[str] | None = None,
     neighbours: Neighbours = "dim",
     outline: bool = True,
+    pixel_size: float | None = None,
     title: str | None = None,
     jobs: int | None = None,
     progress: bool | None = False,
@@ -51,6 +56,7 @@ def report(
             `table` if not given. Without one there are no pictures.
         root: the folder that relative paths of the image table's file start from, if not the one
             it lies in.
+        moved: what the paths in the image table used to begin with, and what they begin with now.
         wells: for a plates result, the table of `PlateLayout.decode`, or its file.
         truth: for a plates result, the true class of some wells, under the column names
             that `wells` has for the id and the class.
@@ -61,7 +67,8 @@ def report(
         channels: the channels shown, each in the colour it is named after, else gray; by default
             those of red, green and blue that there are, or else the measured one.
         neighbours: pixels of other cells: "dim", "blank" or "show".
-        outline: whether cells are outlined.
+        outline: whether cells are outlined at first.
+        pixel_size: the side of a pixel in µm, for scale bars; without it they are in pixels.
         title: the page's title; the file's name if not given.
         jobs: number of threads; by default one per processor.
         progress: whether to show a progress bar; None: only on a terminal.
@@ -80,11 +87,13 @@ def report(
         OSError: a table can't be read, or the page can't be written.
         ImportError: the extra `report` is not installed.
     """
-    if Path(output).suffix.lower() not in (".html", ".htm"):
+    if place(output).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
+    if pixel_size is not None and not 0 < pixel_size < math.inf:
+        raise ValueError(f"pixel_size: found {pixel_size}; expected the µm of a pixel's side")
     refuse_existing(output, overwrite=overwrite)
     shown = _loaded(table)
-    path = None if isinstance(table, pd.DataFrame) else Path(table)
+    path = None if isinstance(table, pd.DataFrame) else place(table)
     if is_assignment(shown) or is_wells(shown):
         whole = is_assignment(shown)
         decoded = None if wells is None else _loaded(wells)
@@ -107,14 +116,17 @@ def report(
         images = image_table_path(path)
     return cells_report(
         shown,
-        None if images is None else image_table(images, root),
+        None if images is None else image_table(images, root, moved),
         output,
+        name=path.name if path else "CLEAN",
         title=title or (path.name if path else "Cells"),
+        written=f"{datetime.fromtimestamp(path.stat().st_mtime):%d %B %Y, %H:%M}" if path else "",
         column=column,
         n=n,
         seed=seed,
         look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),
         jobs=jobs,
+        pixel_size=pixel_size,
         progress=progress,
     )
 

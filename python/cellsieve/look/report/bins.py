@@ -56,50 +56,13 @@ def histogram(values: NDArray[np.float64], axis: Axis) -> list[int]:
 
 
 def bars_path(bars: list[int], top: int) -> str:
-    """The bars of a histogram in a box of 1000 x 100; what is not empty is visible."""
-    width = 1000 / len(bars)
-    return "".join(
-        f"M{place * width:.5g} 100v-{max(1.5, 100 * many / top):.4g}h{width:.5g}V100z"
-        for place, many in enumerate(bars)
-        if many
-    )
-
-
-def in_short(values: NDArray[np.float64], most: int) -> tuple[list[float], list[int]]:
-    """At most about `most` distinct values, ascending, and how many cells each stands for.
-
-    All of them if there are no more; otherwise the lowest and highest third as they are, since
-    limits lie there, and those between in groups, each represented by its middle value.
-    """
-    distinct, counts = np.unique(values, return_counts=True)
-    if len(distinct) > most:
-        third = most // 3
-        middle = np.arange(third, len(distinct) - third)
-        groups = np.array_split(middle, most - 2 * third)
-        keep = [*range(third), *(group[len(group) // 2] for group in groups)]
-        keep += range(len(distinct) - third, len(distinct))
-        sums = [counts[group].sum() for group in groups]
-        counts = np.concatenate([counts[:third], sums, counts[-third:]])
-        distinct = distinct[keep]
-    return [float(f"{value:.7g}") for value in distinct], counts.tolist()
-
-
-def percentile_of(values: NDArray[np.float64], limit: float) -> float | None:
-    """The percentile (0 to 1, numpy's method "linear") whose value is `limit`.
-
-    None if several are, or none: the limit does not come from these values.
-    """
-    ordered = np.sort(values)
-    if len(ordered) < 2 or not ordered[0] <= limit <= ordered[-1]:
-        return None
-    above = int(np.searchsorted(ordered, limit, "right"))
-    below = int(np.searchsorted(ordered, limit, "left"))
-    if above - below > 1:
-        return None
-    if above - below == 1:
-        return below / (len(ordered) - 1)
-    left, right = ordered[below - 1], ordered[below]
-    return float((below - 1 + (limit - left) / (right - left)) / (len(ordered) - 1))
+    """The outline of a histogram, each bar 1 wide and at most 100 high; what is there is seen."""
+    at, line = 100, ["M0 100"]
+    for many in bars:
+        height = round(100 - max(2, 100 * many / top)) if many else 100
+        line.append("h1" if height == at else f"V{height}h1")
+        at = height
+    return "".join([*line, "V100z"])
 
 
 def number(value: float | None, digits: int = 4) -> str:

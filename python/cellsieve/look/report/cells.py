@@ -1,42 +1,76 @@
 """The report of a cleaned cell table: what was decided, and one section per class."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.look.colours import default_channels
-from cellsieve.look.report.bins import (
-    Axis,
-    axis_of,
-    bars_path,
-    histogram,
-    in_short,
-    number,
-    percentile_of,
+from cellsieve.look.colours import GRAY
+from cellsieve.look.report.bins import BINS, Axis, axis_of, bars_path, histogram, number
+from cellsieve.look.report.galleries import (
+    MOST_PICTURES,
+    PAGE_BYTES,
+    chosen_cells,
+    field_text,
+    sized,
+    tiles,
 )
-from cellsieve.look.report.galleries import MOST_PICTURES, field_text, galleries, sized, tiles
+from cellsieve.look.report.layers import scale_bar
 from cellsieve.look.report.page import write_page
+from cellsieve.look.report.pools import pools_of, rules_shown
 from cellsieve.look.report.sections import sections_of, totals
+from cellsieve.look.report.words import (
+    look_in_words,
+    made_in_words,
+    measure_in_words,
+    measure_of,
+    shown_channels,
+    warnings_of,
+)
 from cellsieve.look.views import Look
-from cellsieve.schema.images import MEASURED
-from cellsieve.schema.rules import Rule
+from cellsieve.schema.colours import COLOURS
+from cellsieve.schema.images import MEASURED, channel_names, measured_channels
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.verdicts import (
+    BY_HAND,
+    Judgement,
     Verdicts,
     in_words,
-    limits_note,
     remembered,
-    rule_in_words,
     verdicts,
 )
 
-VALUES = 30_000  # values in the page that limits can be moved along
 FAILED = 200  # failed images that are listed
+SECTION_BYTES = 5000  # of a section without its pictures, measured
 
-SECTION_DATA = ("id", "values", "counts", "bars", "lower", "upper", "fixed")
-CELL_DATA = ("image_id", "label", "value", "clean", "judged", "said", "row")
+#: The page's script, in the order of its parts.
+SCRIPTS = (
+    "page",
+    "data",
+    "limits",
+    "histogram",
+    "classes",
+    "pictures",
+    "cells",
+    "marks",
+    "view",
+    "panel",
+    "main",
+)
+
+BOX = ("min_row", "min_col", "max_row", "max_col")
+
+SECTION_DATA = (
+    *("id", "label", "n", "kept", "cut", "unjudged", "by_hand", "low", "high"),
+    *("lower", "upper", "several_lower", "several_upper", "fixed_cut", "fixed_unjudged"),
+)
+CELL_DATA = (
+    *("image_id", "label", "value", "clean", "kind", "said", "row"),
+    *("pool", "free", "problem", "place"),
+)
 
 
 def cells_report(
@@ -44,70 +78,174 @@ def cells_report(
     images: pd.DataFrame | None,
     output: FilePath,
     *,
+    name: str,
     title: str,
+    written: str,
     column: str,
     n: int,
     seed: int,
     look: Look,
+    pixel_size: float | None,
     jobs: int | None,
     progress: bool | None,
 ) -> int:
-    """Writes the page; returns how many of its cells have no picture although there are images."""
+    """Writes the page; returns how many of its cells have no picture although there are images.
+
+    Args:
+        table, images: the cells and where their pixels are.
+        output: the page.
+        name: what a command calls the table.
+        title: the page's title.
+        written: when the table was written; empty if nobody knows.
+        column, n, seed, look, pixel_size, jobs, progress: as for `report`.
+    """
     rows = verdicts(table, column)
     groups = sections_of(table)
+    judging = remembered(table) or []
     axis = axis_of(rows.value, column)
     n = max(1, min(n, MOST_PICTURES // (3 * max(1, len(groups)))))
-    most = max(48, min(600, VALUES // max(1, len(groups))))
+    pools = pools_of(table, rows, column, judging, [places for _, _, places in groups])
+    chosen = chosen_cells(rows, [places for _, _, places in groups], n, seed)
     sections: list[dict[str, Any]] = []
     shown: list[int] = []
-    for place, (label, kind, places) in enumerate(groups):
-        own = rows.of(places)
-        section = _section(own, axis, most)
-        section |= {"id": f"c{place}", "label": label, "kind": kind, "galleries": []}
-        for gallery in galleries(own, places, n, seed):
-            first = len(shown)
-            shown += gallery.places.tolist()
+    for (label, kind, places), of_section in zip(groups, chosen, strict=True):
+        section = _section(rows.of(places), pools.free[places], axis, judging)
+        section |= {"id": _anchor(label, kind), "label": label, "kind": kind, "galleries": []}
+        for gallery in of_section:
+            first, then = len(shown), len(shown) + len(gallery.places)
+            shown += [*gallery.places.tolist(), *gallery.more.tolist()]
             section["galleries"].append(
-                {**gallery._asdict(), "cells": list(range(first, len(shown)))}
+                {
+                    **gallery._asdict(),
+                    "cells": range(first, then),
+                    "rest": range(then, len(shown)),
+                }
             )
         sections.append(section)
     places = np.array(shown, np.int64)
+    measured, thresholds = _measured(table.iloc[places], column, images)
+    channels = () if images is None else shown_channels(look, images)
+    room = PAGE_BYTES - sum(len(pools.data[name]) for name in ("values", "free", "kept"))
     cells = tiles(
         table.iloc[places],
         rows.of(places),
+        judging,
         images,
-        sized(look, len(shown)),
+        sized(look, len(shown), len(channels) + 1, room - SECTION_BYTES * len(sections)),
+        measured=measured,
+        thresholds=thresholds,
         jobs=jobs,
         progress=progress,
     )
-    judging = remembered(table) or []
-    percentiles = _percentiles(sections, [one.rule for one in judging if one.rule.column == column])
+    for cell, pool, free in zip(cells, pools.of_cells[places], pools.free[places], strict=True):
+        cell |= {"pool": int(pool), "free": bool(free)}
     content = {
         "title": title,
         "column": column,
         "axis": axis,
         "sections": sections,
-        "totals": totals(rows),
+        "totals": totals(rows, judging),
         "images": _images(images, table),
         "cells": cells,
-        "rules": [rule_in_words(one.rule) for one in judging],
-        "words": _words(table, column, images, rows, cells),
-        "look_words": _look_words(look, images),
-        "percentiles": percentiles,
+        "channels": _channels(channels, measured, images, cells),
+        "scale": _scale(cells, pixel_size),
+        "outline": look.outline,
+        "marks_above": thresholds is not None,
+        "rule_cards": [
+            {"of": f"each {' and '.join(rule.groups)}" if rule.groups else "all cells"}
+            for rule in rules_shown(table, column, judging)
+        ],
+        "measure": measure_in_words(column, images),
+        "made": made_in_words(table, judging, name) | {"written": written},
+        "words": warnings_of(table, column, images, rows, cells),
+        "look_words": look_in_words(look, images),
         "in_words": in_words,
         "data": {
-            "name": title,
+            "name": name,
+            "title": title,
             "column": column,
             "key": _key(table, rows),
             "axis": [axis.low, axis.high],
-            "percentiles": percentiles,
+            "bars": BINS,
+            "cleaned": "clean" in table.columns,
             "sections": [{key: section[key] for key in SECTION_DATA} for section in sections],
             "columns": [str(name) for name in table.columns],
             "cells": [{key: cell[key] for key in CELL_DATA} for cell in cells],
+            "images": _overviews(cells),
+            "marks": _by_hand(table, column),
+            **pools.data,
         },
     }
-    write_page(output, "cells.html.j2", content)
+    write_page(output, "cells.html.j2", SCRIPTS, content)
     return 0 if images is None else sum(cell["picture"] is None for cell in cells)
+
+
+def _measured(
+    shown: pd.DataFrame, column: str, images: pd.DataFrame | None
+) -> tuple[str | Literal[True], NDArray[np.float64] | None]:
+    """The channel that a column was measured in, and the threshold of each cell, if it has one."""
+    names = [] if images is None else channel_names(images.columns)
+    measure, channel = measure_of(column, names)
+    name = f"threshold_{channel}" if channel else "threshold"
+    # The notebook's own convention counts other pixels than those of the cell.
+    notebook = images is not None and "notebook" in set(images.get("convention", []))
+    if measure is None or measure.needs != "threshold" or notebook or name not in shown.columns:
+        return channel or True, None
+    return channel or True, shown[name].to_numpy(np.float64)
+
+
+def _channels(
+    channels: Sequence[str],
+    measured: str | Literal[True],
+    images: pd.DataFrame | None,
+    cells: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """The channels of the page's pictures: name, colour, and whether it is the measured one."""
+    if images is None:
+        return []
+    own = {measured} if isinstance(measured, str) else set(measured_channels(images)[:1])
+    made = [{"name": name, "measured": name in own, "extra": False} for name in channels]
+    if any(cell["picture"] and cell["picture"].measured for cell in cells):
+        made.append({"name": " or ".join(sorted(own)), "measured": True, "extra": True})
+    for channel in made:
+        colour = COLOURS.get(str(channel["name"]), GRAY)
+        channel["colour"] = f"rgb({', '.join(str(255 * part) for part in colour)})"
+    return made
+
+
+def _overviews(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The picture, width and height of each image that cells are shown of."""
+    found: dict[str, list[Any]] = {}
+    for cell in cells:
+        if cell["picture"] and (cell["picture"].overview or cell["image_id"] not in found):
+            found[cell["image_id"]] = [cell["picture"].overview, *cell["picture"].size]
+    return found
+
+
+def _scale(cells: Sequence[Mapping[str, Any]], pixel_size: float | None) -> dict[str, Any]:
+    """The widest window of the cells shown, and a length to compare them with."""
+    sides = [
+        max(cell["picture"].width, cell["picture"].height) for cell in cells if cell["picture"]
+    ]
+    length, words = scale_bar(sides, pixel_size)
+    return {"widest": max(sides, default=1), "length": length, "words": words}
+
+
+def _anchor(label: str, kind: str) -> str:
+    """What links to a section end in: the same for the same class, whatever else is on the page."""
+    return f"class-{quote(label, safe='')}" if kind == "class" else f"cells-{kind}"
+
+
+def _by_hand(table: pd.DataFrame, column: str) -> list[list[Any]]:
+    """The cells that were marked by hand before: image, label, mark, box and value."""
+    if "reason" not in table.columns:
+        return []
+    marked = table[table["reason"] == BY_HAND].drop_duplicates(["image_id", "label"])
+    return [
+        [str(row["image_id"]), int(row["label"]), "keep" if row["clean"] else "drop"]
+        + [field_text(row[name]) for name in (*BOX, column)]
+        for _, row in marked.iterrows()
+    ]
 
 
 def _key(table: pd.DataFrame, rows: Verdicts) -> str:
@@ -116,35 +254,33 @@ def _key(table: pd.DataFrame, rows: Verdicts) -> str:
     return f"{int(pd.util.hash_pandas_object(cells, index=False).sum()) & 0xFFFFFFFF:08x}"
 
 
-def _section(rows: Verdicts, axis: Axis, most: int) -> dict[str, Any]:
+def _section(
+    rows: Verdicts, free: NDArray[np.bool_], axis: Axis, judging: Sequence[Judgement]
+) -> dict[str, Any]:
     """The numbers of a class."""
+    fixed = totals(rows.of(np.flatnonzero(~free)), judging)
     finite = np.isfinite(rows.value)
     measured = rows.value[finite]
     bars = histogram(measured, axis)
     top = max(1, *bars)
-    # Limits can be moved for the cells whose verdict depends on nothing else.
-    movable = rows.value[finite & (rows.judged != "other")]
-    distinct, counts = in_short(movable, most)
     lower, upper = _distinct(rows.lower), _distinct(rows.upper)
     quantiles = np.quantile(measured, [0.25, 0.5, 0.75]) if len(measured) else [np.nan] * 3
     return {
-        **totals(rows),
+        **totals(rows, judging),
+        "fixed_cut": fixed["cut"],
+        "fixed_unjudged": fixed["unjudged"],
         "measured": len(measured),
         "lower": lower[0] if len(lower) == 1 else None,
         "upper": upper[0] if len(upper) == 1 else None,
-        "several_limits": len(lower) > 1 or len(upper) > 1,
+        "several_lower": len(lower) > 1,
+        "several_upper": len(upper) > 1,
         "low": int((rows.judged == "low").sum()),
         "high": int((rows.judged == "high").sum()),
-        "fixed": int(((rows.judged == "other") & ~rows.clean).sum()),
-        "values": distinct,
-        "counts": counts,
         "bars": bars,
+        "top": max(bars),
         "bars_path": bars_path(bars, top),
         "kept_path": bars_path(histogram(rows.value[finite & rows.clean], axis), top),
         "quantiles": [number(float(each)) for each in quantiles],
-        "from_percentiles": [
-            percentile_of(movable, ends[0]) if len(ends) == 1 else None for ends in (lower, upper)
-        ],
     }
 
 
@@ -174,78 +310,3 @@ def _images(images: pd.DataFrame | None, table: pd.DataFrame) -> dict[str, Any]:
         ],
         "n_warned": len(warned),
     }
-
-
-def _words(
-    table: pd.DataFrame,
-    column: str,
-    images: pd.DataFrame | None,
-    rows: Verdicts,
-    cells: list[dict[str, Any]],
-) -> list[str]:
-    """What a reader should know before trusting the page."""
-    words = []
-    if table.empty:
-        words.append("The table holds no cells.")
-    if "clean" not in table.columns:
-        words.append(
-            "The table has not been cleaned (it has no column “clean”): no limits are drawn and "
-            "every cell counts as kept. Run cellsieve clean first."
-        )
-    elif len(table) and not rows.clean.any():
-        words.append("Every cell was dropped: nothing is left to train on.")
-    if note := limits_note(table, column):
-        words.append(note)
-    missing = int((~np.isfinite(rows.value)).sum())
-    if missing:
-        words.append(
-            f"{missing:,} of {len(table):,} cells have no value; they appear in no histogram or "
-            "gallery."
-        )
-    if images is None:
-        words.append(
-            "There is no image table beside the cell table, so the cells’ pixels can’t be found: "
-            "the galleries show no pictures."
-        )
-    else:
-        lost = sum(cell["picture"] is None for cell in cells)
-        if lost:
-            words.append(
-                f"{lost:,} of the {len(cells):,} cells shown have no picture; each says why."
-            )
-    return words
-
-
-def _look_words(look: Look, images: pd.DataFrame | None) -> str:
-    """How to read the pictures."""
-    if images is None:
-        return ""
-    channels = look.channels or default_channels(images)
-    outlined = "the line is the edge of the cell’s mask; " if look.outline else ""
-    others = {"dim": "neighbours are dimmed; ", "blank": "neighbours are blanked; ", "show": ""}
-    return (
-        f"Pictures: {', '.join(channels)}; {outlined}{others[look.neighbours]}"
-        "brightness is set once per image, so cells of one image can be compared with each other."
-    )
-
-
-def _percentiles(sections: list[dict[str, Any]], rules: list[Rule]) -> list[str]:
-    """The percentiles that made the limits of the column, in percent.
-
-    For limits given as values, and for a table that remembers no rules: the percentiles of the
-    values that they amount to, the median over classes; else 0.1 and 99.9.
-    """
-    for rule in rules:
-        if rule.kind == "percentile":
-            ends = (
-                0 if rule.lower is None else rule.lower,
-                1 if rule.upper is None else rule.upper,
-            )
-            return [f"{100 * end:.6g}" for end in ends]
-    found = []
-    for side, otherwise in enumerate((0.1, 99.9)):
-        pairs = [section["from_percentiles"][side] for section in sections]
-        known = [100 * share for share in pairs if share is not None]
-        middle = float(np.median(known)) if known else otherwise
-        found.append(float(f"{middle:.4g}") if side == 0 else 100 - float(f"{100 - middle:.4g}"))
-    return [f"{share:.6g}" for share in found]

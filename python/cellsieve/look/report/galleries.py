@@ -1,26 +1,30 @@
 """The cells that a page shows: some below, within and above the limits of each section."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.look.colours import Colours
 from cellsieve.look.picking import BANDS, choose
-from cellsieve.look.report.page import data_uri
-from cellsieve.look.report.sections import said
-from cellsieve.look.views import Look, Picture, pictures, webp
-from cellsieve.schema.choices import Order
-from cellsieve.schema.verdicts import Verdicts
+from cellsieve.look.report.layers import Layers, layers
+from cellsieve.look.report.sections import kind_of, said
+from cellsieve.look.views import Look, Picture, pictures
+from cellsieve.schema.choices import Band, Order
+from cellsieve.schema.verdicts import Judgement, Verdicts
 
-#: About how many bytes of pictures a page holds, however many cells it shows.
-PICTURE_BYTES = 4_000_000
-MOST_PICTURES = 1500
-SIDES = (96, 320)  # of pictures, in pixels
-BYTES_A_PIXEL = 0.17  # of cells as WebP of quality 80, measured
+#: About how many bytes a page has, however many cells it shows, but for the values.
+PAGE_BYTES = 8_500_000
+MOST_PICTURES = 900
+SIDES = (64, 320)  # of pictures, in pixels
+BYTES_A_PIXEL = 0.14  # of a channel as WebP of quality 80, measured
+BYTES_A_CELL = 3200  # of its text, its outline and what is above the threshold, measured
+#: The side of the pictures of whole images, for up to so many; of more, there are none.
+OVERVIEWS = ((200, 160), (600, 64))
 
 
 class Gallery(NamedTuple):
@@ -29,23 +33,57 @@ class Gallery(NamedTuple):
     which: str
     title: str
     places: NDArray[np.int64]
+    """Where those shown at first stand in the table."""
+    more: NDArray[np.int64]
+    """Those shown when asked for."""
     n: int
     """How many cells there are in this band."""
     beyond: int
-    """How many of those shown are in it; the others are the kept cells nearest the limit."""
+    """How many of those shown at first are in it; the others are the kept cells nearest it."""
 
 
-def galleries(rows: Verdicts, places: NDArray[np.int64], n: int, seed: int) -> list[Gallery]:
-    """Chooses the cells of a section's galleries, at most `n` each; no cell is in two of them.
+def chosen_cells(
+    rows: Verdicts, sections: Sequence[NDArray[np.int64]], n: int, seed: int
+) -> list[list[Gallery]]:
+    """The galleries of each section.
+
+    At most `n` cells are shown at first; then, as far as there is room for pictures on the page,
+    every other cell beyond the limits and as many kept ones next to them.
+    """
+    made = [galleries(rows.of(places), n, seed) for places in sections]
+    room = MOST_PICTURES - sum(len(each.places) for one in made for each in one)
+    wanted = [len(each.more) for one in made for each in one]
+    most = _share(wanted, room)
+    return [
+        [
+            each._replace(places=places[each.places], more=places[each.more[:most]])
+            for each in one
+        ]
+        for places, one in zip(sections, made, strict=True)
+    ]  # fmt: skip
+
+
+def _share(wanted: Sequence[int], room: int) -> int:
+    """The largest number that each can have of what it wants, so that all have room."""
+    most, left = 0, [each for each in wanted if each]
+    while left and room >= len(left):
+        step = max(1, min(room // len(left), min(left) - most))
+        most += step
+        room -= step * len(left)
+        left = [each for each in wanted if each > most]
+    return most
+
+
+def galleries(rows: Verdicts, n: int, seed: int) -> list[Gallery]:
+    """Chooses the cells of a section's galleries; no cell is in two of them.
 
     Args:
         rows: the section's cells.
-        places: where they stand in the table.
-        n: cells per gallery.
+        n: cells per gallery that are shown at first.
         seed: of the random choice.
     """
-    free = np.ones(len(places), bool)
-    made = {}
+    free = np.ones(len(rows.value), bool)
+    made: dict[str, Gallery] = {}
     for which in ("low", "high", "middle"):
         chosen = _choose(rows, free & (rows.band == which), n, "random", seed)
         beyond = len(chosen)
@@ -58,7 +96,17 @@ def galleries(rows: Verdicts, places: NDArray[np.int64], n: int, seed: int) -> l
             free[near] = False
             chosen = np.concatenate([chosen, near] if which == "low" else [near, chosen])
         many = int(np.count_nonzero(rows.band == which))
-        made[which] = Gallery(which, which.capitalize(), places[chosen], many, beyond)
+        made[which] = Gallery(which, which.capitalize(), chosen, chosen[:0], many, beyond)
+    ends: tuple[tuple[Band, Order], ...] = (("low", "lowest"), ("high", "highest"))
+    for which, order in ends:
+        far = _choose(rows, free & (rows.band == which), len(free), "lowest", seed)
+        within = free & (rows.band == "middle")
+        room = min(n + len(far), int(np.count_nonzero(within)) // 3) if len(far) else 0
+        near = _choose(rows, within, room, order, seed)
+        free[near] = False
+        # From the limit outwards, and from the limit inwards.
+        more = [far[::-1], near] if which == "low" else [far, near[::-1]]
+        made[which] = made[which]._replace(more=np.concatenate(more))
     return [made[which] for which in BANDS]
 
 
@@ -69,55 +117,78 @@ def _choose(
     return candidates[choose(rows.value[candidates], n, order, seed)] if n else candidates[:0]
 
 
-def sized(look: Look, count: int) -> Look:
-    """The look of pictures small enough for so many of them."""
-    pixels = PICTURE_BYTES / max(1, count) / BYTES_A_PIXEL
-    side = int(min(SIDES[1], max(SIDES[0], math.sqrt(pixels))))
+def sized(look: Look, count: int, channels: int, room: int) -> Look:
+    """The look of pictures small enough for so many cells with so many channels.
+
+    Args:
+        look: its `side` is the largest.
+        count: cells.
+        channels: pictures per cell.
+        room: bytes of the page.
+    """
+    # As text, bytes take a third more.
+    pixels = (room * 0.75 / max(1, count) - BYTES_A_CELL) / BYTES_A_PIXEL / channels
+    side = int(min(SIDES[1], max(SIDES[0], math.sqrt(max(0, pixels)))))
     return replace(look, side=min(side, look.side))
 
 
 def tiles(
     shown: pd.DataFrame,
     rows: Verdicts,
+    judging: Sequence[Judgement],
     images: pd.DataFrame | None,
     look: Look,
     *,
+    measured: str | Literal[True],
+    thresholds: NDArray[np.float64] | None,
     jobs: int | None,
     progress: bool | None,
 ) -> list[dict[str, Any]]:
-    """What the page holds about each cell that it shows."""
+    """What the page holds about each cell that it shows.
+
+    Args:
+        shown, rows: the cells.
+        judging: the rules they were judged by.
+        images: where their pixels are.
+        look: how they are drawn.
+        measured, thresholds: as for `pictures` and `layers`.
+        jobs, progress: as for `report`.
+    """
     if images is None:
-        made: list[Picture[str]] = [Picture(None, "no picture")] * len(shown)
+        made: list[Picture[Layers]] = [Picture(None, "no picture")] * len(shown)
     else:
-        made = pictures(shown, images, look, _address, jobs=jobs, progress=progress)
+        many = shown["image_id"].nunique()
+        side = next((side for most, side in OVERVIEWS if many <= most), 0)
+        finish = partial(layers, look=look, thresholds=thresholds, overview_side=side)
+        made = pictures(
+            shown, images, look, finish, measured=measured, jobs=jobs, progress=progress
+        )
     return [
         {
             "image_id": str(image_id),
             "label": int(label),
-            "value": float(f"{value:.7g}"),
+            "value": float(value) if math.isfinite(value) else None,
             "clean": bool(clean),
-            "judged": judged != "other",
+            "kind": "kept" if clean else kind_of(reason, judging),
             "said": said(clean, reason),
             "row": [field_text(field) for field in row],
             "picture": picture.made,
+            "place": [*picture.made.place, picture.made.scale] if picture.made else [],
             "problem": picture.problem,
+            # Paths are long and differ at their end; the larger view has them whole.
+            "problem_in_short": picture.problem.rpartition(": ")[2],
         }
-        for image_id, label, value, clean, reason, judged, row, picture in zip(
+        for image_id, label, value, clean, reason, row, picture in zip(
             shown["image_id"],
             shown["label"],
             rows.value,
             rows.clean,
             rows.reason,
-            rows.judged,
             shown.itertuples(index=False, name=None),
             made,
             strict=True,
         )
     ]
-
-
-def _address(colours: Colours) -> str:
-    return data_uri(webp(colours))
 
 
 def field_text(value: Any) -> str:

@@ -3,31 +3,38 @@
 import base64
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
 from cellsieve._core import __version__
 from cellsieve.io.extras import require
-from cellsieve.io.tables import atomic
+from cellsieve.io.places import atomic
 from cellsieve.look.report.bins import number
 from cellsieve.schema.types import FilePath
 
 
-def write_page(output: FilePath, template: str, content: dict[str, Any]) -> None:
+def write_page(
+    output: FilePath, template: str, scripts: Sequence[str], content: dict[str, Any]
+) -> None:
     """Renders a template with what it shows; the file is there whole or not at all.
+
+    Its script is put together from files that share one scope, in this order.
 
     Text is escaped everywhere. The page's own policy forbids every request and every script but its
     own, so that text that slipped through could do nothing.
     """
     jinja = require("jinja2", "report", "writing a report")
     environment = jinja.Environment(
-        loader=jinja.FunctionLoader(_source),
+        loader=jinja.FunctionLoader(_template),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja.StrictUndefined,
     )
-    script = _source("report.js")
+    parts = "\n".join(_source(f"scripts/{name}.js") for name in scripts)
+    script = f'"use strict";\n(() => {{\n{parts}}})();\n'
     environment.filters |= {"number": number, "count": count, "percent": percent}
     environment.globals |= {
         "style": _source("style.css"),
@@ -41,8 +48,17 @@ def write_page(output: FilePath, template: str, content: dict[str, Any]) -> None
             file.write(piece.encode("utf-8", "replace").decode("utf-8"))
 
 
+def _template(name: str) -> str:
+    """A template without its indentation, which would be a tenth of a page of many classes."""
+    return re.sub(r"^ +", "", _source(name), flags=re.MULTILINE)
+
+
 def _source(name: str) -> str:
-    return files("cellsieve.look.report").joinpath("templates", name).read_text(encoding="utf-8")
+    return (
+        files("cellsieve.look.report")
+        .joinpath("templates", *name.split("/"))
+        .read_text(encoding="utf-8")
+    )
 
 
 def as_json(data: Any) -> str:

@@ -16,6 +16,7 @@ from cellsieve.schema.wellmap import PLACE, plate_map, row_name, with_places
 PLATES = 400  # maps at most; the least confident come first where there are more
 LEVELS = 12  # shades of a map
 RELIABILITY_BINS = 10
+CONFIDENCE_BINS = 50
 
 
 def plates_report(
@@ -65,6 +66,7 @@ def plates_report(
         if content["wells"]["missing"]:
             words.append(f"Wells without a confidence: {content['wells']['missing']:,}.")
         content["reliability"] = reliability(placed["confidence"], correct)
+        content["bars"] = CONFIDENCE_BINS
         content["confidences"] = _confidences(placed["confidence"])
         content["maps"] = _maps(placed)
         plates = placed.groupby(["experiment", "plate"]).ngroups
@@ -72,7 +74,7 @@ def plates_report(
             words.append(
                 f"Of {plates:,} plates, the {len(content['maps'])} least confident have a map."
             )
-    write_page(output, "plates.html.j2", content)
+    write_page(output, "plates.html.j2", ["page"], content)
 
 
 def _assignments(table: pd.DataFrame) -> dict[str, Any]:
@@ -176,7 +178,7 @@ def reliability(
 
 
 def _confidences(confidence: "pd.Series[float]") -> str:
-    counts, _ = np.histogram(confidence.dropna(), bins=50, range=(0, 1))
+    counts, _ = np.histogram(confidence.dropna(), bins=CONFIDENCE_BINS, range=(0, 1))
     return bars_path(counts.tolist(), max(1, int(counts.max())))
 
 

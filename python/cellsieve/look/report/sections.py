@@ -1,5 +1,6 @@
 """The sections of a page, and the verdicts on their cells."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.schema.labels import class_text, natural
-from cellsieve.schema.verdicts import BY_HAND, MULTI_LABEL, Verdicts, in_words
+from cellsieve.schema.verdicts import (
+    BETWEEN,
+    BY_HAND,
+    MULTI_LABEL,
+    NO_LABEL,
+    SMALL_GROUP,
+    UNMEASURED,
+    Judgement,
+    Verdicts,
+    in_words,
+)
+
+UNJUDGED = (MULTI_LABEL, NO_LABEL, SMALL_GROUP, UNMEASURED)
 
 
 def said(clean: bool, reason: str) -> str:
@@ -16,17 +29,36 @@ def said(clean: bool, reason: str) -> str:
     return ("kept" if clean else "dropped") + because
 
 
-def totals(rows: Verdicts) -> dict[str, Any]:
-    """How many cells were kept, and how many dropped for each reason, the most frequent first."""
+def totals(rows: Verdicts, judging: Sequence[Judgement] = ()) -> dict[str, Any]:
+    """How many cells were kept, and why the others were dropped, the most frequent reason first.
+
+    A cell that a limit cut, one that nothing could judge, and one that was dropped by hand are
+    counted apart: only the first says anything about the cell.
+    """
     names, counts = np.unique(rows.reason[~rows.clean].astype(str), return_counts=True)
     reasons = sorted(zip(names.tolist(), counts.tolist(), strict=True), key=lambda pair: -pair[1])
+    kinds: dict[str, list[tuple[str, int]]] = {"cut": [], "unjudged": [], "by_hand": []}
+    for reason, many in reasons:
+        kinds[kind_of(reason, judging)].append((reason, many))
     return {
         "n": len(rows.clean),
         "kept": int(rows.clean.sum()),
         "kept_by_hand": int((rows.clean & (rows.reason == BY_HAND)).sum()),
         "dropped": int((~rows.clean).sum()),
-        "reasons": reasons,
+        "reasons": kinds,
+        **{kind: sum(many for _, many in pairs) for kind, pairs in kinds.items()},
     }
+
+
+def kind_of(reason: str, judging: Sequence[Judgement]) -> str:
+    """Whether limits cut a cell ("cut"), a person dropped it ("by_hand"), or it is "unjudged"."""
+    if reason == BY_HAND:
+        return "by_hand"
+    unjudged = {each.reasons[name] for each in judging for name in UNJUDGED if name in each.reasons}
+    parts = reason.split(BETWEEN)
+    if not judging:  # each reason may begin with the name of its rule
+        unjudged, parts = set(UNJUDGED), [part.rpartition(" ")[2] for part in parts]
+    return "unjudged" if all(part in unjudged for part in parts) else "cut"
 
 
 def sections_of(table: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]:

@@ -1,0 +1,165 @@
+"""What a page needs to try other limits: every value, in pools of cells that share their limits."""
+
+import base64
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve.schema.labels import SEPARATOR, class_text, classes_of
+from cellsieve.schema.rules import MIN_GROUP, Rule, entries
+from cellsieve.schema.verdicts import BETWEEN, BY_HAND, Judgement, Verdicts
+
+
+class Pools(NamedTuple):
+    """The cells of a table by section and by the groups of the rules for the shown column."""
+
+    of_cells: NDArray[np.int64]
+    """The pool of each row of the table."""
+    free: NDArray[np.bool_]
+    """Whether the rules for the shown column decide on a row: no mark by hand and no rule for
+    another column does."""
+    data: dict[str, Any]
+    """As the page holds it."""
+
+
+def pools_of(
+    table: pd.DataFrame,
+    rows: Verdicts,
+    column: str,
+    judging: Sequence[Judgement],
+    sections: Sequence[NDArray[np.int64]],
+) -> Pools:
+    """Sorts the cells of a table into pools.
+
+    Args:
+        table: a cell table.
+        rows: what it says about its cells.
+        column: the shown column.
+        judging: the rules it was judged by, in order; empty if it says none.
+        sections: the rows of each section of the page; each row is in one.
+    """
+    own = own_rules(column, judging)
+    section = np.zeros(len(table), np.int64)
+    for number, places in enumerate(sections):
+        section[places] = number
+    keys = [section, *(_groups(table, rule) for rule in rules_shown(table, column, judging))]
+    distinct, pool = np.unique(np.stack(keys), axis=1, return_inverse=True)
+    pool = pool.ravel()
+    free = _free(rows, [judging[place] for place in own], judging)
+    finite = np.isfinite(rows.value)
+    measured = np.flatnonzero(finite)
+    order = measured[np.lexsort((rows.value[measured], pool[measured]))]
+    many = distinct.shape[1]
+    sizes = np.bincount(pool[measured], minlength=many)
+    unmeasured = np.bincount(pool[~finite & free], minlength=many)
+    unmeasured_kept = np.bincount(pool[~finite & free & rows.clean], minlength=many)
+    data: dict[str, Any] = {
+        "pools": [
+            {
+                "section": int(key[0]),
+                "groups": [int(code) for code in key[1:]],
+                "n": int(size),
+                "unmeasured": int(missing),
+                "unmeasured_kept": int(kept),
+            }
+            for key, size, missing, kept in zip(
+                distinct.T, sizes, unmeasured, unmeasured_kept, strict=True
+            )
+        ],
+        "values": _encoded(rows.value[order].astype("<f8")),
+        "free": _encoded(np.packbits(free[order], bitorder="little")),
+        "kept": _encoded(np.packbits(rows.clean[order], bitorder="little")),
+        "rules": [entries(each.rule) for each in judging],
+        "own": own,
+    }
+    if not data["own"]:  # a new rule, open on both sides until someone sets a limit
+        data["own"] = [len(judging)]
+        by = ["class_label"] if "class_label" in table.columns else []
+        data["rules"].append(
+            {"column": column, "by": by, "kind": "percentile", "multi": "skip"}
+            | {"min_group": MIN_GROUP}
+        )
+    return Pools(pool, free, data)
+
+
+def own_rules(column: str, judging: Sequence[Judgement]) -> list[int]:
+    """The places of the rules whose limits can be tried: those that a column alone decides.
+
+    Not those with a reason that another rule gives too, since the table does not tell the two
+    apart, and none of kind "zscore", whose sums the page does not keep.
+    """
+    own = [
+        place
+        for place, each in enumerate(judging)
+        if each.rule.column == column and each.alone and each.rule.kind != "zscore"
+    ]
+    others = {
+        text
+        for place, each in enumerate(judging)
+        if place not in own and not each.rule.flag
+        for text in each.reasons.values()
+    }
+    return [place for place in own if others.isdisjoint(judging[place].reasons.values())]
+
+
+def rules_shown(table: pd.DataFrame, column: str, judging: Sequence[Judgement]) -> list[Rule]:
+    """The rules whose limits can be tried; if there are none, one that could be made."""
+    own = [judging[place].rule for place in own_rules(column, judging)]
+    by = "class_label" if "class_label" in table.columns else None
+    return own or [Rule(column, 0, None, by, multi="skip", min_group=MIN_GROUP)]
+
+
+def _groups(table: pd.DataFrame, rule: Rule) -> NDArray[np.int64]:
+    """The number of each row's group; -1 if it belongs to none, -2 where the rule doesn't hold."""
+    codes = np.zeros(len(table), np.int64)
+    for name in rule.groups:
+        if name not in table.columns:  # of a rule of values, which makes no groups
+            continue
+        numbers, names = pd.factorize(table[name])
+        text = class_text(pd.Series(names))
+        if rule.multi == "skip":
+            text = text.mask(text.str.contains(SEPARATOR, regex=False, na=False))
+        elif rule.multi == "own":
+            text = text.map(lambda each: SEPARATOR.join(classes_of(each)), na_action="ignore")
+        merged, groups = pd.factorize(text)
+        of_rows = np.append(merged, -1)[numbers]
+        codes = np.where((codes < 0) | (of_rows < 0), -1, codes * (len(groups) + 1) + of_rows)
+    distinct, codes = np.unique(codes, return_inverse=True)
+    codes = codes.ravel() - int((distinct < 0).any())
+    return np.where(_applies(table, rule), codes, -2)
+
+
+def _applies(table: pd.DataFrame, rule: Rule) -> NDArray[np.bool_]:
+    """Which rows a rule is meant for."""
+    applies = np.ones(len(table), bool)
+    for name, values in (rule.where or {}).items():
+        wanted = set(class_text(pd.Series(list(values))))
+        numbers, names = pd.factorize(table[name])
+        hit = [
+            not pd.isna(text) and not wanted.isdisjoint({text, *classes_of(text)})
+            for text in class_text(pd.Series(names))
+        ]
+        applies &= np.array([*hit, False])[numbers]  # missing has the number -1
+    return applies
+
+
+def _free(
+    rows: Verdicts, own: Sequence[Judgement], judging: Sequence[Judgement]
+) -> NDArray[np.bool_]:
+    """The cells whose verdict depends on some rules alone."""
+    texts = {text for each in own for text in each.reasons.values()}
+    numbers, reasons = pd.factorize(rows.reason.astype(str))
+    free = [
+        not reason
+        or (not judging and reason != BY_HAND)  # new rules replace those that nobody remembers
+        or all(part in texts for part in reason.split(BETWEEN))
+        for reason in reasons
+    ]
+    return np.array([*free, True], bool)[numbers]
+
+
+def _encoded(array: NDArray[Any]) -> str:
+    return base64.b64encode(array.tobytes()).decode()

@@ -1,0 +1,124 @@
+// The cells of the galleries: their verdicts as limits move, and one tab stop per gallery.
+
+const tiles = new Map();
+const keyOf = (cell) => JSON.stringify([cell.image_id, cell.label]);
+const cellOf = new Map(data.cells.map((cell, index) => [keyOf(cell), index]));
+
+function addTiles(within) {
+  for (const tile of all(".cell", within)) {
+    tiles.set(Number(tile.dataset.cell), {
+      tile,
+      open: find(".open", tile),
+      verdict: find(".verdict", tile),
+      marks: all("[data-mark]", tile),
+      said: data.cells[tile.dataset.cell].said,
+    });
+  }
+}
+addTiles(document);
+
+const words = { keep: "kept", drop: "dropped" };
+const mayBe = () => (now.moved ? "would be " : "");
+
+// Whether a cell is kept, and why: by its mark, by the limits as they stand, or as cleaned.
+function verdictOf(cell) {
+  const mark = marks.get(keyOf(cell))?.mark;
+  const was = cell.clean ? "keep" : "drop";
+  if (mark) return { what: mark, said: `${words[mark]} by hand; ${cell.said} before`, changes: mark !== was };
+  const what = kindOf(cell) === "kept" ? "keep" : "drop";
+  const changes = what !== was;
+  return { what, said: changes ? `would be ${words[what]}; ${cell.said} as cleaned` : cell.said, changes };
+}
+
+function refreshTiles() {
+  for (const [index, each] of tiles) {
+    const cell = data.cells[index];
+    const { what, said, changes } = verdictOf(cell);
+    const mark = marks.get(keyOf(cell))?.mark ?? "";
+    if (each.said === said + mark) continue;
+    each.said = said + mark;
+    each.tile.dataset.verdict = what;
+    each.tile.dataset.marked = mark;
+    each.tile.classList.toggle("changes", changes);
+    each.verdict.textContent = changes && !mark ? `would be ${words[what]}` : words[what];
+    each.open.setAttribute(
+      "aria-label",
+      `Cell ${cell.label} of image ${cell.image_id}, ${data.column} ${short(cell.value)}, ${said}. Open a larger view.`,
+    );
+    each.marks.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.mark === mark)));
+  }
+}
+
+// ---- more cells than are shown at first ----
+
+function unfoldGallery(gallery) {
+  const rest = find("template", gallery);
+  if (!rest) return;
+  const row = find(".row", gallery);
+  row.append(rest.content);
+  addTiles(row);
+  rest.remove();
+  find(".more", gallery)?.remove();
+  refreshTiles();
+  setStops();
+  countReviewed();
+}
+find("main").addEventListener("click", (event) => {
+  const button = event.target.closest(".more");
+  if (!button) return;
+  const gallery = button.closest(".gallery");
+  const next = all(".cell", gallery).length;
+  unfoldGallery(gallery);
+  focusTile(all(".cell", gallery)[next]);
+});
+
+// ---- by keyboard: arrow keys within a gallery, which is one tab stop ----
+
+function setStops() {
+  for (const row of all(".gallery .row")) {
+    const stops = all(".open", row);
+    if (stops.some((stop) => stop.tabIndex === 0 && stop.dataset.stop)) {
+      stops.forEach((stop) => stop.dataset.stop || (stop.tabIndex = -1));
+      continue;
+    }
+    stops.forEach((stop, k) => {
+      stop.tabIndex = k ? -1 : 0;
+      if (!k) stop.dataset.stop = "yes";
+    });
+  }
+}
+function focusTile(tile) {
+  if (!tile) return;
+  const target = find(".open", tile);
+  all(".open", tile.closest(".row")).forEach((stop) => {
+    stop.tabIndex = stop === target ? 0 : -1;
+    if (stop === target) stop.dataset.stop = "yes";
+    else delete stop.dataset.stop;
+  });
+  target.focus();
+}
+const visible = (tile) => tile.offsetParent !== null;
+function neighbour(tile, key) {
+  const row = all(".cell", tile.closest(".row")).filter(visible);
+  const here = row.indexOf(tile);
+  const across = row.filter((each) => each.offsetTop === row[0].offsetTop).length;
+  const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across }[key];
+  if (key === "Home") return row[0];
+  if (key === "End") return row.at(-1);
+  return by === undefined ? null : (row[here + by] ?? tile);
+}
+find("main").addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const tile = event.target.closest?.(".cell");
+  if (!tile) return;
+  const next = neighbour(tile, event.key);
+  const key = event.key.toLowerCase();
+  if (next) focusTile(next);
+  else if (key === "k" || key === "d") {
+    mark(Number(tile.dataset.cell), key === "k" ? "keep" : "drop", { toggle: false });
+    focusTile(neighbour(tile, "ArrowRight"));
+  } else if (key === "u") focusTile(undo() ?? tile);
+  else if (key === "n") focusTile(nextUnmarked(tile) ?? tile);
+  else return;
+  event.preventDefault();
+});

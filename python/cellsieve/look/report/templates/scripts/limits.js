@@ -1,0 +1,164 @@
+// Rules for the shown column that can be tried, and what they would do: the same as `clean`.
+
+const cleanedBy = data.own.map((place) => data.rules[place]);
+const startOf = (rule) => ({ ...rule, lower: rule.lower ?? null, upper: rule.upper ?? null });
+let rules = cleanedBy.map(startOf);
+
+const active = (rule) => rule.lower !== null || rule.upper !== null;
+const same = (one, other) => ["kind", "lower", "upper"].every((name) => one[name] === other[name]);
+const isMoved = () => rules.some((rule, r) => !same(rule, startOf(cleanedBy[r])));
+
+// The groups of each rule: the values of all its pools, in order.
+const groups = rules.map((_, r) => {
+  const byCode = new Map();
+  pools.forEach((pool) => {
+    if (pool.groups[r] < 0) return;
+    if (!byCode.has(pool.groups[r])) byCode.set(pool.groups[r], []);
+    byCode.get(pool.groups[r]).push(pool.values);
+  });
+  return byCode;
+});
+function valuesOf(r, code) {
+  const parts = groups[r].get(code);
+  if (!parts) return null;
+  if (parts.length > 1) {
+    const merged = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
+    parts.reduce((at, part) => (merged.set(part, at), at + part.length), 0);
+    parts.splice(0, parts.length, merged.sort());
+  }
+  return parts[0];
+}
+
+// numpy.quantile, method "linear", to the last bit.
+function quantile(values, position) {
+  const at = position * (values.length - 1);
+  const first = Math.floor(at);
+  const [a, b] = [values[first], values[Math.min(first + 1, values.length - 1)]];
+  const part = at - first;
+  return part >= 0.5 ? b - (b - a) * (1 - part) : a + (b - a) * part;
+}
+
+// The limits of a rule for one of its groups; null if the group can't be judged.
+function limitsOf(rule, r, code) {
+  if (rule.kind === "value") return [rule.lower ?? -Infinity, rule.upper ?? Infinity];
+  const values = valuesOf(r, code);
+  if (!values || values.length < Math.max(1, rule.min_group ?? 1)) return null;
+  const value = rule.kind === "mad" ? fromMedian(values) : (end) => quantile(values, end);
+  return [
+    rule.lower === null ? -Infinity : value(rule.lower),
+    rule.upper === null ? Infinity : value(rule.upper),
+  ];
+}
+
+// The value so many scaled median absolute deviations from the median.
+const spreads = new Map();
+function fromMedian(values) {
+  if (!spreads.has(values)) {
+    const center = quantile(values, 0.5);
+    const distances = values.map((value) => Math.abs(value - center)).sort();
+    spreads.set(values, [center, 1.4826 * quantile(distances, 0.5)]);
+  }
+  const [center, spread] = spreads.get(values);
+  return (end) => center + end * spread;
+}
+
+// What becomes of a pool: its limits, and how many of its free cells fall or come back.
+function judgePool(pool, known) {
+  let [lower, upper, judged, falling] = [-Infinity, Infinity, true, false];
+  rules.forEach((rule, r) => {
+    const code = pool.groups[r];
+    if (!active(rule) || code === -2) return; // it doesn't hold here
+    if (!known[r].has(code)) known[r].set(code, limitsOf(rule, r, code));
+    const ends = known[r].get(code);
+    const dropping = rule.unjudged !== "keep";
+    judged &&= ends !== null || !dropping;
+    falling ||= dropping; // a cell without a value
+    if (ends) [lower, upper] = [Math.max(lower, ends[0]), Math.min(upper, ends[1])];
+  });
+  const { n, values, free, both } = pool;
+  const from = judged ? below(values, lower) : n;
+  const to = judged ? Math.max(from, upTo(values, upper)) : n;
+  const stay = both[to] - both[from];
+  const keptBefore = pool.unmeasured_kept;
+  const keptNow = falling ? 0 : pool.unmeasured;
+  return {
+    lower, upper, judged, falling, from, to,
+    low: judged ? free[from] : 0,
+    high: judged ? free[n] - free[to] : 0,
+    unjudged: (judged ? 0 : free[n]) + (pool.unmeasured - keptNow),
+    newly: both[n] - stay + Math.max(0, keptBefore - keptNow),
+    again: free[to] - free[from] - stay + Math.max(0, keptNow - keptBefore),
+    equal: ["lower", "upper"].map((side) => {
+      const limit = side === "lower" ? lower : upper;
+      if (!judged || !Number.isFinite(limit)) return 0;
+      return free[upTo(values, limit)] - free[below(values, limit)];
+    }),
+  };
+}
+
+const inSection = data.sections.map(() => []);
+pools.forEach((pool, k) => inSection[pool.section].push(k));
+const COUNTS = ["low", "high", "unjudged", "newly", "again"];
+const single = (ends) => (ends.size === 1 ? [...ends][0] : ends.size ? NaN : null);
+
+// What becomes of each section. Before anything is moved, what the table says.
+function judgeAll() {
+  const known = rules.map(() => new Map());
+  const ofPools = pools.map((pool) => judgePool(pool, known));
+  const moved = isMoved();
+  const sections = data.sections.map((section, number) => {
+    const found = { newly: 0, again: 0, low: 0, high: 0, unjudged: 0, equal: [0, 0], pools: [] };
+    const ends = [new Set(), new Set()];
+    inSection[number].forEach((k) => {
+      const result = ofPools[k];
+      found.pools.push(k);
+      COUNTS.forEach((name) => (found[name] += result[name]));
+      result.equal.forEach((many, side) => (found.equal[side] += many));
+      if (!result.judged) return;
+      [result.lower, result.upper].forEach((end, side) => Number.isFinite(end) && ends[side].add(end));
+    });
+    [found.lower, found.upper] = ends.map(single);
+    found.kept = section.kept - found.newly + found.again;
+    found.cut = section.fixed_cut + found.low + found.high;
+    found.unjudged += section.fixed_unjudged;
+    found.by_hand = section.by_hand;
+    return moved ? found : { ...found, ...asCleaned(section), newly: 0, again: 0 };
+  });
+  return { moved, pools: ofPools, sections };
+}
+
+function asCleaned(section) {
+  const names = ["kept", "cut", "unjudged", "by_hand", "low", "high", "lower", "upper"];
+  return Object.fromEntries(names.map((name) => [name, section[name]]));
+}
+
+// Whether a cell is "kept", "cut" or "unjudged" by the limits as they stand.
+function kindOf(cell) {
+  if (!now.moved || !cell.free) return cell.kind;
+  const { judged, falling, lower, upper } = now.pools[cell.pool];
+  if (cell.value === null) return falling ? "unjudged" : "kept";
+  if (!judged) return "unjudged";
+  return cell.value < lower || cell.value > upper ? "cut" : "kept";
+}
+
+// ---- a file of rules ----
+
+function toml(value) {
+  if (Array.isArray(value)) return `[${value.map(toml).join(", ")}]`;
+  if (typeof value === "string") return JSON.stringify(value).replaceAll("\x7f", "\\u007f");
+  if (value !== null && typeof value === "object") {
+    return `{${Object.entries(value).map(([name, each]) => `${toml(name)} = ${toml(each)}`).join(", ")}}`;
+  }
+  return String(value);
+}
+function rulesFile() {
+  const edited = [...data.rules];
+  data.own.forEach((place, r) => (edited[place] = rules[r]));
+  return edited
+    .filter(active)
+    .map((rule) => {
+      const given = Object.entries(rule).filter(([, value]) => value !== null && value !== undefined);
+      return ["[[rule]]", ...given.map(([name, value]) => `${name} = ${toml(value)}`), ""].join("\n");
+    })
+    .join("\n");
+}

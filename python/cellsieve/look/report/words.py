@@ -1,0 +1,164 @@
+"""Sentences of a page: what was measured, how it was cleaned, what to know before trusting it."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cellsieve.look.colours import default_channels
+from cellsieve.look.views import Look
+from cellsieve.schema.images import WHOLE, channel_names, is_whole, measured_channels
+from cellsieve.schema.measure import Measure
+from cellsieve.schema.measures import BY_NAME
+from cellsieve.schema.record import record_of
+from cellsieve.schema.rules import MIN_GROUP, Rule
+from cellsieve.schema.verdicts import Judgement, Verdicts, limits_note, rule_in_words
+
+
+def measure_of(column: str, channels: Sequence[str]) -> tuple[Measure | None, str | None]:
+    """The measure that a column holds, and its channel where the column's name ends in it."""
+    if column in BY_NAME:
+        return BY_NAME[column], None
+    for channel in channels:
+        name = column.removesuffix(f"_{channel}")
+        if name != column and name in BY_NAME:
+            return BY_NAME[name], channel
+    return None, None
+
+
+def measure_in_words(column: str, images: pd.DataFrame | None) -> str:
+    """What a column is: its formula, channel and threshold, in one sentence."""
+    channels = [] if images is None else channel_names(images.columns)
+    measure, channel = measure_of(column, channels)
+    if measure is None:
+        return f"{column} is a column of the table; cellsieve has no formula for it."
+    said = f"{column}: {measure.sentence} ({measure.formula})"
+    if measure.needs == "mask":
+        return f"{said}; from the mask alone."
+    known = [channel] if channel else [] if images is None else measured_channels(images)
+    said += f"; channel {' or '.join(known)}" if known else "; of which channel, nobody recorded"
+    if measure.needs == "threshold":
+        quantiles = _values(images, "quantile")
+        if quantiles:
+            said += f"; threshold: the {' or '.join(quantiles)} quantile of the pixels with label 0"
+            said += " of the same image"
+        else:
+            said += f"; threshold: {BY_NAME['threshold'].sentence}"
+    if _values(images, "convention") == ["notebook"]:
+        said += "; in the notebook’s convention"
+    return said + "."
+
+
+def _values(images: pd.DataFrame | None, name: str) -> list[str]:
+    """The values of a column of the image table, each once."""
+    if images is None or name not in images.columns:
+        return []
+    return [
+        f"{value:g}" if isinstance(value, float) else str(value)
+        for value in images[name].dropna().unique()
+    ]
+
+
+def made_in_words(table: pd.DataFrame, judging: Sequence[Judgement], name: str) -> dict[str, Any]:
+    """How a table was cleaned: its rules, the command that does the same, the version."""
+    rules = [each.rule for each in judging]
+    version = (record_of(table) or {}).get("version") if rules else None
+    return {
+        "rules": [rule_in_words(rule) for rule in rules],
+        "command": command_of(rules, name) if rules else "",
+        "version": None if version is None else str(version),
+    }
+
+
+def command_of(rules: Sequence[Rule], output: str) -> str:
+    """The command that cleans a table by these rules."""
+    words = ["cellsieve", "clean", "CELLS", "-o", output]
+    [rule, *more] = rules
+    if (
+        more
+        or rule.kind not in ("percentile", "value")
+        or rule != replace(rule.bands[0], where=None)
+    ):
+        return shlex.join([*words, "--rules", "RULES.toml"])
+    if rule.column != "fraction":
+        words += ["--column", rule.column]
+    if rule.kind == "value":
+        words += ["--values"]
+    elif rule.by != "class_label":
+        words += ["--by", ",".join(rule.groups) or "none"]
+    for side, end in (("lower", rule.lower), ("upper", rule.upper)):
+        if end is not None or rule.kind == "percentile":
+            words += [f"--{side}", "none" if end is None else f"{end:.15g}"]
+    if rule.multi not in (None, "skip"):
+        words += ["--multi", str(rule.multi)]
+    if rule.min_group not in (None, MIN_GROUP):
+        words += ["--min-group", str(rule.min_group)]
+    return shlex.join(words)
+
+
+def warnings_of(
+    table: pd.DataFrame,
+    column: str,
+    images: pd.DataFrame | None,
+    rows: Verdicts,
+    cells: list[dict[str, Any]],
+) -> list[str]:
+    """What a reader should know before trusting the page."""
+    words = []
+    if table.empty:
+        words.append(
+            "The table holds no cells. Were any images measured? The image table says what became "
+            "of each."
+        )
+    if "clean" not in table.columns:
+        words.append(
+            "The table has not been cleaned (it has no column “clean”): no limits are drawn and "
+            "every cell counts as kept. Limits can be tried here all the same."
+        )
+    elif len(table) and not rows.clean.any():
+        words.append("Every cell was dropped: nothing is left to train on.")
+    if note := limits_note(table, column):
+        words.append(note)
+    missing = int((~np.isfinite(rows.value)).sum())
+    if missing:
+        words.append(
+            f"{missing:,} of {len(table):,} cells have no value; they appear in no histogram or "
+            "gallery."
+        )
+    if images is None:
+        words.append(
+            "There is no image table beside the cell table, so the cells’ pixels can’t be found: "
+            "the galleries show no pictures."
+        )
+    else:
+        lost = [cell["problem"] for cell in cells if not cell["picture"]]
+        if lost:
+            gone = any("No such file" in problem for problem in lost)
+            words.append(
+                f"{len(lost):,} of the {len(cells):,} cells shown have no picture; the first: "
+                f"{lost[0]}."
+                + (" If the files were moved, --moved OLD=NEW says where to." if gone else "")
+            )
+    return words
+
+
+def shown_channels(look: Look, images: pd.DataFrame) -> tuple[str, ...]:
+    """The channels that pictures show."""
+    names = channel_names(images.columns)
+    return (WHOLE,) if is_whole(names) else look.channels or default_channels(images)
+
+
+def look_in_words(look: Look, images: pd.DataFrame | None) -> str:
+    """How to read the pictures."""
+    if images is None:
+        return ""
+    channels = shown_channels(look, images)
+    outlined = "the line is the edge of the cell’s mask; " if look.outline else ""
+    others = {"dim": "neighbours are dimmed; ", "blank": "neighbours are blanked; ", "show": ""}
+    return (
+        f"Pictures: {', '.join(channels)}; {outlined}{others[look.neighbours]}"
+        "brightness is set once per image, so cells of one image can be compared with each other."
+    )

@@ -1,0 +1,368 @@
+"""Data in a bucket, an archive or memory: what fsspec opens, and what becomes of it on the way."""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import cellsieve as cs
+from cellsieve.cli import main
+from cellsieve.io.places import Remote, entries, on_disk, place
+
+fsspec = pytest.importorskip("fsspec", reason="needs the extra remote")
+
+KEY, SECRET = "AKIANOBODYSEESME", "nor/this+secret"
+
+
+@pytest.fixture
+def memory(small_set):
+    """The small data set in fsspec's memory."""
+    system = fsspec.filesystem("memory")
+    system.put(f"{small_set}/", "/set/", recursive=True)
+    yield "memory://set"
+    system.rm("/", recursive=True)
+
+
+@pytest.fixture(scope="module")
+def moto():
+    """A real S3 server on loopback."""
+    pytest.importorskip("s3fs", reason="needs s3fs")
+    pytest.importorskip("moto.server", reason="needs moto's server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)], stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(1200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield port
+    finally:
+        server.terminate()
+        server.wait()
+
+
+class Between(BaseHTTPRequestHandler):
+    """Passes requests on to the server, unless it is told to fail them."""
+
+    protocol_version = "HTTP/1.1"
+
+    def handle_request(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        how = self.server.fails(self.command, self.path)
+        if how == "drop":
+            self.close_connection = True
+            self.connection.close()
+            return
+        status, headers, content = 503, [], b""
+        if how is None:
+            onward = http.client.HTTPConnection("127.0.0.1", self.server.port)
+            onward.request(self.command, self.path, body, dict(self.headers))
+            answer = onward.getresponse()
+            status, content = answer.status, answer.read()
+            headers = answer.getheaders()
+            onward.close()
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                self.send_header(name, value)
+        length = len(content)
+        if self.command == "HEAD" and how is None:
+            length = int(dict(answer.getheaders()).get("Content-Length", 0))
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content if how != "short" else content[:9])
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_request  # noqa: N815
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def bucket(moto, small_set, monkeypatch):
+    """The small data set in a bucket, and a server before it that fails on demand."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Between)
+    server.port, server.fails = moto, lambda command, path: None
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    settings = {
+        "key": KEY,
+        "secret": SECRET,
+        "endpoint_url": address,
+        "config_kwargs": {"retries": {"max_attempts": 1}},
+    }
+    monkeypatch.setitem(fsspec.config.conf, "s3", settings)
+    monkeypatch.setattr("s3fs.S3FileSystem.retries", 2)
+    for name, value in (("KEY", KEY), ("SECRET", SECRET), ("ENDPOINT_URL", address)):
+        monkeypatch.setenv(f"FSSPEC_S3_{name}", value)
+    system = fsspec.filesystem("s3")
+    name = f"b{time.monotonic_ns()}"
+    system.mkdir(name)
+    system.put(f"{small_set}/", f"{name}/set/", recursive=True)
+    server.system, server.url = system, f"s3://{name}/set"
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def measure(root, output, *more):
+    arguments = [f"{root}/images", "--masks", f"{root}/masks", "--labels", f"{root}/train.csv"]
+    return main(["measure", *arguments, "-o", str(output), "--channels", "green", *more])
+
+
+def contents(url):
+    return place(url).read_bytes()
+
+
+@pytest.fixture
+def expected(small_set):
+    """What the same commands write on this machine."""
+    (small_set / "out").mkdir()
+    for suffix in ("csv", "parquet"):
+        assert measure(small_set, small_set / "out" / f"cells.{suffix}", "--overwrite") == 0
+    return small_set / "out"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_from_memory_into_memory(memory, expected, suffix):
+    output = f"{memory}/out/cells.{suffix}"
+    assert measure(memory, output) == 0
+    for name in (f"cells.{suffix}", "cells.images.csv"):
+        assert contents(f"{memory}/out/{name}") == (expected / name).read_bytes()
+    assert {name for name, _ in entries(f"{memory}/out")} == {
+        f"cells.{suffix}",
+        "cells.images.csv",
+    }
+    assert measure(memory, output) == 2, "it is there"
+    assert measure(memory, output, "--resume") == 0
+    assert contents(output) == (expected / f"cells.{suffix}").read_bytes()
+    table = cs.read_image_table(f"{memory}/out/cells.images.csv")
+    assert table["path_green"][0] == f"{memory}/images/im0_green.png"
+    assert table["path_mask"][0] == f"{memory}/masks/im0.npz"
+
+
+def test_from_memory_into_a_folder(memory, expected, tmp_path):
+    assert measure(memory, tmp_path / "here.csv") == 0
+    assert (tmp_path / "here.csv").read_bytes() == (expected / "cells.csv").read_bytes()
+    assert cs.read_image_table(tmp_path / "here.images.csv")["path_red"][0].startswith("memory://")
+
+
+@pytest.mark.filterwarnings("ignore:.* none can be cut:UserWarning")
+def test_every_command_takes_urls(memory, expected, capsys):
+    """What they write is what they write on this machine, byte for byte."""
+    assert measure(memory, f"{memory}/out/cells.csv") == 0
+    for root in (f"{expected}", f"{memory}/out"):
+        clean = f"{root}/clean.csv"
+        rule = ["--column", "area", "--values", "--lower", "9", "--by", "none"]
+        assert main(["clean", f"{root}/cells.csv", "-o", clean, *rule]) == 0
+        assert main(["annotate", clean, "-o", f"{root}/a.json"]) == 0
+        assert main(["masks", clean, "-o", f"{root}/masks"]) == 0
+        assert main(["crops", clean, "-o", f"{root}/crops"]) == 0
+        assert main(["crops", clean, "-o", f"{root}/crops", "--resume"]) == 0
+        assert main(["crops", clean, "-o", f"{root}/tars", "--kind", "tar"]) == 0
+        assert main(["report", clean, "-o", f"{root}/r.html"]) == 0
+    files = [path.relative_to(expected) for path in expected.rglob("*") if path.is_file()]
+    assert len(files) > 50
+    for name in files:
+        # What images were asked for is told apart by where they lie.
+        if name.suffix not in (".parquet", ".html") and not name.match("*.images.csv"):
+            assert contents(f"{memory}/out/{name}") == (expected / name).read_bytes(), name
+    assert b"no cell" not in contents(f"{memory}/out/r.html")
+    assert str(expected) not in capsys.readouterr().err
+
+
+def test_images_in_an_archive(small_set, expected, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "set"), "zip", small_set)
+    images, masks = f"zip://images::{archive}", f"zip://masks::{archive}"
+    arguments = [images, "--masks", masks, "--labels", f"zip://train.csv::{archive}"]
+    arguments += ["--channels", "green"]
+    assert main(["measure", *arguments, "-o", str(tmp_path / "a.csv")]) == 0
+    assert (tmp_path / "a.csv").read_bytes() == (expected / "cells.csv").read_bytes()
+    table = cs.read_image_table(expected / "cells.images.csv")[["image_id", "class_label"]]
+    for name, what in (("mask", "masks/{}.npz"), ("green", "images/{}_green.png")):
+        table[f"path_{name}"] = [f"zip://{what.format(i)}::{archive}" for i in table["image_id"]]
+    table.to_csv(tmp_path / "files.csv", index=False)
+    output = str(tmp_path / "c.csv")
+    assert main(["measure", "--images", str(tmp_path / "files.csv"), "-o", output]) == 0
+    assert Path(output).read_bytes() == (expected / "cells.csv").read_bytes()
+
+
+def test_from_the_bucket_into_the_bucket(bucket, expected):
+    for suffix in ("csv", "parquet"):
+        assert measure(bucket.url, f"{bucket.url}/out/cells.{suffix}", "--overwrite") == 0
+        for name in (f"cells.{suffix}", "cells.images.csv"):
+            assert contents(f"{bucket.url}/out/{name}") == (expected / name).read_bytes()
+
+
+def test_a_killed_run_resumes_in_the_bucket(bucket, expected):
+    """SIGKILL while parts are there; the rest is measured, and the bytes are the same."""
+    output = f"{bucket.url}/out/cells.csv"
+    held, stop = threading.Event(), threading.Event()
+
+    def hold(command, path):
+        """The last image waits until the others are there."""
+        if command == "GET" and "im5_green" in path:
+            held.set()
+            stop.wait(60)
+
+    bucket.fails = hold
+    arguments = [f"{bucket.url}/images", "--masks", f"{bucket.url}/masks", "--jobs", "1"]
+    arguments += ["--labels", f"{bucket.url}/train.csv", "-o", output, "--channels", "green"]
+    run = subprocess.Popen([sys.executable, "-m", "cellsieve", "measure", *arguments])
+    try:
+        assert held.wait(60)
+        parts = f"{output}.parts"
+        for _ in range(600):
+            if any(name.endswith("images.csv") for name, _ in entries(parts)):
+                break
+            time.sleep(0.05)
+    finally:
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        stop.set()
+        bucket.fails = lambda command, path: None
+    assert not place(output).exists()
+    asked = []
+    bucket.fails = lambda command, path: asked.append(path)
+    assert measure(bucket.url, output) == 2
+    assert measure(bucket.url, output, "--resume") == 0
+    for name in ("cells.csv", "cells.images.csv"):
+        assert contents(f"{bucket.url}/out/{name}") == (expected / name).read_bytes()
+    assert not any("im0_green" in path for path in asked), "it was measured before"
+    assert [name for name, _ in entries(f"{bucket.url}/out")] == ["cells.csv", "cells.images.csv"]
+
+
+@pytest.mark.parametrize("how", ["503", "drop", "short"])
+def test_a_server_that_fails_now_and_then(bucket, expected, how):
+    lock, seen = threading.Lock(), {}
+
+    def fails(command, path):
+        """A fifth of the requests fail the first time."""
+        if (command == "PUT" and how == "short") or sum(path.encode()) % 5:
+            return None
+        with lock:
+            seen[command, path] = seen.get((command, path), 0) + 1
+            return how if seen[command, path] == 1 else None
+
+    bucket.fails = fails
+    assert measure(bucket.url, f"{bucket.url}/out/cells.csv") == 0
+    assert contents(f"{bucket.url}/out/cells.csv") == (expected / "cells.csv").read_bytes()
+    assert max(seen.values()) > 1
+
+
+@pytest.mark.parametrize("how", ["503", "drop"])
+def test_an_image_that_never_comes_fails_by_name(bucket, expected, how, capsys):
+    tried = []
+
+    def fails(command, path):
+        if "im3_green" in path:
+            tried.append(path)
+            return how
+        return None
+
+    bucket.fails = fails
+    output = f"{bucket.url}/out/cells.csv"
+    assert measure(bucket.url, output) == 1
+    said = capsys.readouterr().err
+    assert f"{bucket.url}/images/im3_green.png: can't be reached" in said
+    assert 2 <= len(tried) <= 60
+    table = cs.read_image_table(f"{bucket.url}/out/cells.images.csv").set_index("image_id")
+    assert table["status"].value_counts().to_dict() == {"measured": 5, "failed": 1}
+    assert "can't be reached" in table.loc["im3", "error"]
+    bucket.fails = lambda command, path: None
+    assert measure(bucket.url, output, "--resume") == 0
+    assert contents(output) == (expected / "cells.csv").read_bytes()
+
+
+def test_what_is_not_there(bucket, capsys):
+    (gone,) = [place(f"{bucket.url}/images/im1_green.png")]
+    images = cs.ImageSet.hpa(f"{bucket.url}/images", f"{bucket.url}/masks")
+    gone.unlink()
+    _, table = cs.measure_images(images, "green", return_images=True)
+    assert table["error"].dropna().tolist() == [
+        f"{bucket.url}/images/im1_green.png: No such file or directory"
+    ]
+    assert measure(f"{bucket.url}/nowhere", f"{bucket.url}/out/cells.csv") == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_credentials_are_in_no_file_and_no_message(bucket, capsys):
+    bucket.fails = lambda command, path: "503" if "im3_green" in path else None
+    assert measure(bucket.url, f"{bucket.url}/out/cells.csv", "--columns", "skimage") == 1
+    bucket.fails = lambda command, path: None
+    said = capsys.readouterr()
+    texts = [said.out, said.err]
+    for path in bucket.system.find(bucket.url):
+        texts.append(bucket.system.cat_file(path).decode("latin-1"))
+    assert len(texts) > 15
+    assert not any(word in text for word in (KEY, SECRET) for text in texts)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"s3://{KEY}:{SECRET.replace('/', '')}@bucket/images",
+        "https://example.org/a.png?X-Amz-Signature=topsecret",
+        "https://example.org/a.png?sv=1&sig=topsecret",
+        "zip://a.png::https://user:topsecret@example.org/x.zip",
+    ],
+)
+def test_a_password_in_a_url_is_refused_unseen(url, tmp_path, capsys):
+    with pytest.raises(ValueError, match="holds a password or a key") as refused:
+        cs.read_image(url)
+    with pytest.raises(SystemExit):
+        main(["measure", url, "--masks", "m", "-o", str(tmp_path / "c.csv")])
+    frame = pd.DataFrame({"image_id": ["a"], "path_mask": ["m.npz"], "path_x": [url]})
+    with pytest.raises(ValueError, match="holds a password or a key"):
+        cs.ImageSet.from_table(frame)
+    said = f"{refused.value}{capsys.readouterr()}"
+    assert "topsecret" not in said
+    assert KEY not in said
+
+
+def test_a_table_is_copied_again_once_it_has_changed(memory):
+    cells = f"{memory}/cells.csv"
+    for number in (1, 23):
+        cs.write_table(pd.DataFrame({"image_id": ["007"], "x": [number]}), cells)
+        assert cs.read_table(cells).to_numpy().tolist() == [["007", number]]
+    assert on_disk(cells) == on_disk(cells)
+    assert len(os.listdir(on_disk(cells).parent)) == 1  # noqa: PTH208
+
+
+def test_paths_of_urls():
+    url = Remote("s3://bucket/a/b.csv")
+    assert (url.name, url.suffix, str(url.parent)) == ("b.csv", ".csv", "s3://bucket/a")
+    assert str(url.with_name("c")) == "s3://bucket/a/c"
+    assert str(url.parent / "../x/y") == "s3://bucket/x/y"
+    inner = Remote("zip://a/b.png::s3://k/x.zip")
+    assert (inner.name, str(inner.parent)) == ("b.png", "zip://a::s3://k/x.zip")
+    assert str(inner.parent / "c.png") == "zip://a/c.png::s3://k/x.zip"
+
+
+def test_a_bomb_behind_a_url_is_refused(memory):
+    with fsspec.open(f"{memory}/x.png", "wb") as file:
+        file.write(b"broken")
+    with pytest.raises(ValueError, match=r"memory://set/x\.png: not a readable PNG"):
+        cs.read_image(f"{memory}/x.png")
+    with pytest.raises(ValueError, match=r"memory://set/images/im0_green\.png: .*max_pixels"):
+        cs.read_image(f"{memory}/images/im0_green.png", max_pixels=9)
