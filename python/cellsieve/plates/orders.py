@@ -6,13 +6,13 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from cellsieve.plates.kernels import marginals as marginals_by_beliefs
+from cellsieve.plates.kernels import marginals as marginals_of_one
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 EXACT = 12
-"""Up to so many groups sums are exact; beyond, they are those of belief propagation."""
+"""Up to so many groups sums are exact; beyond, they are those of `marginals`."""
 
 
 def sums(weights: Floats) -> tuple[Floats, Floats]:
@@ -26,7 +26,7 @@ def sums(weights: Floats) -> tuple[Floats, Floats]:
     if plates > groups:
         return np.full(many, -np.inf), np.full(weights.shape, np.nan)
     if groups > EXACT:
-        found = [marginals_by_beliefs(one) for one in weights]
+        found = [marginals_of_one(one) for one in weights]
         totals = np.array([one.log_permanent for one in found])
         return totals, np.stack([one.values for one in found])
     used = [np.zeros((many, 1))]
