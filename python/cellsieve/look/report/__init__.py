@@ -1,9 +1,7 @@
 """A report that opens in any browser: a single page with everything in it."""
 
-import math
 import os
 from datetime import datetime
-from pathlib import Path
 
 import pandas as pd
 
@@ -11,6 +9,7 @@ from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.places import place
 from cellsieve.io.tables import read_table, refuse_existing
+from cellsieve.look.numbers import check_pixel_size
 from cellsieve.look.report.cells import cells_report
 from cellsieve.look.report.plates import plates_report
 from cellsieve.look.views import Look, image_table
@@ -89,8 +88,7 @@ def report(
     """
     if place(output).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
-    if pixel_size is not None and not 0 < pixel_size < math.inf:
-        raise ValueError(f"pixel_size: found {pixel_size}; expected the µm of a pixel's side")
+    check_pixel_size(pixel_size)
     refuse_existing(output, overwrite=overwrite)
     shown = _loaded(table)
     path = None if isinstance(table, pd.DataFrame) else place(table)

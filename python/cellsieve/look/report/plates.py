@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.look.report.bins import bars_path, number
+from cellsieve.look.numbers import number
+from cellsieve.look.report.bins import bars_path
 from cellsieve.look.report.page import write_page
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.plates import assignment_columns
