@@ -600,6 +600,17 @@ def test_plates_report_shows_assignments_confidence_and_maps(
     labels = [str(attrs.get("aria-label")) for tag, attrs in page.tags if tag == "svg"]
     assert any("Plate 1 of RPE-01" in label and "1 wrong" in label for label in labels)
     assert any("Plate 1 of U_2_OS" in label and "P24" in label for label in labels)
+    assert page.text.index(HOSTILE[:7]) < page.text.index("RPE-01 3 0.001")  # the uncertain first
+    assert "look at these by hand" in page.text
+    assert "A B C D E F G H" in page.text  # the rows' letters
+    for words in ("confidence from 0 to 1", "a dot: no well", "a frame: no confidence"):
+        assert words in page.text
+
+
+def test_nobody_is_asked_to_look_at_no_experiments(inferred: pd.DataFrame, tmp_path: Path) -> None:
+    page = written(inferred.assign(certain=True), tmp_path)
+    assert "Uncertain 0 none to look at" in page.text
+    assert "by hand" not in page.text
 
 
 def test_plates_report_without_wells_or_truth(

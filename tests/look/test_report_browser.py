@@ -95,6 +95,22 @@ def wait(browser: Any, condition: Any) -> Any:
     return WebDriverWait(browser, 20).until(condition)
 
 
+def serious_findings(page: Any) -> list[str]:
+    """What axe calls serious or critical."""
+    package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
+    page.execute_script((Path(package.__file__).parent / "axe.min.js").read_text("utf-8"))
+    found = page.execute_async_script(
+        "axe.run(document, {resultTypes: ['violations']}).then(arguments[0])"
+    )
+    assert found["testEngine"]["name"] == "axe-core"
+    return [
+        f"{each['impact']} {each['id']}: {node['html'][:120]}"
+        for each in found["violations"]
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"][:3]
+    ]
+
+
 def test_it_opens_without_a_request(page: Any) -> None:
     requests = [
         entry["message"]
@@ -652,7 +668,6 @@ def test_it_can_be_used_by_keyboard_from_the_top(page: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", ["page", "larger view", "use these limits", "narrow"])
 def test_axe_finds_nothing_serious(page: Any, scheme: str, state: str) -> None:
-    package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
     page.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
@@ -663,18 +678,7 @@ def test_axe_finds_nothing_serious(page: Any, scheme: str, state: str) -> None:
         elif state != "page":
             every(page, ".open" if state == "larger view" else "#use")[0].click()
             wait(page, lambda _: shown(page, "dialog"))
-        page.execute_script((Path(package.__file__).parent / "axe.min.js").read_text("utf-8"))
-        found = page.execute_async_script(
-            "axe.run(document, {resultTypes: ['violations']}).then(arguments[0])"
-        )
-        serious = [
-            f"{each['impact']} {each['id']}: {node['html'][:120]}"
-            for each in found["violations"]
-            if each["impact"] in ("serious", "critical")
-            for node in each["nodes"][:3]
-        ]
-        assert serious == []
-        assert found["testEngine"]["name"] == "axe-core"
+        assert serious_findings(page) == []
     finally:
         page.set_window_size(1300, 900)
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
@@ -731,3 +735,25 @@ def test_a_page_without_cells(browser: Any, tmp_path: Path) -> None:
     write(one(browser, "#lower-0"), "3")
     assert "holds no cells" in one(browser, "body").text
     assert browser.get_log("browser") == []
+
+
+def test_a_well_is_read_by_pointer_and_by_key(browser: Any, tmp_path: Path) -> None:
+    wells = pd.DataFrame(
+        {"id_code": ["E_1_B02", "E_1_B03", "E_1_H12"], "sirna": [5, 6, 7],
+         "confidence": [0.95, 0.0, np.nan], "runner_up": 1, "margin": 0.5}
+    )  # fmt: skip
+    truth = pd.DataFrame({"id_code": ["E_1_B02", "E_1_B03"], "sirna": [5, 9]})
+    cs.report(wells, tmp_path / "page.html", truth=truth)
+    browser.get((tmp_path / "page.html").as_uri())
+    plate, said = one(browser, ".plates svg"), one(browser, ".plates .well")
+    path = every(browser, ".plates path.keep")[-1]  # the well of the highest confidence
+    ActionChains(browser).move_to_element(path).perform()
+    assert said.text == "B2: 0.95, right"
+    browser.execute_script("arguments[0].focus()", plate)
+    ActionChains(browser).send_keys(Keys.RIGHT).perform()
+    assert said.text == "B3: 0, wrong"
+    ActionChains(browser).send_keys(Keys.RIGHT).perform()
+    assert said.text == "B4: no well"
+    ActionChains(browser).send_keys(Keys.DOWN * 10 + Keys.RIGHT * 20).perform()
+    assert said.text == "H12: no confidence"
+    assert serious_findings(browser) == []
