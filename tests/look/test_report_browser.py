@@ -757,3 +757,70 @@ def test_a_well_is_read_by_pointer_and_by_key(browser: Any, tmp_path: Path) -> N
     ActionChains(browser).send_keys(Keys.DOWN * 10 + Keys.RIGHT * 20).perform()
     assert said.text == "H12: no confidence"
     assert serious_findings(browser) == []
+
+
+SET = """
+for (const [name, value] of Object.entries(arguments[0])) {
+  const input = document.getElementById(`brush-${name}`);
+  input.value = value;
+  input.dispatchEvent(new Event("input"));
+}
+"""
+
+
+@pytest.mark.parametrize("judged", [True, False], ids=["cleaned", "not cleaned"])
+def test_a_brush_becomes_two_rules_that_clean_to_what_it_promised(
+    browser: Any, tmp_path: Path, judged: bool
+) -> None:
+    rng = np.random.default_rng(3)
+    area = rng.integers(1, 300, 400)  # many ties
+    table = cells(list(area), width=np.round(area * rng.lognormal(size=400), 3))
+    table.loc[:9, "width"] = np.nan
+    if judged:
+        table = cs.clean(table, column="area", lower=0.1, upper=0.9)
+    table.to_parquet(tmp_path / "table.parquet")
+    cs.report(tmp_path / "table.parquet", tmp_path / "page.html", column="area", n=60)
+    browser.get((tmp_path / "page.html").as_uri())
+    one(browser, "#scatter > summary").click()
+    assert not one(browser, "#brush-use").is_enabled()
+    browser.execute_script(SET, {"x-from": 3, "x-to": 31, "y-from": 8, "y-to": 33})
+    said = one(browser, "#brush-said").text
+    inside = int(re.match(r"(\d+) cells inside", said)[1])  # type: ignore[index]
+    assert 50 < inside < 390
+    crops = every(browser, "#brushed .cell")
+    assert len(crops) == min(48, int(re.search(r"(\d+) of them are on", said)[1]))  # type: ignore[index]
+    crops[0].find_element(By.CSS_SELECTOR, ".open").click()
+    assert one(browser, "#view").is_displayed()
+    one(browser, "#view .close").click()
+    one(browser, "#brush-use").click()
+    promised = int(one(browser, "#use-promise").text.split()[0])
+    one(browser, "#use-download").click()
+    wait(browser, lambda _: (browser.downloads / "limits.toml").exists())
+    wait(browser, lambda _: (browser.downloads / "limits.toml").stat().st_size > 0)
+    shutil.move(browser.downloads / "limits.toml", tmp_path / "limits.toml")
+    words = ["clean", str(tmp_path / "table.parquet"), "-o", str(tmp_path / "new.parquet")]
+    assert main([*words, "--rules", str(tmp_path / "limits.toml")]) == 0
+    new = cs.read_table(tmp_path / "new.parquet")
+    assert new["clean"].sum() == promised
+    if not judged:
+        assert promised == inside
+    rules = cs.read_rules(tmp_path / "limits.toml")
+    assert [rule.column for rule in rules[-2:]] == ["area", "width"]
+    assert len(rules) == 2 + judged
+    assert browser.get_log("browser") == []
+
+
+def test_a_brush_is_drawn_and_what_is_hidden_cannot_be_had(page: Any) -> None:
+    one(page, "#scatter > summary").click()
+    plot = one(page, "#scatter .ground")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
+    ActionChains(page).move_to_element_with_offset(plot, -60, -60).click_and_hold().move_by_offset(
+        100, 120
+    ).release().perform()
+    box = one(page, "#scatter .brush")
+    assert 90 < float(str(box.get_attribute("width"))) < 140
+    ends = [int(one(page, f"#brush-x-{end}").get_property("value")) for end in ("from", "to")]
+    assert 0 < ends[0] < ends[1] < 40
+    one(page, "#scatter-y option:nth-child(1)").click()  # the same as across: the other gives way
+    assert one(page, "#scatter-x").get_property("value") == "1"
+    assert serious_findings(page) == []

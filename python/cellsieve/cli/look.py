@@ -54,6 +54,12 @@ def add_report(commands: Any, summary: str) -> None:
     )
     _add_pixel_size(command)
     command.add_argument("--title", help="the page's title (default: the table's name)")
+    command.add_argument(
+        "--columns",
+        metavar="NAMES",
+        help="columns that can be set against each other, as area,solidity; at most 20 (default: "
+        "those that rules judge, and others, up to 10)",
+    )
     _add_column(command)
     _add_look(command)
     command.set_defaults(run=_report)
@@ -218,7 +224,8 @@ def _add_title(command: Any) -> None:
 
 def _add_column(command: Any) -> None:
     command.add_argument(
-        "--column", default="fraction", help="column to show (default: %(default)s)"
+        "--column",
+        help="column to show (default: the first whose limits a rule finds, or else fraction)",
     )
 
 
@@ -285,6 +292,7 @@ def _report(options: argparse.Namespace) -> int:
         wells=options.wells,
         truth=options.truth,
         title=options.title,
+        columns=options.columns.split(",") if options.columns else None,
         pixel_size=options.pixel_size,
         progress=False if options.quiet else None,
         overwrite=options.overwrite,

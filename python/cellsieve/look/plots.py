@@ -23,7 +23,15 @@ from cellsieve.schema.keys import check_cells
 from cellsieve.schema.measures import is_share
 from cellsieve.schema.plates import assignment_columns
 from cellsieve.schema.types import FilePath, Table, is_path
-from cellsieve.schema.verdicts import band, column_values, limits, limits_note, remembered, verdicts
+from cellsieve.schema.verdicts import (
+    band,
+    column_values,
+    default_column,
+    limits,
+    limits_note,
+    remembered,
+    verdicts,
+)
 from cellsieve.schema.wellmap import plate_map, row_name
 
 if TYPE_CHECKING:
@@ -38,7 +46,7 @@ WRITTEN = 24  # experiments up to which every field of a heat map is labelled wi
 
 def plot_distribution(
     table: pd.DataFrame,
-    column: str = "fraction",
+    column: str | None = None,
     class_label: str | int | None = None,
     *,
     bins: int = 80,
@@ -51,7 +59,8 @@ def plot_distribution(
     Args:
         table: a cell table; where it is cleaned, and by `column`, limits are drawn if all cells
             shown share them.
-        column: any numeric column. NaN is left out and counted below the axis.
+        column: any numeric column, by default as in `report`. NaN is left out and counted below the
+            axis.
         class_label: only the cells of this class.
         bins: number of bars.
         axis: "linear"; "log", which is linear around 0 where there are values up to 0; or "auto":
@@ -68,6 +77,7 @@ def plot_distribution(
         ImportError: the extra `plot` is not installed.
     """
     rows = class_rows(table, class_label).reset_index(drop=True)
+    column = default_column(table) if column is None else column
     values = column_values(rows, column)
     ends = limits(rows, column)
     measured = values[np.isfinite(values)]
@@ -181,7 +191,7 @@ def plot_gallery(
     n: int = 12,
     *,
     class_label: str | int | None = None,
-    column: str = "fraction",
+    column: str | None = None,
     order: Order = "random",
     seed: int = 0,
     channels: Sequence[str] | None = None,
@@ -204,7 +214,8 @@ def plot_gallery(
         which: cells "low" (below the lower limit), "middle", "high", or "all".
         n: how many, at most.
         class_label: only the cells of this class.
-        column: the column of the limits and of the values below the cells.
+        column: the column of the limits and of the values below the cells; by default as in
+            `report`.
         order: "random", or the "lowest" or "highest" of them.
         seed: seed of the random choice.
         channels: each shown in the colour it is named after, otherwise gray; by default those of
@@ -233,6 +244,7 @@ def plot_gallery(
     """
     plt = require("matplotlib.pyplot", "plot", "drawing plots")
     check_cells(table, "table")
+    column = default_column(table) if column is None else column
     rows = pick(class_rows(table, class_label), which, n, column=column, order=order, seed=seed)
     look = Look(tuple(channels) if channels else None, neighbours, outline, side)
     note = limits_note(table, column) if which != "all" else ""

@@ -31,8 +31,8 @@ def is_share(column: str) -> bool:
 
 def channels_of(columns: Iterable[str]) -> list[str]:
     """The channels that the columns of a cell table are of, where their names end with them."""
-    start = "area_above_"
-    return [name.removeprefix(start) for name in columns if name.startswith(start)]
+    found = [name.removeprefix("fraction_") for name in columns if name.startswith("fraction_")]
+    return list(dict.fromkeys(found))
 
 
 def chosen(properties: Sequence[str], *, nuclei: bool) -> tuple[Measure, ...]:

@@ -21,6 +21,7 @@ from cellsieve.look.report.galleries import (
 )
 from cellsieve.look.report.page import write_page
 from cellsieve.look.report.pools import pools_of, rules_shown
+from cellsieve.look.report.scatter import chosen_columns, scatter_of, size_of
 from cellsieve.look.report.sections import sections_of, totals
 from cellsieve.look.report.words import (
     look_in_words,
@@ -57,6 +58,7 @@ SCRIPTS = (
     "marks",
     "view",
     "panel",
+    "scatter",
     "main",
 )
 
@@ -81,6 +83,7 @@ def cells_report(
     title: str,
     written: str,
     column: str,
+    columns: Sequence[str] | None,
     n: int,
     seed: int,
     look: Look,
@@ -96,7 +99,7 @@ def cells_report(
         name: what a command calls the table.
         title: the page's title.
         written: when the table was written; empty if nobody knows.
-        column, n, seed, look, pixel_size, jobs, progress: as for `report`.
+        column, columns, n, seed, look, pixel_size, jobs, progress: as for `report`.
     """
     rows = verdicts(table, column)
     groups = sections_of(table)
@@ -124,7 +127,10 @@ def cells_report(
     places = np.array(shown, np.int64)
     measured, thresholds = _measured(table.iloc[places], column, images)
     channels = () if images is None else shown_channels(look.channels, images)
+    names = chosen_columns(table, column, judging, columns)
+    scatter = scatter_of(table, rows, names, judging) if len(names) > 1 else None
     room = PAGE_BYTES - sum(len(pools.data[name]) for name in ("values", "free", "kept"))
+    room -= size_of(scatter)
     cells = tiles(
         table.iloc[places],
         rows.of(places),
@@ -172,6 +178,7 @@ def cells_report(
             "cells": [{key: cell[key] for key in CELL_DATA} for cell in cells],
             "images": _overviews(cells),
             "marks": _by_hand(table, column),
+            "scatter": scatter,
             **pools.data,
         },
     }
