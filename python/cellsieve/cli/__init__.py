@@ -20,6 +20,7 @@ COMMANDS = {
         "measure every cell: box, area, share above background, and much more",
     ),
     "properties": ("properties", "list everything that can be measured, with its formula"),
+    "merge": ("merge", "put the tables of shards together"),
     "clean": ("cells", "mark the cells outside the percentile band of their class"),
     "rules": ("cells", "list the rules that come with cellsieve, or print one to copy and edit"),
     "plates": ("plates", "learn which classes share a plate, infer assignments, decode wells"),

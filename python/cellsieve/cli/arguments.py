@@ -35,6 +35,14 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def shard(text: str) -> tuple[int, int]:
+    """An argument like 3/16."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected as 1/16 to 16/16")
+    return int(number), int(of)
+
+
 def add_jobs(command: argparse.ArgumentParser) -> None:
     """How many threads."""
     command.add_argument(

@@ -18,6 +18,7 @@ from cellsieve.cli.arguments import (
     add_run,
     file_path,
     positive,
+    shard,
     table_path,
 )
 from cellsieve.cli.summary import LARGEST, summary
@@ -240,6 +241,14 @@ def add_measure(commands: Any, summary: str) -> None:
         action="store_true",
         help="add each cell's run-length encoding, so that 'annotate' needs no mask",
     )
+    command.add_argument(
+        "--shard",
+        type=shard,
+        metavar="K/N",
+        help="measure only the Kth of N parts of the images, as 3/16; a hash of its id says which "
+        "part an image is in, whatever others there are. 'cellsieve merge' puts the tables "
+        "together",
+    )
     add_run(
         command,
         "resume an interrupted run with the same settings: measure what is missing or failed",
@@ -267,6 +276,8 @@ def _measure(options: argparse.Namespace) -> int:
         mask_scale=options.mask_scale,
         allow_pickle=options.allow_pickle,
     )
+    if options.shard is not None:
+        images = images.sharded(*options.shard)
     print(images)
     table = measure_to(
         images,
