@@ -17,7 +17,7 @@ from cellsieve.io.image_set import ImageSet, unusable
 from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
 from cellsieve.run.journal import SHARD, Journal
-from cellsieve.run.parallel import chunks, default_jobs, run
+from cellsieve.run.parallel import chunks, run, workers_of
 from cellsieve.run.tasks import Chunk, Done, do_chunk, run_tasks
 from cellsieve.schema.choices import Convention, Vocabulary
 from cellsieve.schema.images import MASK, MEASURED, NUCLEI, is_whole
@@ -183,7 +183,7 @@ def measure_images(
         max_pixels=max_pixels,
         rle=rle,
     )
-    work = chunks(tasks(images, settings), jobs or default_jobs())
+    work = chunks(tasks(images, settings), workers_of(jobs, executor))
     chunk = chunk_measurer(settings)
     results = dict(
         run(chunk, work, jobs=jobs, executor=executor, progress=progress, description="measure")

@@ -85,6 +85,13 @@ def add_run(command: argparse.ArgumentParser, resume: str) -> None:
     """What every long run over images takes; `resume` says what becomes of an earlier run."""
     add_jobs(command)
     command.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="let the workers of a Dask cluster do it: the address of its scheduler, as "
+        "tcp://host:8786; they must see the files under the same paths (needs pip install "
+        "'cellsieve[dask]')",
+    )
+    command.add_argument(
         "--max-pixels",
         type=positive,
         default=MAX_PIXELS,

@@ -25,6 +25,7 @@ from cellsieve.cli.summary import LARGEST, summary
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.tables import FORMATS
+from cellsieve.run.cluster import dask_executor
 from cellsieve.schema.choices import Convention, RuleKind, SeveralClasses
 from cellsieve.schema.images import MEASURED
 from cellsieve.schema.rules import MIN_GROUP, Rule
@@ -279,24 +280,26 @@ def _measure(options: argparse.Namespace) -> int:
     if options.shard is not None:
         images = images.sharded(*options.shard)
     print(images)
-    table = measure_to(
-        images,
-        options.output,
-        channels_of(options),
-        properties=options.properties.split(",") if options.properties else (),
-        compartments=options.compartments,
-        quantile=options.quantile,
-        threshold=options.threshold,
-        max_value=options.max_value,
-        convention=options.convention,
-        columns=options.columns,
-        jobs=options.jobs,
-        progress=False if options.quiet else None,
-        max_pixels=options.max_pixels,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        rle=options.rle,
-    )
+    with dask_executor(options.dask) as executor:
+        table = measure_to(
+            images,
+            options.output,
+            channels_of(options),
+            properties=options.properties.split(",") if options.properties else (),
+            compartments=options.compartments,
+            quantile=options.quantile,
+            threshold=options.threshold,
+            max_value=options.max_value,
+            convention=options.convention,
+            columns=options.columns,
+            jobs=options.jobs,
+            executor=executor,
+            progress=False if options.quiet else None,
+            max_pixels=options.max_pixels,
+            resume=options.resume,
+            overwrite=options.overwrite,
+            rle=options.rle,
+        )
     channels = images.measured_channels(channels_of(options))
     print(
         f"{count(table['cells'].sum(), 'cell')} of "

@@ -186,8 +186,8 @@ class ImageSet:
         source = os.fspath(frame) if is_path(frame) else "frame"
         if not isinstance(frame, pd.DataFrame):
             frame = read_image_table(frame, root, text=tuple(parts))
-        elif root is not None:
-            frame = absolute_paths(frame, place(root))
+        else:
+            frame = absolute_paths(frame, place("." if root is None else root))
         frame = frame.reset_index(drop=True)
         paths = path_columns(map(str, frame.columns))
         missing = [name for name in ("image_id", MASK, *parts) if name not in frame.columns]

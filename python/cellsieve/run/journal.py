@@ -305,7 +305,7 @@ def _only_run(path: Path, output: Path) -> IO[Any]:
 
 
 #: What `tables.atomic` calls a file while it is written, or `Journal` its parts while they go.
-TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)\.tmp", re.DOTALL)
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)(-[0-9a-f]{8})?\.tmp", re.DOTALL)
 
 
 def sweep(folder: Path, ours: Callable[[str], object], *, shared: bool = False) -> None:

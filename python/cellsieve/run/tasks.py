@@ -13,7 +13,7 @@ import pandas as pd
 
 from cellsieve.io.tables import typed
 from cellsieve.run.journal import Journal
-from cellsieve.run.parallel import chunks, default_jobs, run
+from cellsieve.run.parallel import chunks, run, workers_of
 from cellsieve.schema.words import sentence
 
 
@@ -111,7 +111,7 @@ def run_tasks(
     finished = journal.finished()
     before = dict(zip(finished["image_id"], requests(finished), strict=True))
     todo = [task for task in tasks if before.get(task.image_id) != task.request]
-    work = cut(todo, jobs or default_jobs())
+    work = cut(todo, workers_of(jobs, executor))
     for place, (rows, outcomes) in run(
         chunk, work, jobs=jobs, executor=executor, progress=progress, description=description
     ):
