@@ -16,6 +16,9 @@ def arguments(description: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="small and few: does it run at all")
     parser.add_argument("--repeats", type=int, default=15, help="interleaved runs (default 15)")
+    parser.add_argument(
+        "--fastest", action="store_true", help="show the fastest run instead of the median"
+    )
     parser.add_argument("--data", type=Path, help="folder of real HPA images (see the README)")
     options = parser.parse_args()
     if options.quick:

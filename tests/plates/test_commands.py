@@ -181,6 +181,14 @@ def test_what_is_uncertain_or_strange_is_a_warning_even_of_quiet_commands(
         f"0.99): {', '.join(made.test['experiment'].unique())}\n"
     )
     assert ("UNCERTAIN" in said.out) == (not quiet)
+    decode = ["decode", "layout.json", "test.csv", "noise.npy", "-o", "submission.csv"]
+    assert run(*decode, *quiet) == 1
+    said = capsys.readouterr()
+    assert said.err == (
+        "cellsieve: warning: 3 of 3 experiments have an uncertain assignment (posterior below "
+        f"0.99): {', '.join(made.test['experiment'].unique())}\n"
+    )
+    assert (folder / "submission.csv").exists()
     made.test.assign(sirna=made.sirna).to_csv("plan.csv", index=False)
     assert run("check", "layout.json", "plan.csv", "noise.npy", *quiet) == 0
     said = capsys.readouterr()

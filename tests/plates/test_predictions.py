@@ -86,6 +86,7 @@ def test_text_classes_need_an_order(made, scores, expected):
     assert decoded["sirna"].tolist() == [f"s{c}" for c in expected["sirna"]]
 
 
+@pytest.mark.filterwarnings("ignore::cellsieve.plates.UncertainAssignmentWarning")
 def test_a_mapped_matrix_is_not_copied(made, layout, scores, expected, tmp_path, monkeypatch):
     np.save(tmp_path / "p.npy", scores)
     mapped = cs.read_predictions(tmp_path / "p.npy").scores
@@ -228,6 +229,7 @@ def test_nan_among_votes_names_its_own_row(made, layout):
             layout.infer(made.test, source)
 
 
+@pytest.mark.filterwarnings("ignore::cellsieve.plates.UncertainAssignmentWarning")
 def test_classes_that_are_not_in_the_layout_change_nothing():
     """A control that every well looks like, and one that is no number at all."""
     made = plant(
@@ -325,3 +327,39 @@ def test_agreement():
         cs.agreement(a, b.iloc[:2])
     with pytest.raises(ValueError, match="a: duplicate ids: X-1_1_B02"):
         cs.agreement(pd.concat([a, a.iloc[:1]]), b)
+
+
+@pytest.mark.filterwarnings("ignore::cellsieve.plates.UncertainAssignmentWarning")
+def test_score_shows_what_each_step_gains(made, layout, tmp_path):
+    ids = made.test["id_code"].to_numpy()
+    rng = np.random.default_rng(0)
+
+    def model():
+        """Two sites per well, each noisier than the planted scores."""
+        sites = np.concatenate([made.logits, made.logits])
+        names = [f"{name}_s{site}" for site in (1, 2) for name in ids]
+        return cs.Predictions(sites + 4 * rng.normal(size=sites.shape), names)
+
+    models = [model(), model()]
+    truth = made.test[["id_code"]].assign(sirna=made.sirna).iloc[::2]
+    found = layout.score(made.test, models, truth, "logit")
+    assert found["step"].tolist() == [
+        "one site",
+        "all sites",
+        "2 models",
+        "mask: the plate's group",
+        "one-to-one: marginals",
+        "known layouts",
+    ]
+    assert (found["wells"] == len(truth)).all()
+    assert (found["gain"].iloc[1:4] > 0).all()
+    np.testing.assert_allclose(found["gain"].iloc[1:], np.diff(found["right"]))
+    best = layout.decode(made.test, models, None, "argmax", "logit")["sirna"].iloc[::2]
+    assert found["right"].iloc[3] == (best.to_numpy() == truth["sirna"].to_numpy()).mean()
+    plain = layout.score(made.test, made.logits, truth, "logit")
+    assert plain["step"].iloc[0] == "best of all classes"
+    assert plain["right"].iloc[0] == (made.logits.argmax(1) == made.sirna)[::2].mean()
+    with pytest.raises(ValueError, match="none of its ids is a well"):
+        layout.score(made.test, made.logits, truth.assign(id_code="x" + truth["id_code"]), "logit")
+    with pytest.raises(ValueError, match="does not have: 999"):
+        layout.score(made.test, made.logits, truth.assign(sirna=999), "logit")

@@ -4,7 +4,8 @@ Functions that need scipy import it themselves: that takes longer than all of ar
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,24 +13,34 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
-from cellsieve.plates.infer import in_group, in_place, log_scores, log_sum, unbiased
+from cellsieve.plates.beliefs import Beliefs, Posterior, beliefs_of
+from cellsieve.plates.check import check
+from cellsieve.plates.infer import CERTAIN, in_group, in_place, log_scores
 from cellsieve.plates.infer import posterior as infer_posterior
+from cellsieve.plates.known import reused, with_known
 from cellsieve.plates.layout import Layout
+from cellsieve.plates.logs import log_sum
 from cellsieve.plates.predictions import HARD_MISS, Names, Source, WellScores, join
-from cellsieve.plates.wells import Wells, first, load, need, read_wells
+from cellsieve.plates.temperature import HIGHEST, LOWEST, fit_temperature
+from cellsieve.plates.wells import Wells, by_plate, first, read_wells
 from cellsieve.run.parallel import workers_of
-from cellsieve.schema.choices import Average, Method, ScoreKind, check_choice
-from cellsieve.schema.types import Table, is_path
+from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind, check_choice
+from cellsieve.schema.types import Table
 
 """How a class is chosen for each well: see `PlateLayout.decode`."""
-
-Posterior = Table | pd.Series
-"""The table that `infer` gives, or the number of each experiment's assignment."""
 
 ROUGH = 0.1
 """The standard error of sampled marginals from which they are reported."""
 NEGLIGIBLE = 1e-3
 """Assignments less probable than this are left out of a mixture of marginals."""
+
+
+class UncertainAssignmentWarning(UserWarning):
+    """It is not certain which groups are on the plates of some experiments."""
+
+
+class TemperatureWarning(UserWarning):
+    """No temperature makes the scores claim as much as they know."""
 
 
 class ConvergenceWarning(UserWarning):
@@ -44,11 +55,14 @@ def decode(
     method: Method = "marginal",
     kind: ScoreKind | None = None,
     *,
+    candidates: Candidates | None = None,
+    prior: Prior | None = None,
     ids: Names | None = None,
     classes: Names | None = None,
     average: Average | None = None,
     temperature: float | Literal["fit"] = 1.0,
     one_to_one: bool = False,
+    use_known_layouts: bool = False,
     jobs: int | None = None,
 ) -> pd.DataFrame:
     """The class of every well of a test file."""
@@ -57,14 +71,50 @@ def decode(
         isinstance(temperature, int | float) and 0 < temperature < np.inf
     ):
         raise ValueError(f"temperature: found {temperature!r}; expected a positive number or 'fit'")
+    if posterior is not None and (candidates or prior):
+        raise ValueError(
+            "candidates, prior: given with a posterior, which has been inferred already; expected "
+            "these or that"
+        )
     workers = workers_of(jobs)
     wells = read_wells(test, layout.columns, layout.plates)
     scores = join(layout, wells, predictions, kind, average, ids, classes)
-    beliefs = _beliefs(layout, wells, scores, posterior, workers)
+    if posterior is None:
+        posterior = infer_posterior(layout, wells, scores, candidates, prior or "flat", workers)
+    beliefs = beliefs_of(layout, wells, posterior)
+    again = pd.DataFrame()
+    if use_known_layouts:
+        plain = wells.table.drop(columns=layout.columns.class_column, errors="ignore")
+        again = reused(
+            check(layout, plain, predictions, kind, ids=ids, classes=classes, average=average)
+        )
+        found_plates = again[layout.columns.experiment].astype(str).value_counts()
+        plates = pd.Series([str(wells.experiments[e]) for e, _, _ in by_plate(wells)])
+        open_still = plates.value_counts() > found_plates.reindex(plates.unique(), fill_value=0)
+        still = [name for name in beliefs.doubtful if open_still[name]]
+        beliefs = replace(beliefs, doubtful=still)
+    if len(beliefs.doubtful):
+        warnings.warn(
+            f"{len(beliefs.doubtful)} of {len(wells.experiments)} experiments have an uncertain "
+            f"assignment (posterior below {CERTAIN}): {first(beliefs.doubtful)}",
+            UncertainAssignmentWarning,
+            stacklevel=3,
+        )
     if scores.votes is not None:
         scores = _spread(scores, len(layout.classes))
     if temperature == "fit":
-        temperature = fit_temperature(layout, wells, scores, *beliefs)
+        temperature, told = fit_temperature(layout, wells, scores, beliefs)
+        if not (told and 2 * LOWEST < temperature < HIGHEST / 2):
+            warnings.warn(
+                f"{scores.name}: no temperature makes these {scores.kind} scores claim as much as "
+                f"they know (took {temperature:.3g}); the confidences are rough",
+                TemperatureWarning,
+                stacklevel=3,
+            )
+    fitted = temperature
+    if len(again):
+        scores, beliefs = with_known(layout, wells, scores, beliefs, again, temperature)
+        temperature = 1.0
     if method == "argmax":
         found = _argmax(layout, wells, scores, beliefs, temperature, workers)
     else:
@@ -81,60 +131,10 @@ def decode(
     else:
         result["runner_up"] = names.take(np.maximum(runner_up, 0)).where(runner_up >= 0)
     result["margin"] = found["margin"]
+    result.attrs["temperature"] = float(fitted)
+    if use_known_layouts:
+        result.attrs["known_layouts"] = again.to_dict("records")
     return result
-
-
-def _beliefs(
-    layout: Layout, wells: Wells, scores: WellScores, given: Posterior | None, workers: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The candidates and their probabilities, one row per experiment of `wells`."""
-    if given is None:
-        given = infer_posterior(layout, wells, scores, workers=workers)
-    elif isinstance(given, pd.Series):
-        given = given.rename("best").rename_axis(layout.columns.experiment).reset_index()
-    table, name = load(given, "posterior")
-    key = layout.columns.experiment
-    if key not in table.columns and table.shape[1] == 2 and is_path(given):
-        # The notebook's form: experiment and assignment, with no header or with a bare one.
-        table = pd.read_csv(given, header=None, names=[key, "best"], dtype={key: str})
-        table = table[table[key].notna()]
-        table[key] = table[key].astype(wells.experiments.dtype)
-    need(table, name, [key])
-    columns = [c for c in table.columns if str(c).startswith("posterior_")]
-    if not columns and "best" not in table.columns and "assignment" in table.columns:
-        table = table.rename(columns={"assignment": "best"})
-    rows = pd.Index(table[key])
-    missing = wells.experiments[~wells.experiments.isin(rows)].map(str).tolist()
-    if missing:
-        raise ValueError(f"{name}: no row for experiments {first(missing)}")
-    if not rows.is_unique:
-        twice = rows[rows.duplicated()].unique().map(str).tolist()
-        raise ValueError(
-            f"{name}: duplicate experiments: {first(twice)}; expected one row per experiment"
-        )
-    place = rows.get_indexer(wells.experiments)
-    n_closed = len(layout.assignments)
-    if not columns:
-        need(table, name, [key, "best"])
-        best = table["best"].to_numpy()[place]
-        if not np.isin(best, np.arange(n_closed)).all():
-            raise ValueError(
-                f"{name}: column 'best' holds {sorted(set(best.tolist()))}; "
-                f"expected assignments 0 to {n_closed - 1}"
-            )
-        return layout.assignments, np.eye(n_closed)[best.astype(np.int64)]
-    assignments = layout.candidates("closed" if len(columns) == n_closed else "all")
-    if len(columns) != len(assignments):
-        raise ValueError(
-            f"{name}: {len(columns)} posterior columns, but the layout has {n_closed} assignments "
-            "in its closed set; was it inferred with another layout?"
-        )
-    columns = [f"posterior_{k}" for k in range(len(columns))]
-    need(table, name, columns)
-    probabilities = table[columns].to_numpy(np.float64)[place]
-    if (probabilities < 0).any() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-6):
-        raise ValueError(f"{name}: posterior columns that are not probabilities summing to 1")
-    return assignments, probabilities
 
 
 def _spread(scores: WellScores, n_classes: int) -> WellScores:
@@ -145,62 +145,18 @@ def _spread(scores: WellScores, n_classes: int) -> WellScores:
     return WellScores(scores.name, spread, None, "probability", scores.columns)
 
 
-def fit_temperature(
-    layout: Layout,
-    wells: Wells,
-    scores: WellScores,
-    assignments: NDArray[np.int64],
-    probabilities: NDArray[np.float64],
-    sample: int = 2000,
-) -> float:
-    """The temperature at which the wells' own groups are most probable; needs no labels.
-
-    The group on each well's plate is known from the posterior, so the share of a well's probability
-    inside it is a proper score of how sharp the scores should be; the model's liking for classes
-    is taken out first. Some plates are enough, about `sample` wells.
-    """
-    best = assignments[probabilities.argmax(axis=1)]
-    plates = list(_plates(wells))
-    chosen = plates[:: max(1, len(plates) * len(plates[0][2]) // sample)]
-    named = scores.columns >= 0
-    of_column = layout.group[scores.columns[named]]
-    logs = np.concatenate([unbiased(log_scores(scores, rows)[:, named]) for _, _, rows in chosen])
-    logs -= logs.max(axis=1, keepdims=True)
-    inside = np.concatenate(
-        [np.tile(of_column == best[e, q], (len(rows), 1)) for e, q, rows in chosen]
-    )
-
-    def loss(log_temperature: float) -> float:
-        weights = np.exp(logs / np.exp(log_temperature))
-        share = np.where(inside, weights, 0.0).sum(axis=1) / weights.sum(axis=1)
-        return -float(np.log(np.maximum(share, 1e-12)).mean())
-
-    from scipy.optimize import minimize_scalar
-
-    grid = np.linspace(np.log(1e-3), np.log(1e2), 24)
-    start = grid[int(np.argmin([loss(value) for value in grid]))]
-    step = grid[1] - grid[0]
-    found = minimize_scalar(
-        loss, bounds=(start - step, start + step), method="bounded", options={"xatol": 0.01}
-    )
-    return float(np.exp(found.x))
-
-
 def _argmax(
     layout: Layout,
     wells: Wells,
     scores: WellScores,
-    beliefs: tuple[NDArray[np.int64], NDArray[np.float64]],
+    beliefs: Beliefs,
     temperature: float,
     workers: int,
 ) -> dict[str, NDArray[Any]]:
     """The best class of each well in the group that is most probably on its plate."""
-    assignments, probabilities = beliefs
-    best = assignments[probabilities.argmax(axis=1)]
-    group = best[wells.experiment, wells.plate]
+    group = beliefs.best[wells.experiment, wells.plate]
     # How probable it is that this group is on this plate, whatever is on the others.
-    agrees = assignments[None, :, :] == best[:, None, :]
-    certain = (probabilities[:, :, None] * agrees).sum(axis=1)[wells.experiment, wells.plate]
+    certain = beliefs.on_plate[wells.experiment, wells.plate, group]
     allowed = np.stack([in_group(layout, scores, number) for number in range(layout.n_groups)])
     linear = scores.kind == "probability" and temperature == 1.0
     # Of probabilities at another temperature, powers are summed; that is left to numpy.
@@ -253,13 +209,12 @@ def _by_plate(
     layout: Layout,
     wells: Wells,
     scores: WellScores,
-    beliefs: tuple[NDArray[np.int64], NDArray[np.float64]],
+    beliefs: Beliefs,
     temperature: float,
     method: Method,
     one_to_one: bool,
 ) -> dict[str, NDArray[Any]]:
     """Plate by plate: assignment or marginals."""
-    assignments, probabilities = beliefs
     n = len(wells)
     found: dict[str, NDArray[Any]] = {
         "class": np.full(n, -1),
@@ -271,17 +226,15 @@ def _by_plate(
     ordered = np.argsort(scores.columns, kind="stable")
     columns = [ordered[in_group(layout, scores, g)[ordered]] for g in range(layout.n_groups)]
     unconverged = []
-    for experiment, plate, rows in _plates(wells):
+    for experiment, plate, rows in by_plate(wells):
         logs = log_scores(scores, rows) / temperature
         _refuse_bad(logs, scores, wells, rows)
-        groups: dict[int, float] = {}
-        for number in np.flatnonzero(
-            (probabilities[experiment] >= NEGLIGIBLE)
-            | (probabilities[experiment] == probabilities[experiment].max())
-        ):
-            group = int(assignments[number, plate])
-            groups[group] = groups.get(group, 0.0) + float(probabilities[experiment, number])
-        likely = int(assignments[probabilities[experiment].argmax(), plate])
+        likely = int(beliefs.best[experiment, plate])
+        here = beliefs.on_plate[experiment, plate]
+        groups = {
+            int(group): float(here[group])
+            for group in np.flatnonzero((here >= NEGLIGIBLE) | (np.arange(len(here)) == likely))
+        }
         name = f"{wells.experiments[experiment]} plate {layout.plates[plate]}"
         for group in [likely] if method == "assignment" else list(groups):
             if len(columns[group]) < len(rows):
@@ -298,7 +251,7 @@ def _by_plate(
             result["confidence"] *= groups[likely]
             _write(found, rows, result, columns[likely], scores)
             continue
-        share = sum(groups.values())
+        share = sum(groups.values()) / float(here.sum())
         mixed = np.zeros((len(rows), logs.shape[1]))
         for group, probability in groups.items():
             block = np.ascontiguousarray(logs[:, columns[group]])
@@ -320,16 +273,6 @@ def _by_plate(
             stacklevel=4,
         )
     return found
-
-
-def _plates(wells: Wells) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
-    """Every plate of every experiment with its wells, in order."""
-    n_plates = int(wells.plate.max(initial=0)) + 1
-    place = wells.experiment * n_plates + wells.plate
-    order = np.argsort(place, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
-        if len(rows):
-            yield int(place[rows[0]] // n_plates), int(place[rows[0]] % n_plates), rows
 
 
 def _refuse_bad(

@@ -6,14 +6,16 @@ from typing import Literal, Self
 import pandas as pd
 
 from cellsieve.plates import layout_file
+from cellsieve.plates.beliefs import Posterior
 from cellsieve.plates.check import check, shared_layouts
-from cellsieve.plates.decode import Posterior, decode
+from cellsieve.plates.decode import decode
 from cellsieve.plates.fit import fit
 from cellsieve.plates.infer import infer
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.predictions import Names, Source
+from cellsieve.plates.score import score
 from cellsieve.plates.wells import Columns, load
-from cellsieve.schema.choices import Average, Candidates, Method, ScoreKind
+from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind
 from cellsieve.schema.types import FilePath, Table
 
 
@@ -33,6 +35,8 @@ class PlateLayout(Layout):
         plate: str = "plate",
         well: str = "well",
         id_column: str = "id_code",
+        *,
+        tolerate: int = 0,
     ) -> Self:
         """Learns the groups and the assignments from experiments whose classes are known.
 
@@ -45,16 +49,21 @@ class PlateLayout(Layout):
                 text) in `class_column`. Leave control wells out: they are on every plate.
             class_column, experiment, plate, well, id_column: what the columns are called, here and
                 in the test files; `id_column` need not be there.
+            tolerate: leave out wells that contradict what most experiments say, if there are no
+                more than so many; they are named in a warning.
 
         Raises:
             ValueError: columns or fields are missing; a class occurs twice in one experiment; a
                 well holds two classes; or classes share a plate in one experiment and not in
                 another. The message lists the wells.
             TypeError: classes that are neither integers nor text.
+
+        Warns:
+            WrongWellsWarning: wells were left out.
         """
         columns = Columns(class_column, experiment, plate, well, id_column)
         table, name = load(train, "train")
-        return cls(**vars(fit(table, name, columns)))
+        return cls(**vars(fit(table, name, columns, tolerate)))
 
     def infer(
         self,
@@ -62,7 +71,8 @@ class PlateLayout(Layout):
         predictions: Source | Sequence[Source],
         kind: ScoreKind | None = None,
         *,
-        candidates: Candidates = "closed",
+        candidates: Candidates | None = None,
+        prior: Prior = "flat",
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
@@ -70,14 +80,15 @@ class PlateLayout(Layout):
     ) -> pd.DataFrame:
         """Which assignment of groups to plates each test experiment has, and how sure that is.
 
-        The model is Bayes' rule. Prior: how often each assignment was seen, plus 5; with
-        `candidates="all"`, 1 % is shared by all orders outside the closed set. Evidence: the share
-        of each well's score that lies in the group that the assignment puts on its plate (the row
-        bound of the permanent), averaged over how far such shares can be trusted (powers 0.03 to
-        4), since models are over- or underconfident. Where the margin is below 10 nats, or the
-        votes crowd on few classes, Sinkhorn's free energy, which knows that each class is used
-        once, takes the place of the row bound. Wells of a plate are not independent witnesses:
-        the evidence is divided by the dispersion of the votes between plates.
+        The model is Bayes' rule. Prior: all assignments of the closed set alike, or by how often
+        each was seen, plus 5; 1 % is shared by all orders outside it ("none of these"). Evidence:
+        the share of each well's score that lies in the group that the assignment puts on its plate
+        (the row bound of the permanent), averaged over how far such shares can be trusted (powers
+        0.03 to 4), since models are over- or underconfident. Where the margin is below 10 nats, or
+        the votes crowd on few classes, Sinkhorn's free energy, which knows that each class is used
+        once, takes the place of the row bound; likewise where plates are missing. Wells of a
+        plate are not independent witnesses: the evidence is divided by the dispersion of the votes
+        between plates, which is estimated from all experiments together.
 
         Args:
             test: a DataFrame or a table file with one row per well: experiment, plate, well, and
@@ -92,7 +103,9 @@ class PlateLayout(Layout):
                 `decode`'s temperature). "hard": one class per row (the default if `predictions` is
                 that).
             candidates: "closed": assignments seen and those that follow from them; "all": every
-                order.
+                order. By default "closed", unless more than 1,000 follow from those seen: then
+                any group can be on any plate.
+            prior: "flat", or "counts": how often each assignment was seen.
             ids, classes: names of rows and columns that `predictions` itself lacks.
             average: how sites and sources are averaged. "probability": the mean of probabilities
                 (the default for them); "log": the mean of logarithms (the default for others).
@@ -103,10 +116,13 @@ class PlateLayout(Layout):
             One row per experiment, in order of appearance: the experiment; `wells`; `best`, the
             number of the best candidate (the lowest of equals); its `posterior`; `margin`, nats of
             log posterior to the second; `certain`, posterior at least 0.99; `evidence`, "row bound"
-            or "sinkhorn"; `dispersion`; and for each candidate k `share_k` (of wells whose top
-            class is on the plate where k puts it; the lowest class of equals), `score_k` (log
-            evidence in nats, the best is 0, before it is divided by the dispersion) and
-            `posterior_k`.
+            or "sinkhorn"; `dispersion` (median); and for each candidate k `share_k` (of wells whose
+            top class is on the plate where k puts it; the lowest class of equals), `score_k` (log
+            evidence in nats, the best is 0) and `posterior_k`; and `posterior_none`, that it is
+            any other order. Where there are more than 1,000 candidates, none of these, but for
+            each plate `plate_<plate>`, the group that the best order puts there (-1 on plates
+            without wells), and `group_<g>_on_<plate>`, probabilities; `best` is -1 if the order
+            was never seen.
 
         Raises:
             OSError: a file can't be read.
@@ -121,6 +137,7 @@ class PlateLayout(Layout):
             predictions,
             kind,
             candidates=candidates,
+            prior=prior,
             ids=ids,
             classes=classes,
             average=average,
@@ -135,11 +152,14 @@ class PlateLayout(Layout):
         method: Method = "marginal",
         kind: ScoreKind | None = None,
         *,
+        candidates: Candidates | None = None,
+        prior: Prior | None = None,
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
         temperature: float | Literal["fit"] = 1.0,
         one_to_one: bool = False,
+        use_known_layouts: bool = False,
         jobs: int | None = None,
     ) -> pd.DataFrame:
         """The class of every test well among those of the group on its plate.
@@ -165,10 +185,16 @@ class PlateLayout(Layout):
                 `experiment` and `best`) of assignment numbers to take as certain; or `None` to
                 infer it first.
             method: see above.
+            candidates, prior: as for `infer`, where the posterior is inferred first.
             temperature: log scores are divided by it before they are taken for probabilities. Or
-                "fit": the one at which the wells' own groups are most probable, which needs no
-                labels; recommended for similarities and for models of unknown sharpness.
+                "fit": the higher of two, at which the wells' own groups are most probable, and
+                classes have no more unequal shares of the plate than one well each allows. It
+                needs no labels; recommended for similarities and for models of unknown sharpness.
+                What was taken is in `.attrs["temperature"]` of the result.
             one_to_one: see "marginal".
+            use_known_layouts: where `check` finds that a plate re-uses an earlier layout, that
+                layout's classes are evidence, with its probability; the rows of `check`'s table
+                are in `.attrs["known_layouts"]` of the result.
 
         Returns:
             One row per well in the order of `test`: the id; the class; experiment, plate and well
@@ -185,6 +211,8 @@ class PlateLayout(Layout):
                 without any finite score among the classes of their group.
 
         Warns:
+            UncertainAssignmentWarning: the assignments of the experiments named are uncertain.
+            TemperatureWarning: no temperature could be fitted.
             ConvergenceWarning: the marginals of the plates named are rough.
         """
         return decode(
@@ -194,11 +222,14 @@ class PlateLayout(Layout):
             posterior,
             method,
             kind,
+            candidates=candidates,
+            prior=prior,
             ids=ids,
             classes=classes,
             average=average,
             temperature=temperature,
             one_to_one=one_to_one,
+            use_known_layouts=use_known_layouts,
             jobs=jobs,
         )
 
@@ -262,6 +293,44 @@ class PlateLayout(Layout):
             temperature=temperature,
             permutations=permutations,
             seed=seed,
+        )
+
+    def score(
+        self,
+        test: Table,
+        predictions: Source | Sequence[Source],
+        truth: Table,
+        kind: ScoreKind | None = None,
+        *,
+        ids: Names | None = None,
+        classes: Names | None = None,
+        average: Average | None = None,
+    ) -> pd.DataFrame:
+        """What each step gains on wells whose classes are known.
+
+        Args:
+            test, predictions, kind, ids, classes, average: as for `infer`.
+            truth: a table with the id and the class of some of the wells of `test`.
+
+        Returns:
+            One row per step, each with what the earlier ones do: one site of the first model, all
+            of its sites, all models (each by the best of all classes; where there are several), the
+            best of the classes of the plate's group, marginals, known layouts. `step`, `wells` with
+            known classes, the share `right`, and `gain`, the difference to the row before.
+
+        Raises:
+            OSError, ValueError, TypeError: as for `decode`; also duplicate ids in `truth`, no
+                well of `test`, or classes that the layout does not have.
+        """
+        return score(
+            self,
+            test,
+            predictions,
+            truth,
+            kind,
+            ids=ids,
+            classes=classes,
+            average=average,
         )
 
     def shared_layouts(self, at_least: float = 0.5) -> pd.DataFrame:

@@ -69,8 +69,10 @@ def rename_columns(
     check_choice("columns", columns, Vocabulary)
     if columns == "notebook":
         return _notebook(table, keep)
-    if columns in ("cellsieve", "skimage"):
-        return table.rename(columns=_SKIMAGE if columns == "skimage" else {})
+    if columns == "cellsieve":
+        return table.copy(deep=False)
+    if columns == "skimage":
+        return table.rename(columns=_SKIMAGE)
     renamed = table.rename(columns=_cellprofiler)
     if "clean" in table:
         flags = _outliers(table)
