@@ -53,7 +53,7 @@ ANNOTATE = {
     "format": (["--format", "mmdet"], "format was coco, now mmdet"),
     "multi": (["--multi", "one"], "multi was each, now one"),
     "categories": (["--categories", "NAMES"], "categories was not given, now 16=16,0=0"),
-    "channel": (["--channels", "red"], "channel was green, now red"),
+    "channel": (["--channel", "red"], "channel was green, now red"),
     "min_intensity": (["--min-intensity", "9"], "min_intensity was not given, now 9.0"),
     "except_class": (
         ["--min-intensity", "9", "--except-class", "0,16"],
