@@ -1,5 +1,7 @@
 """Which image, mask and label belong together."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -301,6 +301,11 @@ def _measure(options: argparse.Namespace) -> int:
             rle=options.rle,
         )
     channels = images.measured_channels(channels_of(options))
+    options.counts = {
+        "images": len(table),
+        **table["status"].value_counts().to_dict(),
+        "cells": table["cells"].sum(),
+    }
     print(
         f"{count(table['cells'].sum(), 'cell')} of "
         f"{count(table['status'].isin(MEASURED).sum(), 'image')}, "
@@ -524,6 +529,11 @@ def _clean(options: argparse.Namespace) -> int:
         prefix_ids=options.prefix_ids,
         overwrite=options.overwrite,
     )
+    options.counts = {
+        "cells": counts["cells"].sum(),
+        "kept": counts.loc[counts["clean"], "cells"].sum(),
+        "reasons": counts.groupby("reason")["cells"].sum().drop("", errors="ignore").to_dict(),
+    }
     if not options.quiet:
         for line in summary(counts, grouped_by(rules), options.output):
             print(line)

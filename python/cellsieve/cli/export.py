@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
@@ -179,7 +178,7 @@ def _annotate(options: argparse.Namespace) -> int:
             colours=options.colours,
             **common,
         )
-    return _report(listed, "cell", "annotated", options.output)
+    return _report(options, listed, "cell", "annotated")
 
 
 def add_export(commands: Any, summary: str) -> None:
@@ -229,7 +228,7 @@ def add_masks(commands: Any, summary: str) -> None:
 def _masks(options: argparse.Namespace) -> int:
     with _common(options) as common:
         listed = masks(options.clean, options.output, **common)
-    return _report(listed, "mask", "written", options.output)
+    return _report(options, listed, "mask", "written")
 
 
 def add_crops(commands: Any, summary: str) -> None:
@@ -332,12 +331,15 @@ def _crops(options: argparse.Namespace) -> int:
             shard_cells=options.shard_cells,
             **common,
         )
-    return _report(listed, "cell", "cut out", options.output)
+    return _report(options, listed, "cell", "cut out")
 
 
-def _report(listed: pd.DataFrame, what: str, done: str, output: Path, most: int = 5) -> int:
+def _report(
+    options: argparse.Namespace, listed: pd.DataFrame, what: str, done: str, most: int = 5
+) -> int:
     """What was done and what was not, and the exit code of that."""
-    failed = listed[listed["status"] != "done"]
+    failed, output = listed[listed["status"] != "done"], options.output
+    options.counts = {"images": len(listed), "failed": len(failed), "cells": listed["cells"].sum()}
     images = count(len(listed) - len(failed), "image")
     print(f"{count(listed['cells'].sum(), what)} of {images} {done}: {output}")
     if len(failed):

@@ -42,6 +42,7 @@ def add_merge(commands: Any, summary: str) -> None:
 def _merge(options: argparse.Namespace) -> int:
     images = merge_to(options.parts, options.output, overwrite=options.overwrite)
     cells = int(images["cells"].dropna().astype(int).sum())
+    options.counts = {"images": len(images), "cells": cells}
     print(f"{count(cells, 'cell')} of {count(len(images), 'image')}")
     print(f"cells:  {options.output}")
     print(f"images: {image_table_path(options.output)}")
