@@ -676,3 +676,40 @@ def test_a_table_of_several_channels_shows_the_first_with_its_measure(tmp_path: 
     assert page.data["axis"] == [0, 1]  # a share
     judged = cs.clean(table, column="fraction_red", lower=0.1, upper=0.9)
     assert written(judged, tmp_path).data["column"] == "fraction_red"
+
+
+# ---- before and after ----
+
+
+def test_what_moved_between_two_cleanings(tmp_path: Path) -> None:
+    table = rows(list(np.linspace(0, 1, 100)))
+    measured = table.drop(columns=["lower_limit", "upper_limit", "group_size", "reason", "clean"])
+    before = cs.clean(measured, lower=0.2, upper=0.95)
+    page = written(table, tmp_path, against=before)
+    newly = set(table["label"][before["clean"] & ~table["clean"]])
+    again = set(table["label"][~before["clean"] & table["clean"]])
+    assert len(newly) == 5
+    assert len(again) == 10
+    assert "5 newly dropped, 10 kept again" in page.text
+    assert "judged otherwise before: 15" in page.text
+    said = {cell["label"]: cell["said"] for cell in page.data["cells"]}
+    assert {
+        label for label, text in said.items() if text.startswith("dropped") and "; kept" in text
+    } == newly
+    assert {
+        label for label, text in said.items() if text == "kept; dropped (too low) before"
+    } == again
+    assert "Kept then: fraction from the 20 % to the 95 % percentile" in page.text
+
+
+def test_the_other_cleaning_may_have_other_cells(tmp_path: Path) -> None:
+    table = rows(list(np.linspace(0, 1, 100)))
+    other = table.iloc[:60].assign(fraction=table["fraction"].where(table["label"] > 3, 0.5))
+    page = written(table, tmp_path, against=pd.concat([other, other.tail(1).assign(label=999)]))
+    assert "0 newly dropped, 0 kept again" in page.text
+    assert "with another fraction there: 3. Cells that are not there: 40." in page.text
+    assert "there alone: 1." in page.text
+    with pytest.raises(ValueError, match="against: has no cell of this table"):
+        written(table, tmp_path, against=other.assign(image_id="b"))
+    with pytest.raises(ValueError, match="against: has no column clean"):
+        written(table, tmp_path, against=other.drop(columns="clean"))

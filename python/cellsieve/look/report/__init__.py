@@ -32,6 +32,7 @@ def report(
     moved: tuple[str, str] | None = None,
     wells: Table | None = None,
     truth: Table | None = None,
+    against: Table | None = None,
     column: str | None = None,
     columns: Sequence[str] | None = None,
     n: int = 8,
@@ -62,6 +63,8 @@ def report(
         wells: for a plates result, the table of `PlateLayout.decode`, or its file.
         truth: for a plates result, the true class of some wells, under the column names
             that `wells` has for the id and the class.
+        against: another cleaning of the same cells, or its file: the page shows which of
+            them moved.
         column: the column whose distribution and limits are shown; limits only if a rule judges it.
             By default the first whose limits a rule finds, or else `fraction` (of the first channel
             where there are several).
@@ -130,11 +133,16 @@ def report(
         columns=columns,
         n=n,
         seed=seed,
+        against=None if against is None else (_name(against, "against"), _loaded(against)),
         look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),
         jobs=jobs,
         pixel_size=pixel_size,
         progress=progress,
     )
+
+
+def _name(table: Table, otherwise: str) -> str:
+    return otherwise if isinstance(table, pd.DataFrame) else place(table).name
 
 
 def _loaded(table: Table) -> pd.DataFrame:

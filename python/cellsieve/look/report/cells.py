@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cellsieve.look.colours import GRAY, shown_channels
 from cellsieve.look.numbers import number, scale_bar
+from cellsieve.look.report.against import moves_since, of_sections
 from cellsieve.look.report.bins import BINS, Axis, axis_of, bars_path, histogram
 from cellsieve.look.report.galleries import (
     MOST_PICTURES,
@@ -87,6 +88,7 @@ def cells_report(
     n: int,
     seed: int,
     look: Look,
+    against: tuple[str, pd.DataFrame] | None,
     pixel_size: float | None,
     jobs: int | None,
     progress: bool | None,
@@ -99,6 +101,7 @@ def cells_report(
         name: what a command calls the table.
         title: the page's title.
         written: when the table was written; empty if nobody knows.
+        against: another cleaning of these cells, after its name.
         column, columns, n, seed, look, pixel_size, jobs, progress: as for `report`.
     """
     rows = verdicts(table, column)
@@ -107,7 +110,14 @@ def cells_report(
     axis = axis_of(rows.value, column)
     n = max(1, min(n, MOST_PICTURES // (3 * max(1, len(groups)))))
     pools = pools_of(table, rows, column, judging, [places for _, _, places in groups])
-    chosen = chosen_cells(rows, [places for _, _, places in groups], n, seed)
+    moves = against and moves_since(table, rows, column, against[1], against[0])
+    chosen = chosen_cells(
+        rows,
+        [places for _, _, places in groups],
+        n,
+        seed,
+        None if moves is None else moves.newly | moves.again,
+    )
     sections: list[dict[str, Any]] = []
     shown: list[int] = []
     for (label, kind, places), of_section in zip(groups, chosen, strict=True):
@@ -144,10 +154,22 @@ def cells_report(
     )
     for cell, pool, free in zip(cells, pools.of_cells[places], pools.free[places], strict=True):
         cell |= {"pool": int(pool), "free": bool(free)}
+    for cell, place in zip(cells, places.tolist(), strict=True):
+        if moves and moves.said[place]:
+            cell["said"] += f"; {moves.said[place]} before"
     content = {
         "title": title,
         "column": column,
         "axis": axis,
+        "moves": moves
+        and {
+            **moves.words,
+            "newly": int(moves.newly.sum()),
+            "again": int(moves.again.sum()),
+            "sections": of_sections(
+                moves, [label for label, _, _ in groups], [each for _, _, each in groups]
+            ),
+        },
         "sections": sections,
         "totals": totals(rows, judging),
         "images": _images(images, table),

@@ -37,20 +37,28 @@ class Gallery(NamedTuple):
     more: NDArray[np.int64]
     """Those shown when asked for."""
     n: int
-    """How many cells there are in this band."""
+    """How many cells there are in this band, but for those that moved."""
     beyond: int
     """How many of those shown at first are in it; the others are the kept cells nearest it."""
 
 
 def chosen_cells(
-    rows: Verdicts, sections: Sequence[NDArray[np.int64]], n: int, seed: int
+    rows: Verdicts,
+    sections: Sequence[NDArray[np.int64]],
+    n: int,
+    seed: int,
+    moved: NDArray[np.bool_] | None = None,
 ) -> list[list[Gallery]]:
     """The galleries of each section.
 
     At most `n` cells are shown at first; then, as far as there is room for pictures on the page,
-    every other cell beyond the limits and as many kept ones next to them.
+    every other cell beyond the limits and as many kept ones next to them. Cells that `moved` have a
+    gallery of their own.
     """
-    made = [galleries(rows.of(places), n, seed) for places in sections]
+    made = [
+        galleries(rows.of(places), n, seed, None if moved is None else moved[places])
+        for places in sections
+    ]
     room = MOST_PICTURES - sum(len(each.places) for one in made for each in one)
     wanted = [len(each.more) for one in made for each in one]
     most = _share(wanted, room)
@@ -74,16 +82,26 @@ def _share(wanted: Sequence[int], room: int) -> int:
     return most
 
 
-def galleries(rows: Verdicts, n: int, seed: int) -> list[Gallery]:
+def galleries(
+    rows: Verdicts, n: int, seed: int, moved: NDArray[np.bool_] | None = None
+) -> list[Gallery]:
     """Chooses the cells of a section's galleries; no cell is in two of them.
 
     Args:
         rows: the section's cells.
         n: cells per gallery that are shown at first.
         seed: of the random choice.
+        moved: the cells that another cleaning judged otherwise.
     """
     free = np.ones(len(rows.value), bool)
     made: dict[str, Gallery] = {}
+    if moved is not None and moved.any():
+        chosen = _choose(rows, moved, n, "random", seed)
+        free[moved] = False
+        rest = np.setdiff1d(np.flatnonzero(moved), chosen)
+        many = int(np.count_nonzero(moved))
+        made["moved"] = Gallery("moved", "Moved", chosen, rest, many, len(chosen))
+    unmoved = free.copy()
     for which in ("low", "high", "middle"):
         chosen = _choose(rows, free & (rows.band == which), n, "random", seed)
         beyond = len(chosen)
@@ -95,7 +113,7 @@ def galleries(rows: Verdicts, n: int, seed: int) -> list[Gallery]:
             near = _choose(rows, rest, room, "lowest" if which == "low" else "highest", seed)
             free[near] = False
             chosen = np.concatenate([chosen, near] if which == "low" else [near, chosen])
-        many = int(np.count_nonzero(rows.band == which))
+        many = int(np.count_nonzero(unmoved & (rows.band == which)))
         made[which] = Gallery(which, which.capitalize(), chosen, chosen[:0], many, beyond)
     ends: tuple[tuple[Band, Order], ...] = (("low", "lowest"), ("high", "highest"))
     for which, order in ends:
@@ -107,7 +125,7 @@ def galleries(rows: Verdicts, n: int, seed: int) -> list[Gallery]:
         # From the limit outwards, and from the limit inwards.
         more = [far[::-1], near] if which == "low" else [far, near[::-1]]
         made[which] = made[which]._replace(more=np.concatenate(more))
-    return [made[which] for which in BANDS]
+    return [made[which] for which in ("moved", *BANDS) if which in made]
 
 
 def _choose(
