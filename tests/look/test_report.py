@@ -315,9 +315,10 @@ def test_a_file_that_is_gone_is_said_in_its_place(demo: Path, tmp_path: Path) ->
     assert main([*command, "-q", "-o", str(tmp_path / "again.html")]) == 1
     of_it = sum(cell["image_id"] == "demo-00" for cell in page.data["cells"])
     assert of_it > 0
-    # Once in full, with a way out; in every tile in short, since a path is cut off there.
+    # Once in full, with a way out; in every tile, and in the place of the whole image, in short,
+    # since a path is cut off there.
     assert page.text.count("gone.npz: No such file or directory") == 1
-    assert page.text.count("No such file or directory") == 1 + of_it
+    assert page.text.count("No such file or directory") == 2 + of_it
     assert f"{of_it} of the {len(page.data['cells'])} cells shown have no picture" in page.text
     assert "--moved OLD=NEW" in page.text
 
@@ -713,3 +714,33 @@ def test_the_other_cleaning_may_have_other_cells(tmp_path: Path) -> None:
         written(table, tmp_path, against=other.assign(image_id="b"))
     with pytest.raises(ValueError, match="against: has no column clean"):
         written(table, tmp_path, against=other.drop(columns="clean"))
+
+
+# ---- images ----
+
+
+def test_images_are_ranked_and_drawn_with_verdicts(demo: Path, tmp_path: Path) -> None:
+    clean = cs.read_table(demo / "clean.csv")
+    page = written(clean, tmp_path, images=demo / "clean.images.csv")
+    cut = clean["reason"].isin(["low", "high"]).groupby(clean["image_id"]).mean()
+    places = [page.source.index(f'<tr><th scope="row">{name}</th><td data-value') for name in
+              cut.sort_values(ascending=False, kind="stable").index]  # fmt: skip
+    shares = cut.sort_values(ascending=False)
+    first = min(zip(places, shares.index, strict=True))[1]
+    assert cut[first] == cut.max()
+    assert re.search(r'data-column="\d">threshold</button>', page.source)
+    drawn = pictures_in(page, "lines")
+    assert len(drawn) == min(8, len(cut))
+    lines = drawn[0]
+    orange = (lines[..., :3] == (255, 140, 90)).all(axis=2) & (lines[..., 3] == 255)
+    teal = (lines[..., :3] == (92, 205, 175)).all(axis=2) & (lines[..., 3] == 255)
+    own = clean[clean["image_id"] == first]
+    assert orange.any() == (own["reason"] != "").any()
+    assert teal.any() == own["clean"].any()
+
+
+def test_an_image_that_is_gone_is_named_among_the_images(demo: Path, tmp_path: Path) -> None:
+    clean = cs.read_table(demo / "clean.csv")
+    images = cs.read_image_table(demo / "clean.images.csv").assign(path_green="/nowhere/green.png")
+    page = written(clean, tmp_path, images=images)
+    assert re.search('<span class="nothing">No such file or directory</span>', page.source)

@@ -12,6 +12,13 @@ from cellsieve.look.colours import GRAY, shown_channels
 from cellsieve.look.numbers import number, scale_bar
 from cellsieve.look.report.against import moves_since, of_sections
 from cellsieve.look.report.bins import BINS, Axis, axis_of, bars_path, histogram
+from cellsieve.look.report.fields import (
+    FIELD_BYTES,
+    FIELDS,
+    counted,
+    field_verdicts,
+    images_in_words,
+)
 from cellsieve.look.report.galleries import (
     MOST_PICTURES,
     PAGE_BYTES,
@@ -60,6 +67,7 @@ SCRIPTS = (
     "view",
     "panel",
     "scatter",
+    "images",
     "main",
 )
 
@@ -140,8 +148,10 @@ def cells_report(
     names = chosen_columns(table, column, judging, columns)
     scatter = scatter_of(table, rows, names, judging) if len(names) > 1 else None
     room = PAGE_BYTES - sum(len(pools.data[name]) for name in ("values", "free", "kept"))
-    room -= size_of(scatter)
-    cells = tiles(
+    by_image, kinds = counted(table, rows, judging, images)
+    worst = [] if images is None else by_image["image_id"].tolist()[:FIELDS]
+    room -= size_of(scatter) + FIELD_BYTES * len(worst)
+    cells, fields = tiles(
         table.iloc[places],
         rows.of(places),
         judging,
@@ -149,6 +159,7 @@ def cells_report(
         sized(look, len(shown), len(channels) + 1, room - SECTION_BYTES * len(sections)),
         measured=measured,
         thresholds=thresholds,
+        fields=field_verdicts(table, kinds, worst),
         jobs=jobs,
         progress=progress,
     )
@@ -172,6 +183,8 @@ def cells_report(
         },
         "sections": sections,
         "totals": totals(rows, judging),
+        "by_image": images_in_words(by_image),
+        "fields": fields,
         "images": _images(images, table),
         "cells": cells,
         "channels": _channels(channels, measured, images, cells),

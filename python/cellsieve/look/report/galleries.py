@@ -1,7 +1,7 @@
 """The cells that a page shows: some below, within and above the limits of each section."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.look.picking import BANDS, choose
-from cellsieve.look.report.layers import Layers, layers
+from cellsieve.look.report.fields import drawn_field
+from cellsieve.look.report.layers import layers
 from cellsieve.look.report.sections import kind_of, said
 from cellsieve.look.views import Look, Picture, pictures
 from cellsieve.schema.choices import Band, Order
@@ -159,10 +160,11 @@ def tiles(
     *,
     measured: str | Literal[True],
     thresholds: NDArray[np.float64] | None,
+    fields: Mapping[str, Mapping[int, str]],
     jobs: int | None,
     progress: bool | None,
-) -> list[dict[str, Any]]:
-    """What the page holds about each cell that it shows.
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What the page holds about each cell that it shows, and about each image shown as a whole.
 
     Args:
         shown, rows: the cells.
@@ -170,18 +172,35 @@ def tiles(
         images: where their pixels are.
         look: how they are drawn.
         measured, thresholds: as for `pictures` and `layers`.
+        fields: the images shown as a whole, and what became of their cells.
         jobs, progress: as for `report`.
     """
     if images is None:
-        made: list[Picture[Layers]] = [Picture(None, "no picture")] * len(shown)
+        made: list[Picture[Any]] = [Picture(None, "no picture")] * (len(shown) + len(fields))
     else:
         many = shown["image_id"].nunique()
         side = next((side for most, side in OVERVIEWS if many <= most), 0)
         finish = partial(layers, look=look, thresholds=thresholds, overview_side=side)
         made = pictures(
-            shown, images, look, finish, measured=measured, jobs=jobs, progress=progress
+            shown,
+            images,
+            look,
+            finish,
+            measured=measured,
+            fields=list(fields),
+            finish_field=partial(drawn_field, verdicts=fields),
+            jobs=jobs,
+            progress=progress,
         )
-    return [
+    whole = [
+        {
+            "image_id": image_id,
+            "picture": picture.made,
+            "problem": picture.problem.rpartition(": ")[2],
+        }
+        for image_id, picture in zip(fields, made[len(shown) :], strict=True)
+    ]
+    cells = [
         {
             "image_id": str(image_id),
             "label": int(label),
@@ -203,10 +222,11 @@ def tiles(
             rows.clean,
             rows.reason,
             shown.itertuples(index=False, name=None),
-            made,
+            made[: len(shown)],
             strict=True,
         )
     ]
+    return cells, whole
 
 
 def field_text(value: Any) -> str:
