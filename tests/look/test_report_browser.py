@@ -844,3 +844,20 @@ def test_images_are_sorted_by_any_column(page: Any) -> None:
     assert drawn
     assert all(each.get_property("naturalWidth") > 100 for each in drawn)
     assert serious_findings(page) == []
+
+
+def test_a_notebook_shows_the_page_itself(browser: Any, clean: Path, tmp_path: Path) -> None:
+    made = cs.report(clean, tmp_path / "page.html", n=2)
+    assert made.path == tmp_path / "page.html"
+    (tmp_path / "notebook.html").write_text(made._repr_html_(), "utf-8")
+    made.path.unlink()  # what a notebook keeps needs no file
+    browser.get((tmp_path / "notebook.html").as_uri())
+    browser.get_log("browser")
+    browser.switch_to.frame(one(browser, "iframe"))
+    before = numbers(browser)["kept"]
+    write(one(browser, "#lower-0"), "40")
+    assert numbers(browser)["kept"] < before
+    one(browser, "#classes .name").click()
+    wait(browser, lambda _: shown(browser, "section.class"))
+    browser.switch_to.default_content()
+    assert browser.get_log("browser") == []

@@ -291,7 +291,7 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _report(options: argparse.Namespace) -> int:
-    lost = report(
+    made = report(
         options.table,
         options.output,
         images=options.image_table,
@@ -306,6 +306,7 @@ def _report(options: argparse.Namespace) -> int:
         **_look(options),
     )
     print(f"report: {options.output} ({options.output.stat().st_size / 1e6:.1f} MB)")
+    lost = made.without_picture
     if lost:
         print(f"{lost} of the cells shown have no picture; the page says why", file=sys.stderr)
     return int(lost > 0)
