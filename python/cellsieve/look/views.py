@@ -1,7 +1,7 @@
 """Cells as pictures: their pixels read again, in colour, with an outline."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -27,7 +27,6 @@ from cellsieve.schema.images import (
     check_known,
     file_of,
     is_whole,
-    measured_channels,
     path_columns,
 )
 from cellsieve.schema.keys import check_images
@@ -164,6 +163,8 @@ def pictures(
     by_id = by_id.drop_duplicates("image_id").set_index("image_id")
     check_known(look.channels or (), channel_names(by_id.columns))
     defaults = default_channels(by_id)
+    # A row of a DataFrame costs milliseconds, and there are thousands.
+    rows_by_id: Any = by_id.to_dict("index")
     boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
     labels = cells["label"].to_numpy(np.int64).tolist()
     groups: dict[str, list[int]] = {}
@@ -175,7 +176,7 @@ def pictures(
     for image_id, rows in groups.items():
         wanted = tuple((row, labels[row], tuple(boxes[row])) for row in rows)
         try:
-            image = _image(image_id, by_id, look, defaults, measured, wanted)
+            image = _image(image_id, rows_by_id, look, defaults, measured, wanted)
             work.append([image._replace(field=field_rows.get(image_id))])
         except ValueError as error:
             for row in [*rows, *filter(None, [field_rows.get(image_id)])]:
@@ -234,19 +235,20 @@ def image_table(
 
 def _image(
     image_id: str,
-    by_id: pd.DataFrame,
+    by_id: Mapping[str, Mapping[str, Any]],
     look: Look,
     defaults: tuple[str, ...],
     wanted: str | Literal[True] | None,
     cells: tuple[Any, ...],
 ) -> _Image:
-    if image_id not in by_id.index:
+    if image_id not in by_id:
         raise ValueError(f"image {image_id} is not in the image table")
-    row: pd.Series[Any] = by_id.loc[[image_id]].iloc[0]
+    row = by_id[image_id]
     paths = channel_files(row)
     if pd.isna(row.get(MASK)) or not paths:
         raise ValueError(f"image {image_id}: the image table names no mask or no channel")
-    first = next(iter(measured_channels(by_id.loc[[image_id]])), None)
+    known_channel = row.get("channel")
+    first = None if pd.isna(known_channel) else str(known_channel).split(",")[0]
     measured = first if wanted in (True, None) else str(wanted)
     file = None if wanted is None or measured is None else file_of(paths, measured)
     known = pd.notna(row.get("height")) and pd.notna(row.get("width"))
