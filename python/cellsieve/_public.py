@@ -7,6 +7,7 @@ from cellsieve.cells.dataset import measure_images as measure_images
 from cellsieve.cells.dataset import measure_to as measure_to
 from cellsieve.cells.image import measure as measure
 from cellsieve.cells.image import measure_file as measure_file
+from cellsieve.cells.merge import merge_to as merge_to
 from cellsieve.cells.rle import decode_rle as decode_rle
 from cellsieve.cells.rle import encode_rle as encode_rle
 from cellsieve.cleaning.counts import count_reasons as count_reasons

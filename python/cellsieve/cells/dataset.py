@@ -16,8 +16,8 @@ from cellsieve.cells.table import Found, cell_table, image_values
 from cellsieve.io.image_set import ImageSet, unusable
 from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
-from cellsieve.run.journal import Journal
-from cellsieve.run.parallel import chunks, default_jobs, run
+from cellsieve.run.journal import SHARD, Journal
+from cellsieve.run.parallel import chunks, run, workers_of
 from cellsieve.run.tasks import Chunk, Done, do_chunk, run_tasks
 from cellsieve.schema.choices import Convention, Vocabulary
 from cellsieve.schema.images import MASK, MEASURED, NUCLEI, is_whole
@@ -183,7 +183,7 @@ def measure_images(
         max_pixels=max_pixels,
         rle=rle,
     )
-    work = chunks(tasks(images, settings), jobs or default_jobs())
+    work = chunks(tasks(images, settings), workers_of(jobs, executor))
     chunk = chunk_measurer(settings)
     results = dict(
         run(chunk, work, jobs=jobs, executor=executor, progress=progress, description="measure")
@@ -269,7 +269,7 @@ def measure_to(
         output,
         settings.columns_of_set,
         image_columns(settings),
-        _asked(settings, columns),
+        _asked(settings, columns, images.shard),
         resume=resume,
         overwrite=overwrite,
     ) as journal:
@@ -435,7 +435,7 @@ def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) ->
     return table
 
 
-def _asked(settings: Settings, columns: Vocabulary) -> dict[str, Any]:
+def _asked(settings: Settings, columns: Vocabulary, shard: str | None) -> dict[str, Any]:
     """What decides a cell table besides the files. Raising `max_pixels` changes no number."""
     given = settings.threshold
     return {
@@ -448,6 +448,7 @@ def _asked(settings: Settings, columns: Vocabulary) -> dict[str, Any]:
         "properties": [measure.name for measure in settings.asked]
         + [name for own in settings.own for name in own.columns],
         "max_value": None if settings.max_value is None else float(settings.max_value),
+        **({} if shard is None else {SHARD: shard}),
     }
 
 

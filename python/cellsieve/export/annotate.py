@@ -170,7 +170,7 @@ def annotate(
         channel or cleaned.channel,
         min_intensity,
         tuple(except_class),
-        None if composites is None else os.fspath(composites),
+        None if composites is None else os.fspath(place(composites).absolute()),
         picture,
         tuple(colours.items()),
         max_pixels,

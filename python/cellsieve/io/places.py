@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import IO, Any, TypeVar, cast
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from cellsieve.io.extras import require
 from cellsieve.schema.types import FilePath
@@ -309,7 +310,8 @@ def atomic(path: FilePath) -> Iterator[Path]:
             target.put(made)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # Two threads, or processes of two machines, may be at it; each must write a file of its own.
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{uuid4().hex[:8]}.tmp")
     try:
         yield temporary
         temporary.replace(target)

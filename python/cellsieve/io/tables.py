@@ -137,22 +137,25 @@ def _csv_settings(path: FilePath, text: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def read_batches(path: FilePath, *, text: tuple[str, ...] = TEXT) -> Iterator[pd.DataFrame]:
+def read_batches(
+    path: FilePath, *, text: tuple[str, ...] = TEXT, rows: int = ROWS
+) -> Iterator[pd.DataFrame]:
     """The table of `read_table`, some rows at a time: at least one piece, which may be empty.
 
     All pieces have the same types: those of a CSV file are found by reading it once more before,
-    unless that has been done and the file is still the same.
+    unless that has been done and the file is still the same, or all its columns are text.
     """
     check_table(path)
     with _reading(path) as file:
         if table_format(path) == ".parquet":
-            yield from recorded(_parquet_batches(file), _record(path))
+            yield from recorded(_parquet_batches(file, rows), _record(path))
             return
         settings = _csv_settings(file, text)
         state = file.stat()
         version = (state.st_ino, state.st_size, state.st_mtime_ns)
-        settings["dtype"] = _csv_types(file.resolve(), text, version)
-        with pd.read_csv(file, chunksize=ROWS, **settings) as reader:
+        if len(settings["dtype"]) < len(settings["na_values"]):
+            settings["dtype"] = _csv_types(file.resolve(), text, version)
+        with pd.read_csv(file, chunksize=rows, **settings) as reader:
             yield from recorded(reader, _record(path))
 
 
@@ -171,12 +174,12 @@ def _csv_types(
     return types | dict.fromkeys(settings["dtype"], "str")
 
 
-def _parquet_batches(path: FilePath) -> Iterator[pd.DataFrame]:
+def _parquet_batches(path: FilePath, rows: int) -> Iterator[pd.DataFrame]:
     parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
     with parquet.ParquetFile(path) as file:
         if file.metadata.num_rows == 0:
             yield file.read().to_pandas()
-        for batch in file.iter_batches(ROWS):
+        for batch in file.iter_batches(rows):
             yield batch.to_pandas()
 
 

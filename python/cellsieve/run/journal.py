@@ -48,6 +48,9 @@ from cellsieve.schema.vocabulary import rename_columns
 #: The column of an image table that says, as JSON, with which settings an image was done.
 SETTINGS = "settings"
 
+#: The setting that says which shard of a data set was done; a table of the whole has none.
+SHARD = "shard"
+
 
 class Journal:
     """The parts of one output.
@@ -79,7 +82,7 @@ class Journal:
     ) -> None:
         self.output = place(output)
         self.image_table = image_table_path(output)
-        self.parts = self.output.with_name(self.output.name + ".parts")
+        self.parts = parts_of(self.output)
         self.cell_columns = cell_columns
         self.image_columns = image_columns
         self.settings = json.dumps(settings, default=lambda number: number.item())  # numpy's
@@ -263,20 +266,20 @@ class Journal:
                     f"{path}: its column {SETTINGS} does not say what the earlier run was asked "
                     "for, so it can't be resumed; overwrite (--overwrite) to start over"
                 ) from None
-            other = [
-                f"{name} was {_said(before.get(name))}, now {_said(now.get(name))}"
-                for name in {**now, **before}
-                if before.get(name) != now.get(name)
-            ]
-            if other:
+            if other := differences(before, now, "{} was {}, now {}"):
                 raise ValueError(
-                    f"{self.output}: an earlier run had other settings: {'; '.join(other)}; resume "
+                    f"{self.output}: an earlier run had other settings: {other}; resume "
                     "with the same, or overwrite (--overwrite) to start over"
                 )
 
     @staticmethod
     def _text(columns: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(name for name, kind in columns.items() if kind == "str")
+
+
+def parts_of(output: Path) -> Path:
+    """The folder of what an unfinished run has finished so far."""
+    return output.with_name(output.name + ".parts")
 
 
 def _only_run(path: Path, output: Path) -> IO[Any]:
@@ -302,7 +305,7 @@ def _only_run(path: Path, output: Path) -> IO[Any]:
 
 
 #: What `tables.atomic` calls a file while it is written, or `Journal` its parts while they go.
-TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)\.tmp", re.DOTALL)
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)(-[0-9a-f]{8})?\.tmp", re.DOTALL)
 
 
 def sweep(folder: Path, ours: Callable[[str], object], *, shared: bool = False) -> None:
@@ -345,6 +348,15 @@ def _lives(process: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any], said: str) -> str:
+    """In what settings differ; `said` has room for the name and both values."""
+    return "; ".join(
+        said.format(name, _said(one.get(name)), _said(other.get(name)))
+        for name in {**other, **one}
+        if one.get(name) != other.get(name)
+    )
 
 
 def _said(setting: Any) -> str:
