@@ -34,6 +34,7 @@ from cellsieve.io.readers import read_mask as read_mask
 from cellsieve.io.readers import write_png as write_png
 from cellsieve.io.tables import read_table as read_table
 from cellsieve.io.tables import write_table as write_table
+from cellsieve.look.notebook import show_cells as show_cells
 from cellsieve.look.plots import plot_assignment as plot_assignment
 from cellsieve.look.plots import plot_distribution as plot_distribution
 from cellsieve.look.plots import plot_gallery as plot_gallery

@@ -824,3 +824,40 @@ def test_a_brush_is_drawn_and_what_is_hidden_cannot_be_had(page: Any) -> None:
     one(page, "#scatter-y option:nth-child(1)").click()  # the same as across: the other gives way
     assert one(page, "#scatter-x").get_property("value") == "1"
     assert serious_findings(page) == []
+
+
+def test_images_are_sorted_by_any_column(page: Any) -> None:
+    one(page, "#images > summary").click()
+
+    def column(k: int) -> list[float]:
+        cells_of = every(page, f"#images tbody tr > :nth-child({k})")
+        return [float(str(each.get_attribute("data-value"))) for each in cells_of]
+
+    assert column(5) == sorted(column(5), reverse=True)  # the share cut
+    headings = every(page, "#images th button")
+    threshold = 1 + [each.text for each in headings].index("threshold")
+    headings[threshold - 1].click()
+    assert column(threshold) == sorted(column(threshold), reverse=True)
+    one(page, f"#images th:nth-child({threshold}) button").click()
+    assert column(threshold) == sorted(column(threshold))
+    drawn = every(page, ".fields-drawn img")
+    assert drawn
+    assert all(each.get_property("naturalWidth") > 100 for each in drawn)
+    assert serious_findings(page) == []
+
+
+def test_a_notebook_shows_the_page_itself(browser: Any, clean: Path, tmp_path: Path) -> None:
+    made = cs.report(clean, tmp_path / "page.html", n=2)
+    assert made.path == tmp_path / "page.html"
+    (tmp_path / "notebook.html").write_text(made._repr_html_(), "utf-8")
+    made.path.unlink()  # what a notebook keeps needs no file
+    browser.get((tmp_path / "notebook.html").as_uri())
+    browser.get_log("browser")
+    browser.switch_to.frame(one(browser, "iframe"))
+    before = numbers(browser)["kept"]
+    write(one(browser, "#lower-0"), "40")
+    assert numbers(browser)["kept"] < before
+    one(browser, "#classes .name").click()
+    wait(browser, lambda _: shown(browser, "section.class"))
+    browser.switch_to.default_content()
+    assert browser.get_log("browser") == []

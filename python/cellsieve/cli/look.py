@@ -50,6 +50,12 @@ def add_report(commands: Any, summary: str) -> None:
         help="the wells' true classes, to compare the confidences with",
     )
     command.add_argument(
+        "--against",
+        metavar="TABLE",
+        type=table_path,
+        help="another cleaning of the same cells: the page shows which of them moved",
+    )
+    command.add_argument(
         "-n", type=int, default=8, metavar="N", help="most cells per gallery (default: 8)"
     )
     _add_pixel_size(command)
@@ -285,12 +291,13 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _report(options: argparse.Namespace) -> int:
-    lost = report(
+    made = report(
         options.table,
         options.output,
         images=options.image_table,
         wells=options.wells,
         truth=options.truth,
+        against=options.against,
         title=options.title,
         columns=options.columns.split(",") if options.columns else None,
         pixel_size=options.pixel_size,
@@ -299,6 +306,7 @@ def _report(options: argparse.Namespace) -> int:
         **_look(options),
     )
     print(f"report: {options.output} ({options.output.stat().st_size / 1e6:.1f} MB)")
+    lost = made.without_picture
     if lost:
         print(f"{lost} of the cells shown have no picture; the page says why", file=sys.stderr)
     return int(lost > 0)

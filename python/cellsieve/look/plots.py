@@ -16,7 +16,7 @@ from cellsieve.io.readers import read_image, read_mask
 from cellsieve.look.colours import GRAY, Colours, compose, contrast, shown_channels
 from cellsieve.look.numbers import check_pixel_size, number, scale_bar
 from cellsieve.look.picking import class_rows, pick
-from cellsieve.look.views import Cut, Look, drawn, image_table, pictures, shrunk
+from cellsieve.look.views import Cut, Look, drawn, image_table, largest, pictures, rims, shrunk
 from cellsieve.schema.choices import AxisScale, Band, Evidence, Neighbours, Order, check_choice
 from cellsieve.schema.colours import COLOURS
 from cellsieve.schema.keys import check_cells
@@ -423,8 +423,10 @@ def plot_overlay(
     # Each outline in the size that is drawn: those of the whole image would be lost between pixels.
     small = labels[::step, ::step]
     areas = _label_colours(small)
-    rims = _largest(np.where(_rims(labels), labels, 0), step)
-    both = np.where((rims != 0)[:, :, None], _label_colours(rims), _to_shape(colours, rims.shape))
+    lines = largest(np.where(rims(labels), labels, 0), step)
+    both = np.where(
+        (lines != 0)[:, :, None], _label_colours(lines), _to_shape(colours, lines.shape)
+    )
     names = cell_centres(labels) if ids else []
     many = int(np.count_nonzero(np.unique(labels)))
     if ax is None:
@@ -478,13 +480,6 @@ def _write_ids(ax: "Axes", names: Sequence[tuple[int, float, float, int]]) -> in
     return len(names) - len(taken)
 
 
-def _largest(labels: NDArray[Any], step: int) -> NDArray[Any]:
-    """The largest value of each square of so many pixels."""
-    for axis in (0, 1):
-        labels = np.maximum.reduceat(labels, np.arange(0, labels.shape[axis], step), axis=axis)
-    return labels
-
-
 def _to_shape(colours: Colours, shape: tuple[int, ...]) -> Colours:
     """A picture in another size, each pixel the nearest."""
     rows, columns = (
@@ -503,20 +498,6 @@ def _label_colours(labels: NDArray[Any]) -> Colours:
     palette[distinct == 0] = 0
     found: Colours = palette[place.reshape(labels.shape)]
     return found
-
-
-def _rims(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """The pixels of cells that touch another label."""
-    rim = np.zeros(labels.shape, bool)
-    for near, far in (
-        ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
-        ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
-    ):
-        differ = labels[near] != labels[far]
-        rim[near] |= differ
-        rim[far] |= differ
-    rim &= labels != 0
-    return rim
 
 
 def cell_centres(labels: NDArray[Any]) -> list[tuple[int, float, float, int]]:

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from cellsieve.look.colours import GRAY, shown_channels
 from cellsieve.look.numbers import number, scale_bar
+from cellsieve.look.report.against import moves_since, of_sections
 from cellsieve.look.report.bins import BINS, Axis, axis_of, bars_path, histogram
+from cellsieve.look.report.fields import (
+    FIELD_BYTES,
+    FIELDS,
+    counted,
+    field_verdicts,
+    images_in_words,
+)
 from cellsieve.look.report.galleries import (
     MOST_PICTURES,
     PAGE_BYTES,
@@ -59,6 +67,7 @@ SCRIPTS = (
     "view",
     "panel",
     "scatter",
+    "images",
     "main",
 )
 
@@ -87,6 +96,7 @@ def cells_report(
     n: int,
     seed: int,
     look: Look,
+    against: tuple[str, pd.DataFrame] | None,
     pixel_size: float | None,
     jobs: int | None,
     progress: bool | None,
@@ -99,6 +109,7 @@ def cells_report(
         name: what a command calls the table.
         title: the page's title.
         written: when the table was written; empty if nobody knows.
+        against: another cleaning of these cells, after its name.
         column, columns, n, seed, look, pixel_size, jobs, progress: as for `report`.
     """
     rows = verdicts(table, column)
@@ -107,7 +118,14 @@ def cells_report(
     axis = axis_of(rows.value, column)
     n = max(1, min(n, MOST_PICTURES // (3 * max(1, len(groups)))))
     pools = pools_of(table, rows, column, judging, [places for _, _, places in groups])
-    chosen = chosen_cells(rows, [places for _, _, places in groups], n, seed)
+    moves = against and moves_since(table, rows, column, against[1], against[0])
+    chosen = chosen_cells(
+        rows,
+        [places for _, _, places in groups],
+        n,
+        seed,
+        None if moves is None else moves.newly | moves.again,
+    )
     sections: list[dict[str, Any]] = []
     shown: list[int] = []
     for (label, kind, places), of_section in zip(groups, chosen, strict=True):
@@ -130,8 +148,10 @@ def cells_report(
     names = chosen_columns(table, column, judging, columns)
     scatter = scatter_of(table, rows, names, judging) if len(names) > 1 else None
     room = PAGE_BYTES - sum(len(pools.data[name]) for name in ("values", "free", "kept"))
-    room -= size_of(scatter)
-    cells = tiles(
+    by_image, kinds = counted(table, rows, judging, images)
+    worst = [] if images is None else by_image["image_id"].tolist()[:FIELDS]
+    room -= size_of(scatter) + FIELD_BYTES * len(worst)
+    cells, fields = tiles(
         table.iloc[places],
         rows.of(places),
         judging,
@@ -139,17 +159,32 @@ def cells_report(
         sized(look, len(shown), len(channels) + 1, room - SECTION_BYTES * len(sections)),
         measured=measured,
         thresholds=thresholds,
+        fields=field_verdicts(table, kinds, worst),
         jobs=jobs,
         progress=progress,
     )
     for cell, pool, free in zip(cells, pools.of_cells[places], pools.free[places], strict=True):
         cell |= {"pool": int(pool), "free": bool(free)}
+    for cell, place in zip(cells, places.tolist(), strict=True):
+        if moves and moves.said[place]:
+            cell["said"] += f"; {moves.said[place]} before"
     content = {
         "title": title,
         "column": column,
         "axis": axis,
+        "moves": moves
+        and {
+            **moves.words,
+            "newly": int(moves.newly.sum()),
+            "again": int(moves.again.sum()),
+            "sections": of_sections(
+                moves, [label for label, _, _ in groups], [each for _, _, each in groups]
+            ),
+        },
         "sections": sections,
         "totals": totals(rows, judging),
+        "by_image": images_in_words(by_image),
+        "fields": fields,
         "images": _images(images, table),
         "cells": cells,
         "channels": _channels(channels, measured, images, cells),
