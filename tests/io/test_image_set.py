@@ -369,6 +369,8 @@ def test_masks_of_nuclei(folders):
     assert not plain.has_nuclei
     assert images.channels == plain.channels
     assert images.table["image_id"].tolist() == plain.table["image_id"].tolist()
+    both = cs.ImageSet.from_patterns(*patterns, nuclei=patterns[1])
+    assert both.table["path_nuclei"].equals(both.table["path_mask"].rename("path_nuclei"))
     with pytest.raises(ValueError, match="no nuclei fits"):
         cs.ImageSet.from_patterns(*patterns, nuclei=f"{folders}/n/{{id}}.tif")
 

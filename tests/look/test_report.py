@@ -600,6 +600,17 @@ def test_plates_report_shows_assignments_confidence_and_maps(
     labels = [str(attrs.get("aria-label")) for tag, attrs in page.tags if tag == "svg"]
     assert any("Plate 1 of RPE-01" in label and "1 wrong" in label for label in labels)
     assert any("Plate 1 of U_2_OS" in label and "P24" in label for label in labels)
+    assert page.text.index(HOSTILE[:7]) < page.text.index("RPE-01 3 0.001")  # the uncertain first
+    assert "look at these by hand" in page.text
+    assert "A B C D E F G H" in page.text  # the rows' letters
+    for words in ("confidence from 0 to 1", "a dot: no well", "a frame: no confidence"):
+        assert words in page.text
+
+
+def test_nobody_is_asked_to_look_at_no_experiments(inferred: pd.DataFrame, tmp_path: Path) -> None:
+    page = written(inferred.assign(certain=True), tmp_path)
+    assert "Uncertain 0 none to look at" in page.text
+    assert "by hand" not in page.text
 
 
 def test_plates_report_without_wells_or_truth(
@@ -627,3 +638,41 @@ def test_real_images(real_data: Path, tmp_path: Path) -> None:
     page = written(tmp_path / "clean.csv", tmp_path)
     assert len(pictures_in(page, "outline")) == len(page.data["cells"]) > 20
     assert "Images 3 none failed" in page.text
+
+
+# ---- columns ----
+
+
+def test_any_columns_can_be_set_against_each_other(tmp_path: Path) -> None:
+    table = rows(list(np.linspace(0.1, 0.4, 40))).assign(area=range(40), extra=7.5)
+    found = written(table, tmp_path).data["scatter"]["columns"]
+    assert [each["name"] for each in found] == ["fraction", "area"]  # nothing differs in the other
+    page = written(table, tmp_path, columns=["area", "extra"])
+    assert [each["name"] for each in page.data["scatter"]["columns"]] == [
+        "fraction",
+        "area",
+        "extra",
+    ]
+    flat = page.data["scatter"]["pairs"][0]
+    assert sum(flat[1::3]) + sum(flat[2::3]) == 40
+    assert sum(flat[1::3]) == table["clean"].sum()
+    with pytest.raises(ValueError, match="column 'aera': not in the table"):
+        written(table, tmp_path, columns=["aera"])
+    with pytest.raises(ValueError, match="columns: found 21; expected at most 20"):
+        written(table, tmp_path, columns=["area"] * 21)
+
+
+def test_a_table_of_several_channels_shows_the_first_with_its_measure(tmp_path: Path) -> None:
+    """Without images too: the columns alone name the channels."""
+    table = rows(list(np.linspace(0.1, 0.4, 40)))
+    table = table.drop(columns=["reason", "clean", "lower_limit", "upper_limit", "group_size"])
+    for name in ("area_above", "fraction"):
+        table[f"{name}_green"] = table[f"{name}_red"] = table["fraction"]
+    table = table.drop(columns="fraction")
+    page = written(table, tmp_path)
+    assert page.data["column"] == "fraction_green"
+    said = "fraction_green: share of the pixels that are strictly above the threshold"
+    assert f"{said} (area_above / area); channel green" in page.text
+    assert page.data["axis"] == [0, 1]  # a share
+    judged = cs.clean(table, column="fraction_red", lower=0.1, upper=0.9)
+    assert written(judged, tmp_path).data["column"] == "fraction_red"

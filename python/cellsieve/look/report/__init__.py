@@ -1,7 +1,7 @@
 """A report that opens in any browser: a single page with everything in it."""
 
-import math
 import os
+from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
@@ -10,6 +10,7 @@ from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.places import place
 from cellsieve.io.tables import read_table, refuse_existing
+from cellsieve.look.numbers import check_pixel_size
 from cellsieve.look.report.cells import cells_report
 from cellsieve.look.report.plates import plates_report
 from cellsieve.look.views import Look, image_table
@@ -17,6 +18,7 @@ from cellsieve.schema.choices import Neighbours
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.plates import is_assignment, is_wells
 from cellsieve.schema.types import FilePath, Table, is_table
+from cellsieve.schema.verdicts import default_column
 
 NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
 
@@ -30,7 +32,8 @@ def report(
     moved: tuple[str, str] | None = None,
     wells: Table | None = None,
     truth: Table | None = None,
-    column: str = "fraction",
+    column: str | None = None,
+    columns: Sequence[str] | None = None,
     n: int = 8,
     seed: int = 0,
     channels: tuple[str, ...] | list[str] | None = None,
@@ -60,6 +63,10 @@ def report(
         truth: for a plates result, the true class of some wells, under the column names
             that `wells` has for the id and the class.
         column: the column whose distribution and limits are shown; limits only if a rule judges it.
+            By default the first whose limits a rule finds, or else `fraction` (of the first channel
+            where there are several).
+        columns: those that can be set against each other, at most 20; by default that column, those
+            that rules judge, and the first others, up to 10.
         n: at most so many cells per gallery (three per class); fewer where there are many classes,
             so that the page stays small.
         seed: seed of the random choice of cells.
@@ -88,8 +95,7 @@ def report(
     """
     if place(output).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
-    if pixel_size is not None and not 0 < pixel_size < math.inf:
-        raise ValueError(f"pixel_size: found {pixel_size}; expected the µm of a pixel's side")
+    check_pixel_size(pixel_size)
     refuse_existing(output, overwrite=overwrite)
     shown = _loaded(table)
     path = None if isinstance(table, pd.DataFrame) else place(table)
@@ -120,7 +126,8 @@ def report(
         name=path.name if path else "CLEAN",
         title=title or (path.name if path else "Cells"),
         written=f"{datetime.fromtimestamp(path.stat().st_mtime):%d %B %Y, %H:%M}" if path else "",
-        column=column,
+        column=default_column(shown) if column is None else column,
+        columns=columns,
         n=n,
         seed=seed,
         look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),

@@ -1,6 +1,5 @@
 """A cell's picture as layers that the page puts together: channels, outline, what is above."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -103,13 +102,3 @@ def _overview(whole: NDArray[np.generic], side: int) -> str:
     # The square root, since small pictures of cells are dark.
     gray = (np.sqrt(scaled) * 255).astype(np.uint8)
     return data_uri(webp(shrunk(gray, side), OVERVIEW_QUALITY))
-
-
-def scale_bar(widths: Sequence[int], pixel_size: float | None) -> tuple[float, str]:
-    """A round length of about a quarter of the widest window: in pixels, and in words."""
-    widest = max(widths, default=100)
-    unit = pixel_size or 1.0
-    most = widest * unit / 4
-    power = 10.0 ** math.floor(math.log10(most))
-    length = max(factor * power for factor in (1, 2, 5) if factor * power <= most)
-    return length / unit, f"{length:g} {'µm' if pixel_size else 'pixels'}"

@@ -11,7 +11,7 @@ from typing import Any
 from cellsieve._core import __version__
 from cellsieve.io.extras import require
 from cellsieve.io.places import atomic
-from cellsieve.look.report.bins import number
+from cellsieve.look.numbers import number
 from cellsieve.schema.types import FilePath
 
 

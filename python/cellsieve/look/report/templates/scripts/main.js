@@ -9,6 +9,7 @@ function update() {
   tellTotals();
   drawPlots();
   refreshTiles();
+  if (plane?.open) drawScatter();
   if (sorted.by !== "place") sortClasses();
   remember();
 }
