@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.tables import read_table
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Wells, first, load
@@ -88,6 +89,7 @@ def read_predictions(
         ValueError: a file of another form; more or fewer names than rows or columns.
         TypeError: a source of another type.
     """
+    source = in_pandas(source)
     name = os.fspath(source) if is_path(source) else "predictions"
     if isinstance(source, Predictions):
         found = source
