@@ -322,8 +322,13 @@ def _settings(
 
 def _files(images: ImageSet, settings: Settings) -> list[str]:
     """The columns of the files that are read of each image."""
-    masks = [MASK, *([NUCLEI] if reads_nuclei(settings) else [])]
-    return [*masks, *(images.path_column(str(channel)) for channel in settings.channels)]
+    nuclei = [NUCLEI] if reads_nuclei(settings) else []
+    return [MASK, *nuclei, *_channel_files(images, settings)]
+
+
+def _channel_files(images: ImageSet, settings: Settings) -> list[str]:
+    """The column of the files of each channel."""
+    return [images.path_column(str(channel)) for channel in settings.channels]
 
 
 def reads_nuclei(settings: Settings) -> bool:
@@ -347,33 +352,21 @@ class Task(NamedTuple):
 def tasks(images: ImageSet, settings: Settings) -> list[Task]:
     """What can be measured, in the order of the images."""
     table = images.table[_unusable(images, settings)["status"].isna()]
-    requests = _requests(table, images, settings)
-    paths = _files(images, settings)
-    first = 2 if reads_nuclei(settings) else 1
-    files = table[paths].astype(object).itertuples(index=False, name=None)
-    said = table[list(images.parts)].astype(object).itertuples(index=False, name=None)
     labels = table["class_label"].astype(object).where(table["class_label"].notna(), None)
-    return [
-        Task(
-            row,
-            image_id,
-            label,
-            of_image[0],
-            of_image[1] if first == 2 else None,
-            list(of_image[first:]),
-            request,
-            of_name,
-        )
-        for row, image_id, label, of_image, request, of_name in zip(
-            table.index.tolist(),
-            table["image_id"].tolist(),
-            labels.tolist(),
-            files,
-            requests.tolist(),
-            said,
-            strict=True,
-        )
-    ]
+    nuclei = table[NUCLEI].tolist() if reads_nuclei(settings) else [None] * len(table)
+    channels = table[_channel_files(images, settings)].astype(object).to_numpy()
+    parts = table[list(images.parts)].astype(object).to_numpy()
+    columns = (
+        table.index,
+        table["image_id"],
+        labels,
+        table[MASK],
+        nuclei,
+        channels.tolist(),
+        _requests(table, images, settings),
+        map(tuple, parts.tolist()),
+    )
+    return [Task(*row) for row in zip(*columns, strict=True)]
 
 
 def _unusable(images: ImageSet, settings: Settings) -> pd.DataFrame:
