@@ -188,7 +188,7 @@ def slow(self, target):
             sys.stdin.readline()
     return replace(self, target)
 Path.replace = slow
-main([*arguments, "--jobs", "1"])
+main([*arguments, *(["--jobs", "1"] * (arguments[0] != "clean"))])
 """
 
 
@@ -427,3 +427,23 @@ def test_two_writers_of_one_file(tmp_path):
         one.write_bytes(b"whole")
     assert path.read_bytes() == b"whole"
     assert [each.name for each in tmp_path.iterdir()] == ["crop.png"]
+
+
+@pytest.mark.parametrize("again", [[], ["--overwrite"]])
+def test_what_a_killed_run_without_a_journal_leaves(clean_table, small_set, again):
+    """`clean` and `merge` write files as a whole; half of one goes when it is begun again."""
+    table = str(small_set / "new.csv")
+    arguments = ["clean", str(small_set / "cells.csv"), "-o", table, "--by", "none", "-q"]
+    assert main(arguments) == 0
+    before = {path.name: path.read_bytes() for path in small_set.glob("new.*")}
+    if not again:
+        for path in small_set.glob("new.*"):
+            path.unlink()
+    kill([*arguments, "--overwrite"], "new.csv", 1)
+    assert list(small_set.glob(".new.csv.*.tmp"))
+    other = small_set / ".other.csv.1234567-12345678.tmp"
+    other.write_text("another's")
+    assert main([*arguments, *again]) == 0
+    assert not list(small_set.glob(".new.*.tmp"))
+    assert other.exists()
+    assert {path.name: path.read_bytes() for path in small_set.glob("new.*")} == before

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.image_table import absolute_paths, read_image_table
 from cellsieve.io.patterns import find_files, find_nuclei
 from cellsieve.io.places import place
@@ -183,6 +184,7 @@ class ImageSet:
             TypeError: as `from_patterns`.
         """
         check_parts(parts)
+        frame = in_pandas(frame)
         source = os.fspath(frame) if is_path(frame) else "frame"
         if not isinstance(frame, pd.DataFrame):
             frame = read_image_table(frame, root, text=tuple(parts))
@@ -261,7 +263,7 @@ class ImageSet:
         """The same images with class labels, joined by id."""
         if labels is None:
             return self
-        table = self.table.copy()
+        table, labels = self.table.copy(), in_pandas(labels)
         if isinstance(labels, pd.DataFrame):
             name, given = "labels", labels
         elif not is_path(labels):

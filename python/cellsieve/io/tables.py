@@ -11,7 +11,7 @@ from typing import IO, Any
 import pandas as pd
 
 from cellsieve.io.extras import listed, require
-from cellsieve.io.places import atomic, is_remote, on_disk, place
+from cellsieve.io.places import atomic, is_remote, on_disk, place, sweep
 from cellsieve.io.records import from_metadata, in_metadata, kept_beside, read_beside
 from cellsieve.schema.record import Record, recorded, with_record
 from cellsieve.schema.types import FilePath
@@ -212,6 +212,8 @@ def _common(types: set[str]) -> str:
 def refuse_existing(*paths: FilePath, overwrite: bool) -> None:
     """Refuses to replace files unasked; a command calls it before doing any work.
 
+    What killed runs have left half written of them is removed.
+
     Raises:
         FileExistsError: one of them is there, and `overwrite` is not asked for.
     """
@@ -220,6 +222,11 @@ def refuse_existing(*paths: FilePath, overwrite: bool) -> None:
             raise FileExistsError(
                 f"{os.fspath(path)} exists; overwrite (--overwrite) to replace it"
             )
+    names: dict[Path, set[str]] = {}
+    for path in map(place, paths):
+        names.setdefault(path.parent, set()).add(path.name)
+    for folder, ours in names.items():
+        sweep(folder, ours.__contains__, shared=True)
 
 
 def write_table(table: pd.DataFrame, path: FilePath) -> None:

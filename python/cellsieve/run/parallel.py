@@ -1,6 +1,7 @@
 """Parallelism, in one place: a bounded number of chunks in flight on any executor."""
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -13,6 +14,7 @@ from cellsieve.schema.words import sentence
 Chunk = TypeVar("Chunk", bound=Sequence[Any])
 Result = TypeVar("Result")
 
+ASK = 1.0  # seconds between two looks at how many workers there are
 CHUNK = 64  # images a task: about a second's work, so neither tables nor a kill cost much
 
 
@@ -76,9 +78,11 @@ def run(
         bar = stack.enter_context(_bar(sum(map(len, work)), progress, description))
         waiting = iter(enumerate(work))
         flying: dict[Future[Result], int] = {}
+        most, again = 0, 0.0
         try:
             while True:
-                most = 2 * workers_of(jobs, executor)
+                if time.monotonic() >= again:  # a cluster grows and shrinks; asking takes its time
+                    most, again = 2 * workers_of(jobs, executor), time.monotonic() + ASK
                 for place, chunk in islice(waiting, max(0, most - len(flying))):
                     flying[pool.submit(_only_now, called, task, chunk)] = place
                 if not flying:

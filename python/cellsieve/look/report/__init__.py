@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.places import place
@@ -121,6 +122,7 @@ def report(
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
     check_pixel_size(pixel_size)
     refuse_existing(output, overwrite=overwrite)
+    table = in_pandas(table)
     shown = _loaded(table)
     path = None if isinstance(table, pd.DataFrame) else place(table)
     if is_assignment(shown) or is_wells(shown):
