@@ -21,8 +21,12 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def arguments(description: str) -> argparse.Namespace:
-    """What every benchmark of nothing but times takes."""
-    options = parser(description).parse_args()
+    """What every benchmark of times takes."""
+    own = parser(description)
+    own.add_argument(
+        "--fastest", action="store_true", help="show the fastest run instead of the median"
+    )
+    options = own.parse_args()
     if options.quick:
         options.repeats = 2
     return options

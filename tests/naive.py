@@ -40,16 +40,3 @@ def matchings(log_scores: NDArray[np.float64]) -> tuple[float, NDArray[np.float6
         total += weight
         shares[np.arange(rows), chosen] += weight
     return float(np.log(total)), shares / total
-
-
-def belief_propagation(log_scores: NDArray[np.float64], rounds: int = 200) -> NDArray[np.float64]:
-    """Bethe marginals of a plate with as many wells as classes, message by message."""
-    weights = np.exp(log_scores - log_scores.max(axis=1, keepdims=True))
-    to_row = np.ones_like(weights)
-    for _ in range(rounds):
-        heard = weights * to_row
-        to_column = weights / (heard.sum(axis=1, keepdims=True) - heard)
-        to_row = 1 / (to_column.sum(axis=0, keepdims=True) - to_column)
-    heard = weights * to_row
-    marginals: NDArray[np.float64] = heard / heard.sum(axis=1, keepdims=True)
-    return marginals

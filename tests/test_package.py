@@ -55,7 +55,7 @@ def test_other_threads_go_on_while_a_kernel_runs():
     thread.start()
     try:
         start = time.perf_counter()
-        cellsieve._core.measure(mask, image, ["area_above"], quantile=0.5)
+        cellsieve._core.measure(mask, [image], ["area_above"], quantile=0.5)
         end = time.perf_counter()
     finally:
         stop.set()

@@ -193,12 +193,9 @@ def log_sums(
     """
 
 def marginals(
-    log_scores: NDArray[np.float64],
-    iterations: int,
-    tolerance: float,
-    level: str | None = None,
-) -> tuple[NDArray[np.float64], float, int, float, bool]:
-    """Belief propagation on one plate: marginals, log permanent, rounds, residual, converged."""
+    log_scores: NDArray[np.float64], level: str | None = None
+) -> tuple[NDArray[np.float64], float, float]:
+    """Of one-to-one matchings of one plate: marginals, log permanent, standard error."""
 
 def free_energy(
     log_scores: NDArray[np.float64],

@@ -62,6 +62,9 @@ impl<T: Score> Candidates<T> {
         if wanted == 0 {
             return Ok(0);
         }
+        if self.classes.len() * T::GATHER <= row.len() {
+            return self.gathered(row, ranked);
+        }
         let first =
             if wanted <= 2 { self.two_best(level, row, ranked) } else { self.many_best(level, row, ranked) };
         // A NaN's key is the highest of all, and infinity may share it: only then look closely.
@@ -71,6 +74,29 @@ impl<T: Score> Candidates<T> {
             return Err(class);
         }
         Ok(wanted)
+    }
+
+    /// The best of few classes, looked at one by one: most are no better than the worst kept.
+    fn gathered(&self, row: &[T], ranked: &mut [Ranked]) -> Result<usize, u32> {
+        let mut kept = 0;
+        let mut floor = T::LOWEST;
+        for &class in &self.classes {
+            let key = row[class as usize].key();
+            if key <= floor && kept == ranked.len() {
+                continue;
+            }
+            let score = row[class as usize].to_f64();
+            if score.is_nan() {
+                return Err(class);
+            }
+            // After its equals, so that the lowest class of them stays first.
+            let place = ranked[..kept].iter().position(|other| score > other.score).unwrap_or(kept);
+            kept = ranked.len().min(kept + 1);
+            ranked[place..kept].rotate_right(1);
+            ranked[place] = Ranked { class, score };
+            floor = row[ranked[kept - 1].class as usize].key();
+        }
+        Ok(kept)
     }
 
     /// The one or two highest keys in one sweep of the row, then where they stand.

@@ -1,294 +1,170 @@
-//! Marginals of one-to-one matchings by belief propagation on the Bethe free energy.
+//! Marginals of one-to-one matchings: the probability of each class in each well of a plate.
 //!
-//! The model: wells get classes, each class at most once, with probability proportional to the
-//! product of the weights A. Rows say "exactly one", columns "at most one" (exactly one where
-//! there are as many wells as classes). With rows' odds r and columns' odds c, the messages are
-//!
-//! ```text
-//! r_ij = 1 / sum of A_ik c_ik over k other than j
-//! c_ij = 1 / (f + sum of A_kj r_kj over k other than i)
-//! ```
-//!
-//! and the marginal is A r c / (1 + A r c). The odds f that a class is in no well may be any
-//! positive number (0 where no class is left over): another f scales all r alike and changes no
-//! belief. Left alone, that scale is by far the last thing to settle; so each round chooses f such
-//! that the columns expect as many unused classes as there are.
-//!
-//! Vontobel (arXiv:1107.4196) shows that the Bethe free energy of this graph is convex and that the
-//! messages converge; Huang and Jebara (arXiv:0908.1769) give this form. A sum that leaves one term
-//! out is not computed by subtraction, which cancels where that term is nearly the whole sum, but as
-//! `rest + (largest - term)`, where `rest` is the sum without the largest: every part is positive.
+//! Of few wells, all matchings are summed. Of more, belief propagation is a good first guess, and has no
+//! noise; but where few wells and classes can be exchanged for each other (two classes that look alike),
+//! it claims too much. What is sampled is right there, and noisy. So each well's beliefs are drawn
+//! towards what was sampled: all the way where the two are far apart, and not at all where they differ by
+//! no more than noise (James and Stein's estimate). Wells that are sure are not sampled.
 
 use super::matching::Weights;
+use super::sampling::Sample;
+use super::sinkhorn::scale;
+use super::{beliefs, exact};
 use crate::Result;
-use crate::level::{Level, at_level};
+use crate::level::Level;
 
-/// Where the messages ended.
+/// What one-to-one matching makes of the scores of one plate.
 #[derive(Clone, Debug)]
 pub struct Marginals {
     /// The probability of each class in each well, row-major; every row sums to 1.
     pub values: Vec<f64>,
-    /// The logarithm of Bethe's approximation of the sum over all matchings of the product of
-    /// their weights: of the permanent where wells and classes are as many.
+    /// The logarithm of the sum over all matchings of the product of their weights (of the permanent
+    /// where wells and classes are as many): Bethe's approximation, from below; of few wells, exactly.
     pub log_permanent: f64,
-    /// How many times all messages were sent.
-    pub iterations: usize,
-    /// The largest difference between what rows and columns believe.
-    pub residual: f64,
-    /// Whether that difference is within the tolerance.
-    pub converged: bool,
+    /// The standard error of a sampled probability of one half: 0 where nothing was sampled, infinite where
+    /// sampling got nowhere.
+    pub error: f64,
 }
 
-/// Keeps messages, and products of two, finite.
-const MOST: f64 = 1e150;
+/// A well whose likeliest class has this share of the scaled weights is sure.
+const SURE: f64 = 0.999;
+/// How many draws go by before any counts.
+const FORGOTTEN: usize = 1 << 14;
+/// How many count at first,
+const FEW: usize = 1 << 16;
+/// and altogether where those show a well whose belief is off by much more than noise, or are too noisy
+/// themselves to show anything.
+const MANY: usize = 1 << 19;
+const MUCH: f64 = 8.0;
+/// The noise of a standard error of 0.1.
+const NOISY: f64 = 0.04;
+/// Of messages, at most.
+const ROUNDS: usize = 20;
+/// By how much the beliefs of wells and classes may differ.
+const TOLERANCE: f64 = 1e-4;
+/// Of scaling, before sampling.
+const SCALINGS: usize = 300;
+const SCALED: f64 = 0.05;
 
 /// Marginals of `exp(log_scores)`: one row per well, one column per class.
 ///
-/// At most `iterations` rounds are made, at least one; the values are of use even where they did not
-/// converge.
+/// The same scores give the same values: what is drawn is seeded.
 ///
 /// # Errors
 /// More rows than columns; NaN or positive infinity; a row of negative infinities.
-pub fn marginals(
-    level: Level,
-    log_scores: &[f64],
-    columns: usize,
-    iterations: usize,
-    tolerance: f64,
-) -> Result<Marginals> {
+pub fn marginals(level: Level, log_scores: &[f64], columns: usize) -> Result<Marginals> {
     let weights = Weights::new(log_scores, columns)?;
-    if weights.rows == 0 {
-        return Ok(Marginals {
-            values: Vec::new(),
-            log_permanent: 0.0,
-            iterations: 0,
-            residual: 0.0,
-            converged: true,
-        });
+    if weights.rows <= exact::MOST_ROWS {
+        let (values, log_permanent) = exact::shares(&weights);
+        return Ok(Marginals { values, log_permanent, error: 0.0 });
     }
-    let mut messages = Messages {
-        to_columns: vec![0.0; weights.values.len()],
-        sums: LeftOut::new(columns),
-        next: LeftOut::new(columns),
-        incoming: vec![0.0; columns],
-        shares: vec![0.0; columns],
-        free: 0.0,
+    let found = beliefs::propagate(level, &weights, ROUNDS, TOLERANCE);
+    let mut values = found.values;
+    let error = match Unsure::new(level, &weights) {
+        Some(part) => part.correct(&mut values, columns),
+        None => 0.0,
     };
-    send(level, &weights, false, &mut messages); // columns have said nothing yet
-    let mut taken = 0;
-    let mut residual = f64::INFINITY;
-    while taken < iterations.max(1) && residual > tolerance {
-        taken += 1;
-        messages.free = free_odds(&messages.sums, weights.columns - weights.rows);
-        residual = send(level, &weights, true, &mut messages);
-    }
-    Ok(finish(&weights, messages, taken, residual, tolerance))
+    Ok(Marginals { values, log_permanent: found.log_permanent, error })
 }
 
-/// What is needed of each column's sum to leave one term out.
-struct LeftOut {
-    largest: Vec<f64>,
-    rest: Vec<f64>,
-}
-
-impl LeftOut {
-    fn new(columns: usize) -> Self {
-        LeftOut { largest: vec![0.0; columns], rest: vec![0.0; columns] }
-    }
-
-    fn clear(&mut self) {
-        self.largest.fill(0.0);
-        self.rest.fill(0.0);
-    }
-}
-
-/// The f at which the sum of f / (f + T) over the columns, whose sums are T, is `unused`.
-fn free_odds(sums: &LeftOut, unused: usize) -> f64 {
-    if unused == 0 {
-        return 0.0;
-    }
-    let totals = || sums.largest.iter().zip(&sums.rest).map(|(largest, rest)| largest + rest);
-    let expected = |odds: f64| totals().map(|total| odds / (odds + total)).sum::<f64>();
-    // Bisection on the logarithm, between bounds where every column agrees on the side.
-    let odds = (unused as f64 / (sums.rest.len() - unused) as f64).ln();
-    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    for total in totals() {
-        low = low.min(total.ln() + odds);
-        high = high.max(total.ln() + odds);
-    }
-    for _ in 0..60 {
-        let middle = f64::midpoint(low, high);
-        if expected(middle.exp()) < unused as f64 {
-            low = middle;
-        } else {
-            high = middle;
-        }
-        if high - low < 1e-12 {
-            break;
-        }
-    }
-    f64::midpoint(low, high).exp()
-}
-
-struct Messages {
-    /// A times the rows' odds: what each cell tells its column.
-    to_columns: Vec<f64>,
-    sums: LeftOut,
-    next: LeftOut,
-    /// One row's A times the columns' odds: what each cell tells its row.
-    incoming: Vec<f64>,
-    /// 1 / (f + all a column hears): turns what a cell says into the column's belief.
+/// The rows that are not sure, and the columns that sure rows do not hold.
+struct Unsure {
+    rows: Vec<usize>,
+    columns: Vec<usize>,
+    /// Their scaled weights, row-major; then those of wells that may hold anything.
     shares: Vec<f64>,
-    /// f: the odds that a class is in no well.
-    free: f64,
 }
 
-at_level! {
-    /// One round of messages; returns by how much rows and columns still disagree.
-    fn send(weights: &Weights, columns_spoke: bool, messages: &mut Messages) -> f64 = send_body
-}
-
-#[inline(always)]
-fn send_body(weights: &Weights, columns_spoke: bool, messages: &mut Messages) -> f64 {
-    let Messages { to_columns, sums, next, incoming, shares, free } = messages;
-    let free = *free;
-    let columns = weights.columns;
-    next.clear();
-    for ((share, largest), rest) in shares.iter_mut().zip(&sums.largest).zip(&sums.rest) {
-        *share = 1.0 / (free + (largest + rest)).max(1.0 / MOST);
-    }
-    let mut residual = 0.0;
-    let rows = weights.values.chunks_exact(columns).zip(to_columns.chunks_exact_mut(columns));
-    for (row, messages) in rows {
-        if columns_spoke {
-            hear_columns(row, messages, sums, free, incoming);
-        } else {
-            incoming.copy_from_slice(row);
+impl Unsure {
+    fn new(level: Level, weights: &Weights) -> Option<Self> {
+        let scaling = scale(level, weights, SCALINGS, SCALED);
+        let mut rows = Vec::new();
+        let mut open = vec![true; weights.columns];
+        let mut scaled = weights.values.clone();
+        let all = scaled.chunks_exact_mut(weights.columns).zip(&scaling.rows).enumerate();
+        for (number, (row, factor)) in all {
+            row.iter_mut().zip(&scaling.columns).for_each(|(share, column)| *share *= factor * column);
+            match row.iter().position(|&share| share >= SURE) {
+                Some(column) if open[column] => open[column] = false,
+                _ => rows.push(number),
+            }
         }
-        let (largest, rest) = left_out(incoming);
-        if columns_spoke {
-            residual = disagreement(incoming, messages, shares, 1.0 / (largest + rest), residual);
+        let columns: Vec<usize> = (0..weights.columns).filter(|&column| open[column]).collect();
+        let mut shares = Vec::with_capacity((rows.len() + 1) * columns.len());
+        for &row in &rows {
+            let row = &scaled[row * weights.columns..][..weights.columns];
+            shares.extend(columns.iter().map(|&column| row[column]));
         }
-        tell_columns(row, incoming, largest, rest, messages, next);
+        shares.extend(columns.iter().map(|&column| scaling.columns[column]));
+        if rows.is_empty() { None } else { Some(Unsure { rows, columns, shares }) }
     }
-    std::mem::swap(sums, next);
-    residual
-}
 
-/// What the cells of a row tell it: A / (free + what the column hears from other rows).
-#[inline(always)]
-fn hear_columns(row: &[f64], messages: &[f64], sums: &LeftOut, free: f64, incoming: &mut [f64]) {
-    let columns = row.iter().zip(messages).zip(&sums.largest).zip(&sums.rest);
-    for (value, (((weight, message), largest), rest)) in incoming.iter_mut().zip(columns) {
-        let others = free + (rest + (largest - message));
-        *value = weight / if others > 1.0 / MOST { others } else { 1.0 / MOST };
-    }
-}
-
-/// The largest term of a row and the sum of the others.
-#[inline(always)]
-fn left_out(terms: &[f64]) -> (f64, f64) {
-    const LANES: usize = 16;
-    let mut largest = [0.0f64; LANES];
-    let mut rest = [0.0f64; LANES];
-    let (blocks, tail) = terms.as_chunks::<LANES>();
-    for block in blocks {
-        for lane in 0..LANES {
-            let (low, high) = ordered(largest[lane], block[lane]);
-            rest[lane] += low;
-            largest[lane] = high;
+    /// Draws beliefs towards what is sampled; returns its standard error.
+    fn correct(&self, beliefs: &mut [f64], columns: usize) -> f64 {
+        let n = self.columns.len();
+        let mut sample = Sample::new(&self.shares, n, FORGOTTEN);
+        let mut sampled = self.estimate(sample.draw(FEW));
+        let suspect = |sampled: &Sampled| {
+            let mut rows = self.rows.iter().zip(sampled.values.chunks_exact(n));
+            rows.any(|(&row, values)| {
+                let (found, chance) = self.distance(&beliefs[row * columns..], values, sampled.noise);
+                found > MUCH * chance
+            })
+        };
+        if sampled.noise > NOISY || suspect(&sampled) {
+            sampled = self.estimate(sample.draw(MANY - FEW));
         }
+        for (&row, values) in self.rows.iter().zip(sampled.values.chunks_exact(n)) {
+            let row = &mut beliefs[row * columns..][..columns];
+            let (found, chance) = self.distance(row, values, sampled.noise);
+            let share = if found > chance { 1.0 - chance / found } else { 0.0 };
+            let held = self.held(row);
+            for (&column, p) in self.columns.iter().zip(values) {
+                row[column] += share * (p * held - row[column]);
+            }
+        }
+        (sampled.noise / 4.0).sqrt()
     }
-    for (lane, &term) in tail.iter().enumerate() {
-        let (low, high) = ordered(largest[lane], term);
-        rest[lane] += low;
-        largest[lane] = high;
-    }
-    let mut all = (0.0, 0.0);
-    for lane in 0..LANES {
-        let (low, high) = ordered(all.0, largest[lane]);
-        all = (high, all.1 + (low + rest[lane]));
-    }
-    all
-}
 
-#[inline(always)]
-fn ordered(a: f64, b: f64) -> (f64, f64) {
-    if a < b { (a, b) } else { (b, a) }
-}
-
-/// The larger of `so_far` and the largest difference of the row's beliefs from its columns'.
-#[inline(always)]
-fn disagreement(incoming: &[f64], messages: &[f64], shares: &[f64], row_share: f64, so_far: f64) -> f64 {
-    const LANES: usize = 16;
-    let mut worst = [0.0f64; LANES];
-    let (blocks, tail) = incoming.as_chunks::<LANES>();
-    let (message_blocks, message_tail) = messages.as_chunks::<LANES>();
-    let (share_blocks, share_tail) = shares.as_chunks::<LANES>();
-    for ((block, messages), shares) in blocks.iter().zip(message_blocks).zip(share_blocks) {
-        for lane in 0..LANES {
-            let off = (block[lane] * row_share - messages[lane] * shares[lane]).abs();
-            worst[lane] = if off > worst[lane] { off } else { worst[lane] };
+    fn estimate(&self, seen: &[Vec<u32>; 2]) -> Sampled {
+        let n = self.columns.len();
+        // Every row is in some column of every matching.
+        let [one, other] =
+            seen.each_ref().map(|half| half[..n].iter().map(|&times| f64::from(times)).sum::<f64>());
+        let (mut squares, mut spread) = (0.0, 0.0);
+        let mut values = Vec::with_capacity(self.rows.len() * n);
+        for (&a, &b) in seen[0].iter().zip(&seen[1]).take(self.rows.len() * n) {
+            let (a, b) = (f64::from(a) / one, f64::from(b) / other);
+            let p = f64::midpoint(a, b);
+            squares += (a - b).powi(2) / 4.0;
+            spread += p * (1.0 - p);
+            values.push(p);
+        }
+        let settled = one > 0.0 && other > 0.0;
+        Sampled {
+            values,
+            noise: if settled { squares / spread.max(f64::MIN_POSITIVE) } else { f64::INFINITY },
         }
     }
-    let tail = tail.iter().zip(message_tail).zip(share_tail);
-    let tail = tail.map(|((value, message), share)| (value * row_share - message * share).abs());
-    tail.chain(worst).fold(so_far, f64::max)
-}
 
-/// What a row tells its columns, and the columns' sums of it.
-#[inline(always)]
-fn tell_columns(
-    row: &[f64],
-    incoming: &[f64],
-    largest: f64,
-    rest: f64,
-    messages: &mut [f64],
-    next: &mut LeftOut,
-) {
-    let sums = next.largest.iter_mut().zip(&mut next.rest);
-    let cells = row.iter().zip(incoming).zip(messages.iter_mut()).zip(sums);
-    for (((weight, value), message), (column_largest, column_rest)) in cells {
-        let others = rest + (largest - value);
-        let new = weight / if others > 1.0 / MOST { others } else { 1.0 / MOST };
-        *message = if new < MOST { new } else { MOST };
-        let (low, high) = ordered(*column_largest, *message);
-        *column_rest += low;
-        *column_largest = high;
+    /// The squared distance of a row's beliefs from what was sampled, and what noise alone makes of it.
+    fn distance(&self, beliefs: &[f64], sampled: &[f64], noise: f64) -> (f64, f64) {
+        let held = self.held(beliefs);
+        let pairs = self.columns.iter().zip(sampled);
+        pairs.fold((0.0, 0.0), |(found, chance), (&column, p)| {
+            (found + (p - beliefs[column] / held).powi(2), chance + noise * p * (1.0 - p))
+        })
+    }
+
+    /// What a row's beliefs in these columns sum to.
+    fn held(&self, beliefs: &[f64]) -> f64 {
+        self.columns.iter().map(|&column| beliefs[column]).sum()
     }
 }
 
-/// Beliefs of the rows, and the Bethe free energy of where the messages ended.
-fn finish(
-    weights: &Weights,
-    mut messages: Messages,
-    iterations: usize,
-    residual: f64,
-    tolerance: f64,
-) -> Marginals {
-    let columns = weights.columns;
-    let mut values = vec![0.0; weights.values.len()];
-    let mut log_permanent = weights.log_scale;
-    let unused = weights.columns - weights.rows;
-    let free = free_odds(&messages.sums, unused);
-    if unused > 0 {
-        log_permanent -= unused as f64 * free.ln();
-    }
-    let Messages { to_columns, sums, incoming, .. } = &mut messages;
-    let rows = weights.values.chunks_exact(columns).zip(to_columns.chunks_exact(columns));
-    for ((row, messages), values) in rows.zip(values.chunks_exact_mut(columns)) {
-        hear_columns(row, messages, sums, free, incoming);
-        let (largest, rest) = left_out(incoming);
-        log_permanent += (largest + rest).ln();
-        let cells = values.iter_mut().zip(incoming.iter()).zip(row.iter().zip(messages));
-        for ((value, term), (weight, message)) in cells {
-            *value = term / (largest + rest);
-            // 1 + A r c, with A r and A c at hand.
-            log_permanent -= (term * message / weight).ln_1p();
-        }
-    }
-    for (largest, rest) in sums.largest.iter().zip(&sums.rest) {
-        log_permanent += (free + (largest + rest)).ln();
-    }
-    Marginals { values, log_permanent, iterations, residual, converged: residual <= tolerance }
+struct Sampled {
+    /// Row-major.
+    values: Vec<f64>,
+    /// The variance of a probability p, as a multiple of p (1 - p).
+    noise: f64,
 }

@@ -12,10 +12,13 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)]
 
 pub mod argmax;
+mod beliefs;
+mod exact;
 mod exp;
 mod marginals;
 pub mod masses;
 mod matching;
+mod sampling;
 mod score;
 mod sinkhorn;
 pub mod sweep;

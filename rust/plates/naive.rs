@@ -46,3 +46,26 @@ pub fn matchings(weights: &[f64], columns: usize) -> (f64, Vec<f64>) {
     found.1.iter_mut().for_each(|share| *share /= total);
     found
 }
+
+/// Bethe's marginals of a plate with as many wells as classes, message by message.
+pub fn belief_propagation(weights: &[f64], n: usize, rounds: usize) -> Vec<f64> {
+    let cells = || (0..n).flat_map(|row| (0..n).map(move |column| (row, column)));
+    let mut to_row = vec![1.0; n * n];
+    let heard = |to_row: &[f64]| -> Vec<f64> { weights.iter().zip(to_row).map(|(a, c)| a * c).collect() };
+    for _ in 0..rounds {
+        let said = heard(&to_row);
+        let others = |row: usize, but: usize| -> f64 {
+            (0..n).filter(|&column| column != but).map(|column| said[row * n + column]).sum()
+        };
+        let to_column: Vec<f64> =
+            cells().map(|(row, column)| weights[row * n + column] / others(row, column)).collect();
+        to_row = cells()
+            .map(|(but, column)| {
+                let rows = (0..n).filter(|&row| row != but);
+                1.0 / rows.map(|row| to_column[row * n + column]).sum::<f64>()
+            })
+            .collect();
+    }
+    let said = heard(&to_row);
+    said.chunks(n).flat_map(|row| row.iter().map(|value| value / row.iter().sum::<f64>())).collect()
+}

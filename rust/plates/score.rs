@@ -12,6 +12,10 @@ pub trait Score: Copy + Send + Sync + 'static {
     /// At least any key of a number.
     const HIGHEST: Self::Key;
 
+    /// Where at most one in so many classes is allowed, these are looked at one by one: by then that takes
+    /// fewer instructions than to compare all, several at a time.
+    const GATHER: usize;
+
     /// The key; `HIGHEST`, or incomparable, where the score is NaN. Both zeros have one key.
     fn key(self) -> Self::Key;
     /// The score, exactly.
@@ -60,6 +64,7 @@ impl Score for f32 {
     type Wide = f32;
     const LOWEST: f32 = f32::NEG_INFINITY;
     const HIGHEST: f32 = f32::INFINITY;
+    const GATHER: usize = 8;
 
     fn wide<'a>(row: &'a [f32], _buffer: &'a mut Vec<f32>) -> &'a [f32] {
         row
@@ -81,6 +86,7 @@ impl Score for f64 {
     type Wide = f64;
     const LOWEST: f64 = f64::NEG_INFINITY;
     const HIGHEST: f64 = f64::INFINITY;
+    const GATHER: usize = 3;
 
     fn wide<'a>(row: &'a [f64], _buffer: &'a mut Vec<f64>) -> &'a [f64] {
         row
@@ -103,6 +109,7 @@ impl Score for f16 {
     type Wide = f32;
     const LOWEST: i16 = i16::MIN;
     const HIGHEST: i16 = i16::MAX;
+    const GATHER: usize = 20;
 
     fn wide<'a>(row: &'a [f16], buffer: &'a mut Vec<f32>) -> &'a [f32] {
         buffer.resize(row.len(), 0.0);

@@ -38,10 +38,31 @@ pub fn free_energy(
         return Ok(FreeEnergy { log_mean: 0.0, iterations: 0, converged: true });
     }
     let spare = (weights.columns - weights.rows) as f64;
+    let Scaling { rows, spare_row, columns: scales, iterations, converged } =
+        scale(level, &weights, iterations, tolerance);
+    let logs = |numbers: &[f64]| numbers.iter().map(|number| number.ln()).sum::<f64>();
+    let free_energy = -logs(&rows) - logs(&scales) - if spare > 0.0 { spare * spare_row.ln() } else { 0.0 };
+    let of_ones = weights.columns as f64 * (weights.columns as f64).ln();
+    Ok(FreeEnergy { log_mean: weights.log_scale + free_energy - of_ones, iterations, converged })
+}
+
+/// What rows and columns are multiplied by.
+pub(super) struct Scaling {
+    pub(super) rows: Vec<f64>,
+    /// The factor of the wells that may hold anything.
+    pub(super) spare_row: f64,
+    pub(super) columns: Vec<f64>,
+    iterations: usize,
+    converged: bool,
+}
+
+/// Scales rows and columns in turn until they sum to 1.
+pub(super) fn scale(level: Level, weights: &Weights, iterations: usize, tolerance: f64) -> Scaling {
+    let spare = (weights.columns - weights.rows) as f64;
     let mut rows = vec![1.0; weights.rows];
     let mut spare_row = 1.0;
-    let mut scales = vec![1.0; columns];
-    let mut sums = vec![0.0; columns];
+    let mut scales = vec![1.0; weights.columns];
+    let mut sums = vec![0.0; weights.columns];
     let mut taken = 0;
     let mut converged = false;
     while taken < iterations && !converged {
@@ -57,10 +78,7 @@ pub fn free_energy(
             *scale = 1.0 / sum;
         }
     }
-    let logs = |numbers: &[f64]| numbers.iter().map(|number| number.ln()).sum::<f64>();
-    let free_energy = -logs(&rows) - logs(&scales) - if spare > 0.0 { spare * spare_row.ln() } else { 0.0 };
-    let of_ones = weights.columns as f64 * (weights.columns as f64).ln();
-    Ok(FreeEnergy { log_mean: weights.log_scale + free_energy - of_ones, iterations: taken, converged })
+    Scaling { rows, spare_row, columns: scales, iterations: taken, converged }
 }
 
 at_level! {

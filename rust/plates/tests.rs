@@ -1,7 +1,10 @@
 //! Property tests of the kernels against their naive references, at every level.
 
+use super::beliefs::propagate;
+use super::matching::Weights;
+use super::sampling::Sample;
 use super::sweep::{Matrix, Means, Rows, log_sums, masked_argmax};
-use super::{Candidates, Flaw, Groups, Ranked, Scale, Score, Scratch, free_energy, marginals, naive};
+use super::{Candidates, Flaw, Groups, Ranked, Scale, Score, Scratch, exact, free_energy, marginals, naive};
 use crate::level::Level;
 use half::f16;
 use proptest::prelude::*;
@@ -10,9 +13,10 @@ use proptest::prelude::*;
 const VALUES: [f64; 9] = [0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 0.5, f64::NEG_INFINITY, f64::INFINITY];
 
 fn rows() -> impl Strategy<Value = (Vec<f64>, Vec<bool>)> {
-    (1usize..200).prop_flat_map(|columns| {
+    let density = prop::sample::select(vec![0.03, 0.1, 0.3, 0.5, 1.0]);
+    (1usize..200, density).prop_flat_map(|(columns, density)| {
         let score = prop_oneof![prop::sample::select(VALUES.to_vec()), (-50i32..50).prop_map(f64::from)];
-        (prop::collection::vec(score, columns), prop::collection::vec(any::<bool>(), columns))
+        (prop::collection::vec(score, columns), prop::collection::vec(prop::bool::weighted(density), columns))
     })
 }
 
@@ -89,33 +93,77 @@ proptest! {
     }
 
     #[test]
-    fn marginals_of_likely_matchings(rows in 1usize..6, spare in 0usize..3, seed in any::<u64>()) {
+    fn marginals_of_few_wells_are_exact(rows in 1usize..6, spare in 0usize..3, seed in any::<u64>()) {
         let columns = rows + spare;
         let weights = weights(rows, columns, seed);
         let logs: Vec<f64> = weights.iter().map(|weight| weight.ln()).collect();
         let (permanent, shares) = naive::matchings(&weights, columns);
+        let found = marginals(Level::best(), &logs, columns).unwrap();
+        prop_assert!((found.log_permanent - permanent.ln()).abs() < 1e-9);
+        prop_assert_eq!(found.error, 0.0);
+        for (value, share) in found.values.iter().zip(&shares) {
+            prop_assert!((value - share).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn marginals_of_more_wells_are_near(rows in 9usize..13, spare in 0usize..3, sharpness in 0.2f64..3.0, seed in any::<u64>()) {
+        let columns = rows + spare;
+        let logs: Vec<f64> =
+            weights(rows, columns, seed).iter().map(|weight| sharpness * weight.ln()).collect();
+        let (shares, _) = exact::shares(&Weights::new(&logs, columns).unwrap());
         let mut first: Option<Vec<u64>> = None;
         for level in Level::available() {
-            let found = marginals(level, &logs, columns, 2000, 1e-9).unwrap();
-            prop_assert!(found.converged, "{}", found.residual);
+            let found = marginals(level, &logs, columns).unwrap();
+            prop_assert!(found.error < 0.1, "{}", found.error);
             for row in found.values.chunks(columns) {
                 prop_assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
             }
-            for column in 0..columns {
-                let total: f64 = found.values.iter().skip(column).step_by(columns).sum();
-                prop_assert!(total < 1.0 + 1e-6);
-            }
-            // Bethe's permanent is a lower bound (Gurvits 2011), off by at most a factor 2^(n/2)
-            // (Anari and Rezaei 2019).
-            let slack = columns as f64 / 2.0 * std::f64::consts::LN_2;
-            prop_assert!(found.log_permanent <= permanent.ln() + 1e-6);
-            prop_assert!(found.log_permanent >= permanent.ln() - slack - 1e-6);
-            // A row that is nearly sure is so in both.
             for (value, share) in found.values.iter().zip(&shares) {
-                prop_assert!((value - share).abs() < 0.5);
+                prop_assert!((value - share).abs() < 0.06, "{value} {share}");
             }
             let bits: Vec<u64> = found.values.iter().map(|value| value.to_bits()).collect();
             prop_assert_eq!(first.get_or_insert_with(|| bits.clone()), &bits);
+        }
+    }
+
+    #[test]
+    fn samples_are_near_the_exact_shares(rows in 1usize..7, spare in 0usize..3, sharpness in 0.0f64..2.0, seed in any::<u64>()) {
+        let columns = rows + spare;
+        let mut drawn: Vec<f64> =
+            weights(rows, columns, seed).iter().map(|weight| weight.powf(sharpness)).collect();
+        let (_, shares) = naive::matchings(&drawn, columns);
+        drawn.extend(std::iter::repeat_n(1.0, columns)); // scaled or not, it is right in the long run
+        let mut sample = Sample::new(&drawn, columns, 500);
+        sample.draw(30_000);
+        let [one, other] = sample.draw(170_000);
+        let total: u32 = (0..columns).map(|column| one[column] + other[column]).sum();
+        for cell in 0..rows * columns {
+            let found = f64::from(one[cell] + other[cell]) / f64::from(total);
+            prop_assert!((found - shares[cell]).abs() < 0.03, "{found} {}", shares[cell]);
+        }
+    }
+
+    #[test]
+    fn beliefs_are_bethes(rows in 1usize..6, spare in 0usize..3, seed in any::<u64>()) {
+        let columns = rows + spare;
+        let weights = weights(rows, columns, seed);
+        let logs: Vec<f64> = weights.iter().map(|weight| weight.ln()).collect();
+        let (permanent, shares) = naive::matchings(&weights, columns);
+        let found = propagate(Level::best(), &Weights::new(&logs, columns).unwrap(), 2000, 1e-9);
+        prop_assert!(found.residual <= 1e-9, "{}", found.residual);
+        for column in 0..columns {
+            let total: f64 = found.values.iter().skip(column).step_by(columns).sum();
+            prop_assert!(total < 1.0 + 1e-6);
+        }
+        // Bethe's permanent is a lower bound (Gurvits 2011), off by at most a factor 2^(n/2)
+        // (Anari and Rezaei 2019).
+        let slack = columns as f64 / 2.0 * std::f64::consts::LN_2;
+        prop_assert!(found.log_permanent <= permanent.ln() + 1e-6);
+        prop_assert!(found.log_permanent >= permanent.ln() - slack - 1e-6);
+        // A row that is nearly sure is so in both.
+        for (value, share) in found.values.iter().zip(&shares) {
+            prop_assert!((value - share).abs() < 0.5);
         }
     }
 
@@ -144,8 +192,8 @@ proptest! {
         if spare == 0 {
             shifted.iter_mut().step_by(columns).for_each(|log| *log -= shift / 4.0);
         }
-        let one = marginals(Level::best(), &logs, columns, 5000, 1e-12).unwrap();
-        let other = marginals(Level::best(), &shifted, columns, 5000, 1e-12).unwrap();
+        let one = marginals(Level::best(), &logs, columns).unwrap();
+        let other = marginals(Level::best(), &shifted, columns).unwrap();
         for (a, b) in one.values.iter().zip(&other.values) {
             prop_assert!((a - b).abs() < 1e-5, "{a} {b}");
         }
@@ -199,13 +247,14 @@ fn flaws_are_named() {
 fn plates_that_cannot_be_matched_are_refused() {
     let level = Level::best();
     for bad in [f64::NAN, f64::INFINITY] {
-        assert!(marginals(level, &[0.0, bad], 2, 9, 0.0).is_err());
+        assert!(marginals(level, &[0.0, bad], 2).is_err());
         assert!(free_energy(level, &[0.0, bad], 2, 9, 0.0).is_err());
     }
-    assert!(marginals(level, &[0.0, 0.0], 1, 9, 0.0).is_err()); // two wells, one class
-    assert!(marginals(level, &[f64::NEG_INFINITY; 2], 2, 9, 0.0).is_err());
-    assert!(marginals(level, &[0.0; 3], 2, 9, 0.0).is_err());
-    assert!(marginals(level, &[], 3, 9, 0.0).unwrap().converged);
+    assert!(marginals(level, &[0.0, 0.0], 1).is_err()); // two wells, one class
+    assert!(marginals(level, &[f64::NEG_INFINITY; 2], 2).is_err());
+    assert!(marginals(level, &[0.0; 3], 2).is_err());
+    assert_eq!(marginals(level, &[], 3).unwrap().error, 0.0);
+    assert!(marginals(level, &[], 0).unwrap().values.is_empty());
     assert_eq!(free_energy(level, &[], 0, 9, 0.0).unwrap().log_mean, 0.0);
 }
 
@@ -213,7 +262,7 @@ fn plates_that_cannot_be_matched_are_refused() {
 fn forced_choices_are_found() {
     // The first well can only be class 0, so the second is class 1 although it prefers 0.
     let logs = [0.0, f64::NEG_INFINITY, 1.0, 0.0];
-    let found = marginals(Level::best(), &logs, 2, 5000, 1e-9).unwrap();
+    let found = marginals(Level::best(), &logs, 2).unwrap();
     assert!(found.values[0] > 0.999 && found.values[3] > 0.999, "{:?}", found.values);
 }
 
@@ -222,8 +271,33 @@ fn the_slow_mode_is_gone() {
     // One class to spare: left alone, the odds of unused classes need hundreds of rounds.
     let columns = 120;
     let logs: Vec<f64> = weights(columns - 1, columns, 7).iter().map(|weight| 3.0 * weight.ln()).collect();
-    let found = marginals(Level::best(), &logs, columns, 200, 1e-9).unwrap();
-    assert!(found.converged && found.iterations < 60, "{} {}", found.iterations, found.residual);
+    let found = propagate(Level::best(), &Weights::new(&logs, columns).unwrap(), 200, 1e-9);
+    assert!(found.residual <= 1e-9 && found.iterations < 60, "{} {}", found.iterations, found.residual);
+}
+
+#[test]
+fn beliefs_are_the_fixed_point_of_the_plain_messages() {
+    let n = 40;
+    let weights = weights(n, n, 5);
+    let logs: Vec<f64> = weights.iter().map(|weight| weight.ln()).collect();
+    let expected = naive::belief_propagation(&weights, n, 200);
+    for level in Level::available() {
+        let found = propagate(level, &Weights::new(&logs, n).unwrap(), 500, 1e-12);
+        assert!(found.values.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-8));
+    }
+}
+
+#[test]
+fn spare_classes_are_wells_that_hold_anything() {
+    // The odds of unused classes are those of as many wells whose scores are all the same.
+    let (rows, columns) = (18, 20);
+    let weights = weights(rows, columns, 3);
+    let logs: Vec<f64> = weights.iter().map(|weight| weight.ln()).collect();
+    let found = propagate(Level::best(), &Weights::new(&logs, columns).unwrap(), 500, 1e-12);
+    let mut full = weights;
+    full.resize(columns * columns, 1.0);
+    let expected = naive::belief_propagation(&full, columns, 3000);
+    assert!(found.values.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 0.02));
 }
 
 /// Rows in a vector each.

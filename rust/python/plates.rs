@@ -7,6 +7,7 @@ use crate::level::Level;
 use crate::plates::sweep::{self, Rows};
 use crate::plates::{self, Scale};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// The names of the instruction sets that kernels can use here, the widest last.
@@ -91,20 +92,17 @@ pub fn log_sums<'py>(
 
 /// Marginals of one-to-one matchings of the wells and classes of one plate.
 #[pyfunction]
-#[pyo3(signature = (log_scores, iterations, tolerance, level=None))]
+#[pyo3(signature = (log_scores, level=None))]
 #[allow(clippy::type_complexity)]
 pub fn marginals<'py>(
     py: Python<'py>,
     log_scores: PyReadonlyArray2<'py, f64>,
-    iterations: usize,
-    tolerance: f64,
     level: Option<&str>,
-) -> PyResult<(Bound<'py, PyArray2<f64>>, f64, usize, f64, bool)> {
+) -> PyResult<(Bound<'py, PyArray2<f64>>, f64, f64)> {
     let level = Level::named(level)?;
-    let (logs, shape) = (log_scores.as_slice()?, log_scores.as_array().dim());
-    let found = py.detach(|| plates::marginals(level, logs, shape.1, iterations, tolerance))?;
-    let values = table(py, found.values, shape)?;
-    Ok((values, found.log_permanent, found.iterations, found.residual, found.converged))
+    let (logs, shape) = (row_major(&log_scores)?, log_scores.as_array().dim());
+    let found = py.detach(|| plates::marginals(level, logs, shape.1))?;
+    Ok((table(py, found.values, shape)?, found.log_permanent, found.error))
 }
 
 /// Sinkhorn's free energy of one plate: the logarithm of the mean weight of its matchings, about.
@@ -118,7 +116,13 @@ pub fn free_energy(
     level: Option<&str>,
 ) -> PyResult<(f64, usize, bool)> {
     let level = Level::named(level)?;
-    let (logs, columns) = (log_scores.as_slice()?, log_scores.as_array().ncols());
+    let (logs, columns) = (row_major(&log_scores)?, log_scores.as_array().ncols());
     let found = py.detach(|| plates::free_energy(level, logs, columns, iterations, tolerance))?;
     Ok((found.log_mean, found.iterations, found.converged))
+}
+
+/// The numbers row by row. (numpy's own `as_slice` takes Fortran order too, as it lies.)
+fn row_major<'a>(matrix: &'a PyReadonlyArray2<'_, f64>) -> PyResult<&'a [f64]> {
+    let slice = matrix.as_array().to_slice();
+    slice.ok_or_else(|| PyValueError::new_err("log_scores: rows are not one after the other"))
 }

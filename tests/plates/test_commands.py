@@ -173,7 +173,7 @@ def test_what_is_uncertain_or_strange_is_a_warning_even_of_quiet_commands(
 ):
     run("fit", "train.csv", "-o", "layout.json", "-q")
     noise = np.random.default_rng(0).random(made.logits.shape)
-    np.save("noise.npy", noise)
+    np.save("noise.npy", noise / noise.sum(axis=1, keepdims=True))
     assert run("infer", "layout.json", "test.csv", "noise.npy", "--jobs", "2", *quiet) == 0
     said = capsys.readouterr()
     assert said.err == (
@@ -181,6 +181,14 @@ def test_what_is_uncertain_or_strange_is_a_warning_even_of_quiet_commands(
         f"0.99): {', '.join(made.test['experiment'].unique())}\n"
     )
     assert ("UNCERTAIN" in said.out) == (not quiet)
+    decode = ["decode", "layout.json", "test.csv", "noise.npy", "-o", "submission.csv"]
+    assert run(*decode, *quiet) == 1
+    said = capsys.readouterr()
+    assert said.err == (
+        "cellsieve: warning: 3 of 3 experiments have an uncertain assignment (posterior below "
+        f"0.99): {', '.join(made.test['experiment'].unique())}\n"
+    )
+    assert (folder / "submission.csv").exists()
     made.test.assign(sirna=made.sirna).to_csv("plan.csv", index=False)
     assert run("check", "layout.json", "plan.csv", "noise.npy", *quiet) == 0
     said = capsys.readouterr()
@@ -300,10 +308,10 @@ def test_mistakes_are_one_line(folder, capsys, arguments, text):
 
 def test_what_did_not_converge_is_told_by_the_exit_code(folder, capsys, monkeypatch):
     run("fit", "train.csv", "-o", "layout.json")
-    monkeypatch.setattr("cellsieve.plates.decode.ROUNDS", 1)
+    monkeypatch.setattr("cellsieve.plates.decode.ROUGH", 0.0)
     source = ("layout.json", "test.csv", "predictions.npy", "-o", "s.csv")
     assert run("decode", *source, "--method", "marginal") == 1
-    assert "warning: belief propagation did not converge" in capsys.readouterr().err
+    assert "did not converge" in capsys.readouterr().err
     assert (folder / "s.csv").exists()
 
 

@@ -9,8 +9,9 @@ from scipy.optimize import linear_sum_assignment
 
 import cellsieve as cs
 import naive
-from cellsieve.plates import ConvergenceWarning
-from cellsieve.plates.infer import dispersion
+from cellsieve.plates import ConvergenceWarning, marginals
+from cellsieve.plates.dispersion import dispersion
+from cellsieve.plates.votes import vote_weights
 from cellsieve.trial import reference
 from cellsieve.trial.planted import plant, probabilities
 
@@ -40,11 +41,11 @@ def test_assignments_are_found_even_those_never_seen(made, layout, posterior):
     np.testing.assert_array_equal(layout.assignments[posterior["best"]], made.group_on_plate)
     assert (layout.counts[posterior["best"]] == 0).any()
     assert posterior["certain"].all()
-    columns = [f"posterior_{k}" for k in range(4)]
+    columns = [f"posterior_{k}" for k in (0, 1, 2, 3, "none")]
     np.testing.assert_allclose(posterior[columns].sum(axis=1), 1)
     every = layout.infer(made.test, made.logits, "logit", candidates="all")
     np.testing.assert_array_equal(every["best"], posterior["best"])
-    assert sum(column.startswith("posterior_") for column in every) == 24
+    assert sum(column.startswith("posterior_") for column in every) == 24 + 1  # and "none"
 
 
 @pytest.mark.parametrize("kind", ["probability", "log_probability", "logit", "similarity"])
@@ -74,8 +75,98 @@ def test_noise_is_not_taken_for_certainty(made, layout):
     noise = rng.normal(size=made.logits.shape).astype(np.float32)
     found = layout.infer(made.test, noise, "logit")
     assert not found["certain"].any()
-    prior = (layout.counts + 5) / (layout.counts + 5).sum()
-    assert found["posterior"].max() < max(prior) + 0.35
+    assert found["posterior"].max() < 1 / 4 + 0.35
+
+
+def test_training_counts_matter_only_on_request(made, layout):
+    """Noise says nothing, so the prior is left."""
+    noise = np.zeros_like(made.logits)
+    columns = [f"posterior_{k}" for k in range(4)]
+    flat = layout.infer(made.test, noise, "logit")
+    np.testing.assert_allclose(flat[columns], 0.99 / 4, rtol=0.01)
+    counted = layout.infer(made.test, noise, "logit", prior="counts")
+    share = (layout.counts + 5) / (layout.counts + 5).sum()
+    np.testing.assert_allclose(counted[columns], np.tile(0.99 * share, (len(flat), 1)), rtol=0.01)
+    decoded = layout.decode(made.test, made.logits, kind="logit", prior="counts", candidates="all")
+    assert accuracy(decoded, made) > 0.5
+
+
+def test_an_order_that_does_not_follow_from_training_is_told():
+    """Plates 1 and 2 of the first experiment are swapped: no rotation."""
+    made = plant(group_size=60, train_experiments=8, test_experiments=4, signal=3, seed=3)
+    layout = cs.PlateLayout.fit(made.train)
+    test = made.test.copy()
+    here = test["experiment"] == test["experiment"].iloc[0]
+    test.loc[here, "plate"] = test.loc[here, "plate"].replace({1: 2, 2: 1})
+    found = layout.infer(test, made.logits, "logit")
+    assert found["posterior_none"].iloc[0] > 0.99
+    assert found["posterior_none"].iloc[1:].max() < 0.01
+    assert found["certain"].tolist() == [False] + [True] * (len(found) - 1)
+    every = layout.infer(test, made.logits, "logit", candidates="all")
+    swapped = made.group_on_plate.copy()
+    swapped[0, [0, 1]] = swapped[0, [1, 0]]
+    np.testing.assert_array_equal(layout.candidates("all")[every["best"]], swapped)
+    assert every["certain"].all()
+    with pytest.warns(cs.plates.UncertainAssignmentWarning, match=f"1 of 4.*{test.iloc[0, 1]}"):
+        wrong = layout.decode(test, made.logits, found, kind="logit")
+    right = layout.decode(test, made.logits, kind="logit", candidates="all")
+    assert accuracy(right, made) > accuracy(wrong, made) + 0.05
+    assert wrong["confidence"][here].max() < 0.01
+
+
+@pytest.mark.parametrize("groups", [10, 14])
+def test_plates_in_any_order(groups, tmp_path):
+    made = plant(
+        plates=groups,
+        group_size=20,
+        train_experiments=8,
+        test_experiments=3,
+        signal=2.5,
+        missing=0.03,
+        free=True,
+    )
+    layout = cs.PlateLayout.fit(made.train)
+    assert layout.free
+    found = layout.infer(made.test, made.logits, "logit")
+    plates = [f"plate_{plate}" for plate in layout.plates]
+    np.testing.assert_array_equal(found[plates], made.group_on_plate)
+    assert found["certain"].all()
+    assert (found["best"] == -1).all()
+    decoded = layout.decode(made.test, made.logits, found, "marginal", "logit")
+    plain = (made.logits.argmax(axis=1) == made.sirna).mean()
+    assert accuracy(decoded, made) > plain + 0.2
+    found.to_csv(tmp_path / "posterior.csv", index=False)
+    again = layout.decode(made.test, made.logits, tmp_path / "posterior.csv", "marginal", "logit")
+    pd.testing.assert_frame_equal(again, decoded)
+
+
+def test_uncertain_plates_in_any_order_are_calibrated():
+    claim, right, sure, wrong = [], [], 0, 0
+    for seed in range(8):
+        made = plant(
+            plates=8,
+            group_size=16,
+            train_experiments=8,
+            test_experiments=12,
+            signal=0.9 + 0.15 * (seed % 4),
+            class_bias=0.5,
+            free=True,
+            seed=seed,
+        )
+        layout = cs.PlateLayout.fit(made.train)
+        found = layout.infer(made.test, made.logits, "logit")
+        groups = found[[f"plate_{plate}" for plate in layout.plates]].to_numpy()
+        hit = groups == made.group_on_plate
+        for plate, name in enumerate(layout.plates):
+            table = found[[f"group_{g}_on_{name}" for g in range(8)]].to_numpy()
+            np.testing.assert_allclose(table.sum(axis=1), 1)
+            claim.append(table[np.arange(len(found)), groups[:, plate]])
+            right.append(hit[:, plate])
+        sure += int(found["certain"].sum())
+        wrong += int((found["certain"] & ~hit.all(axis=1)).sum())
+    assert 0.2 < np.mean(right) < 0.95
+    assert np.mean(claim) < np.mean(right) + 0.02  # never too much; less where models differ
+    assert wrong <= 0.02 * sure
 
 
 def test_plates_that_err_together_count_for_less():
@@ -86,12 +177,54 @@ def test_plates_that_err_together_count_for_less():
     assert 1 <= np.median(dispersion(votes, assignment)) < 1.3
     together = rng.poisson(rate * rng.gamma(4, 1 / 4, (200, 4, 4)))
     assert np.median(dispersion(together, assignment)) > 5
-    # Too few plates or groups to tell.
-    assert (dispersion(votes[:, :1], assignment[:, :1]) == 1).all()
+    # One plate each: what all of them say tells, and leaves more doubt about each.
+    alone = np.where(np.arange(4)[:, None] == 0, votes, 0)
+    assert 1 <= np.median(dispersion(alone, assignment)) < 1.5
+    assert dispersion(alone, assignment).max() > 2 * dispersion(votes, assignment).max()
+    together = np.where(np.arange(4)[:, None] == 0, together, 0)
+    assert np.median(dispersion(together, assignment)) > 5
+
+
+@pytest.mark.parametrize("kind", ["hard", "logit"])
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_missing_plates_do_not_make_it_claim_too_much(kind, left):
+    sure, wrong, right_of_whole = 0, 0, 0
+    for seed in range(4):
+        made = plant(
+            group_size=60,
+            train_experiments=30,
+            test_experiments=12,
+            signal=(1.8, 2.4, 3, 4)[seed],
+            class_bias=0.5,
+            plate_bias=0.8,
+            uneven=0.35,
+            seed=seed,
+        )
+        layout = cs.PlateLayout.fit(made.train)
+        first = made.test.groupby("experiment", sort=False).ngroup().to_numpy() % 4
+        keep = (made.test["plate"].to_numpy() - 1 + first) % 4 < left
+        scores = made.logits if kind == "logit" else made.logits.argmax(axis=1)
+        found = layout.infer(made.test[keep].reset_index(drop=True), scores[keep], kind)
+        right = (layout.assignments[found["best"]] == made.group_on_plate).all(axis=1)
+        sure += int(found["certain"].sum())
+        wrong += int((found["certain"] & ~right).sum())
+        whole = layout.infer(made.test, scores, kind)
+        right_of_whole += int(whole["certain"].sum())
+    assert wrong == 0
+    assert sure >= right_of_whole / 3 > 1
+
+
+def test_a_vote_for_a_class_that_all_wells_vote_for_counts_less():
+    plate, votes = np.repeat([0, 1], 60), np.concatenate([np.arange(60), np.repeat(7, 60)])
+    weight = vote_weights(plate, votes, 240)
+    assert (weight[:60] == 1).all()
+    assert (weight[60:] < 0.01).all()
+    spread = np.random.default_rng(0).integers(0, 240, 120)
+    assert vote_weights(plate, spread, 240).min() > 0.5
 
 
 def test_argmax_is_the_masked_one(made, layout, posterior):
-    decoded = layout.decode(made.test, made.logits, posterior, kind="logit")
+    decoded = layout.decode(made.test, made.logits, posterior, "argmax", "logit")
     plate = made.test["plate"].to_numpy() - 1
     experiment = pd.factorize(made.test["experiment"])[0]
     group = layout.assignments[posterior["best"]][experiment, plate]
@@ -104,10 +237,10 @@ def test_argmax_is_the_masked_one(made, layout, posterior):
     np.testing.assert_allclose(decoded["confidence"], share, rtol=1e-4)
     top = np.take_along_axis(made.logits, expected, axis=1)
     np.testing.assert_allclose(decoded["margin"], top[:, 0] - top[:, 1], rtol=1e-5)
-    as_probabilities = layout.decode(made.test, probabilities(made.logits), posterior)
+    as_probabilities = layout.decode(made.test, probabilities(made.logits), posterior, "argmax")
     pd.testing.assert_frame_equal(as_probabilities, decoded, rtol=1e-3)
-    hot = layout.decode(made.test, made.logits, posterior, kind="logit", temperature=2)
-    cold = layout.decode(made.test, probabilities(made.logits), posterior, temperature=2)
+    hot = layout.decode(made.test, made.logits, posterior, "argmax", "logit", temperature=2)
+    cold = layout.decode(made.test, probabilities(made.logits), posterior, "argmax", temperature=2)
     np.testing.assert_array_equal(hot["sirna"], decoded["sirna"])
     np.testing.assert_allclose(cold["confidence"], hot["confidence"], rtol=1e-3)
     np.testing.assert_allclose(hot["margin"], decoded["margin"] / 2, rtol=1e-5)
@@ -117,8 +250,8 @@ def test_argmax_is_the_masked_one(made, layout, posterior):
 def test_the_number_of_threads_changes_no_bit(made, layout, posterior, jobs):
     found = layout.infer(made.test, made.logits, "logit", jobs=jobs)
     pd.testing.assert_frame_equal(found, posterior, check_exact=True)
-    one = layout.decode(made.test, made.logits, posterior, kind="logit", jobs=1)
-    many = layout.decode(made.test, made.logits, posterior, kind="logit", jobs=jobs)
+    one = layout.decode(made.test, made.logits, posterior, "argmax", "logit", jobs=1)
+    many = layout.decode(made.test, made.logits, posterior, "argmax", "logit", jobs=jobs)
     pd.testing.assert_frame_equal(many, one, check_exact=True)
 
 
@@ -157,6 +290,30 @@ def test_each_step_is_better_and_marginals_are_calibrated(made, layout, posterio
     assert accuracy(once, made) > right[1] - 0.02
 
 
+def test_marginals_are_the_default(made, layout, posterior):
+    found = layout.decode(made.test, made.logits, posterior, kind="logit")
+    expected = layout.decode(made.test, made.logits, posterior, "marginal", "logit")
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_one_class_per_well_has_the_highest_expected_number_right():
+    """The sum of marginals, which the sum of their logarithms doesn't maximise."""
+    made = plant(group_size=40, train_experiments=8, test_experiments=3, signal=1.5, seed=2)
+    layout = cs.PlateLayout.fit(made.train)
+    number = {tuple(row): k for k, row in enumerate(layout.assignments.tolist())}
+    experiments = made.test["experiment"].unique()
+    given = pd.Series([number[tuple(row)] for row in made.group_on_plate.tolist()], experiments)
+    once = layout.decode(made.test, made.logits, given, kind="logit", one_to_one=True)
+    by_logs = 0.0
+    for rows in plates(made.test):
+        columns = np.flatnonzero(layout.group == layout.group[once["sirna"].iloc[rows[0]]])
+        share = marginals(made.logits[np.ix_(rows, columns)]).values
+        best = share[linear_sum_assignment(share, maximize=True)].sum()
+        assert once["confidence"].iloc[rows].sum() == pytest.approx(best)
+        by_logs += best - share[linear_sum_assignment(np.log(share), maximize=True)].sum()
+    assert by_logs > 0.1  # so that the two can be told apart here
+
+
 def test_the_temperature_is_found_without_labels(made, layout, posterior):
     wrong = made.logits * np.float32(3)
     right = layout.decode(made.test, made.logits, posterior, "marginal", "logit")
@@ -170,6 +327,79 @@ def test_the_temperature_is_found_without_labels(made, layout, posterior):
     assert accuracy(fitted, made) > accuracy(right, made) - 0.02
     again = layout.infer(made.test, wrong, "logit")
     np.testing.assert_array_equal(again["best"], posterior["best"])
+
+
+@pytest.mark.parametrize("within", [False, True])
+@pytest.mark.parametrize("temperature", [1 / 3, 1, 3])
+def test_fitted_temperatures_claim_what_is_right(within, temperature):
+    """Also where lists were searched within the group, so that the group says nothing."""
+    claim, right = [], []
+    for signal, bias in ((2, 1), (3, 0.5)):
+        made = plant(
+            group_size=80,
+            signal=signal,
+            class_bias=bias,
+            temperature=temperature,
+            train_experiments=12,
+            test_experiments=3,
+        )
+        layout = cs.PlateLayout.fit(made.train)
+        order = {tuple(row): number for number, row in enumerate(layout.assignments.tolist())}
+        given = [order[tuple(row)] for row in made.group_on_plate.tolist()]
+        given = pd.Series(given, made.test["experiment"].unique())
+        own = made.group[made.sirna][:, None] == made.group
+        logits = np.where(own, made.logits, np.float32(-1e4)) if within else made.logits
+        found = layout.decode(made.test, logits, given, "marginal", "logit", temperature="fit")
+        assert found.attrs["temperature"] == pytest.approx(1 / temperature, rel=0.2)
+        claim.append(found["confidence"].to_numpy())
+        right.append((found["sirna"] == made.sirna).to_numpy())
+    claim, right = np.concatenate(claim), np.concatenate(right)
+    bins = np.minimum((10 * claim).astype(int), 9)
+    off = [abs((claim - right)[bins == one].sum()) for one in range(10)]
+    assert sum(off) / len(claim) < 0.05
+
+
+def test_scores_that_no_temperature_mends_are_told(made, layout, posterior):
+    """Every well of a plate has the same favourite among its few scores."""
+    scores = np.full(made.logits.shape, -50, np.float32)
+    scores[:, ::10] = np.random.default_rng(0).normal(size=scores[:, ::10].shape)
+    scores[:, ::40] += 20
+    with pytest.warns(cs.plates.TemperatureWarning, match="no temperature makes these logit"):
+        layout.decode(made.test, scores, posterior, kind="logit", temperature="fit")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_layouts_used_again_are_evidence(turned):
+    """The first test experiment has the wells of a train experiment, one plate on, or turned."""
+    made = plant(group_size=60, train_experiments=6, test_experiments=3, signal=2, missing=0)
+    first = made.train["experiment"].iloc[0]
+    again = made.train[made.train["experiment"] == first].copy()
+    name = made.test["experiment"].iloc[0]
+    again["plate"] = again["plate"] % 4 + 1
+    if turned:
+        row = again["well"].str[0].map(ord).to_numpy()
+        column = again["well"].str[1:].astype(int)
+        again["well"] = [f"{chr(145 - r)}{25 - c:02d}" for r, c in zip(row, column, strict=True)]
+    again["experiment"] = name
+    again["id_code"] = again["experiment"] + "_" + again["plate"].astype(str) + "_" + again["well"]
+    again = again.reset_index(drop=True)
+    scores = np.random.default_rng(0).normal(size=(len(again), 240))
+    scores[np.arange(len(again)), again["sirna"]] += 2
+    rest = made.test["experiment"] != name
+    test = pd.concat([again, made.test[rest].assign(sirna=made.sirna[rest])], ignore_index=True)
+    scores = np.concatenate([2 * scores, made.logits[rest]])
+    layout = cs.PlateLayout.fit(made.train)
+    wells, truth = test.drop(columns="sirna"), test["sirna"]
+    for method in ("argmax", "assignment", "marginal"):
+        plain = layout.decode(wells, scores, None, method, "logit")
+        known = layout.decode(wells, scores, None, method, "logit", use_known_layouts=True)
+        here = (test["experiment"] == name).to_numpy()
+        assert (plain["sirna"] == truth)[here].mean() < 0.8
+        assert (known["sirna"] == truth)[here].all()
+        assert known["confidence"][here].min() > 0.99
+        pd.testing.assert_frame_equal(known[~here], plain[~here], check_like=True, rtol=1e-4)
+        assert [row["plate"] for row in known.attrs["known_layouts"]] == [1, 2, 3, 4]
+        assert all(row["best_experiment"] == first for row in known.attrs["known_layouts"])
 
 
 def test_favoured_classes_do_not_mislead_the_assignment():
@@ -261,8 +491,8 @@ def test_a_group_of_one_class_has_no_runner_up():
 
 
 def test_convergence_is_reported(made, layout, posterior, monkeypatch):
-    monkeypatch.setattr("cellsieve.plates.decode.ROUNDS", 1)
-    with pytest.warns(ConvergenceWarning, match="plate 1 \\(beliefs differ by"):
+    monkeypatch.setattr("cellsieve.plates.decode.ROUGH", 0.0)
+    with pytest.warns(ConvergenceWarning, match="plate 1 \\(standard error 0.*did not converge"):
         layout.decode(made.test, made.logits, posterior, "marginal", "logit")
     monkeypatch.undo()
     with warnings.catch_warnings():

@@ -96,6 +96,32 @@ def test_contradicting_groups_list_the_wells(made):
     assert "HEPG2" not in str(error.value)
 
 
+def test_a_few_wrong_wells_are_tolerated_on_request(made):
+    wrong = made.train.copy()
+    rows = [wrong.index[wrong["plate"] == 1][3], wrong.index[wrong["plate"] == 2][5]]
+    sirna = wrong["sirna"].to_numpy().copy()
+    sirna[rows] = sirna[rows[::-1]]
+    wrong["sirna"] = sirna
+    with pytest.raises(ValueError, match="to leave them out, tolerate 2"):
+        cs.PlateLayout.fit(wrong, tolerate=1)
+    with pytest.warns(cs.plates.WrongWellsWarning, match="2 wells contradict") as told:
+        layout = cs.PlateLayout.fit(wrong, tolerate=2)
+    for row in rows:
+        assert f"plate {wrong['plate'][row]} well {wrong['well'][row]}" in str(told[0].message)
+    right = cs.PlateLayout.fit(made.train)
+    np.testing.assert_array_equal(layout.group, right.group)
+    np.testing.assert_array_equal(layout.counts, right.counts)
+    assert len(layout.wells) == len(right.wells) - 2
+
+
+def test_a_screen_without_groups_is_told(made, rng):
+    at_random = made.train.copy()
+    for _, rows in at_random.groupby("experiment").indices.items():
+        at_random.loc[rows, "sirna"] = rng.permutation(at_random.loc[rows, "sirna"])
+    with pytest.raises(ValueError, match="at random: there are no plate groups"):
+        cs.PlateLayout.fit(at_random, tolerate=100)
+
+
 def test_a_class_that_stands_twice_is_named(made):
     table = made.train.copy()
     rows = table.index[table["experiment"] == "RPE-03"]

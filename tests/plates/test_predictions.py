@@ -25,7 +25,7 @@ def scores(made):
 
 @pytest.fixture(scope="module")
 def expected(made, layout, scores):
-    return layout.decode(made.test, scores)
+    return layout.decode(made.test, scores, method="argmax")
 
 
 def shuffled(made, scores, seed=0):
@@ -50,7 +50,7 @@ def test_every_form_gives_the_same(made, layout, scores, expected, tmp_path, for
         path = table.set_index(pd.Index(ids))
     else:
         cs.write_table(table.assign(id_code=ids), path)
-    decoded = layout.decode(made.test, path, **named)
+    decoded = layout.decode(made.test, path, **named, method="argmax")
     pd.testing.assert_frame_equal(decoded, expected)
     assert decoded["id_code"].tolist() == made.test["id_code"].tolist()
 
@@ -61,11 +61,13 @@ def test_class_order_is_by_name(made, layout, scores, expected, tmp_path):
     names.write_text("\n".join(map(str, order)))
     extra = np.hstack([scores[:, order], np.full((len(scores), 2), np.nan, np.float32)])
     pd.testing.assert_frame_equal(
-        layout.decode(made.test, scores[:, order], classes=names), expected
+        layout.decode(made.test, scores[:, order], classes=names, method="argmax"), expected
     )
     # Columns of classes that no plate holds are not looked at.
     more = [*order.tolist(), "control", "empty"]
-    pd.testing.assert_frame_equal(layout.decode(made.test, extra, classes=more), expected)
+    pd.testing.assert_frame_equal(
+        layout.decode(made.test, extra, classes=more, method="argmax"), expected
+    )
     for method in ("assignment", "marginal"):
         pd.testing.assert_frame_equal(
             layout.decode(made.test, extra, None, method, classes=more),
@@ -77,11 +79,14 @@ def test_text_classes_need_an_order(made, scores, expected):
     train = made.train.assign(sirna="s" + made.train["sirna"].astype(str))
     layout = cs.PlateLayout.fit(train)
     with pytest.raises(ValueError, match="expected `classes` in the order of the columns"):
-        layout.decode(made.test, scores)
-    decoded = layout.decode(made.test, scores, classes=[f"s{c}" for c in range(60)])
+        layout.decode(made.test, scores, method="argmax")
+    decoded = layout.decode(
+        made.test, scores, classes=[f"s{c}" for c in range(60)], method="argmax"
+    )
     assert decoded["sirna"].tolist() == [f"s{c}" for c in expected["sirna"]]
 
 
+@pytest.mark.filterwarnings("ignore::cellsieve.plates.UncertainAssignmentWarning")
 def test_a_mapped_matrix_is_not_copied(made, layout, scores, expected, tmp_path, monkeypatch):
     np.save(tmp_path / "p.npy", scores)
     mapped = cs.read_predictions(tmp_path / "p.npy").scores
@@ -91,10 +96,10 @@ def test_a_mapped_matrix_is_not_copied(made, layout, scores, expected, tmp_path,
     monkeypatch.setattr(
         cs._core, "masked_argmax", lambda m, *rest: (seen.append(m), kernel(m, *rest))[1]
     )
-    layout.decode(made.test, cs.Predictions(mapped))
+    layout.decode(made.test, cs.Predictions(mapped), method="argmax")
     order = np.argsort(shuffled(made, scores)[0])
     ids = made.test["id_code"].to_numpy()[order]
-    layout.decode(made.test, cs.Predictions(mapped, ids))
+    layout.decode(made.test, cs.Predictions(mapped, ids), method="argmax")
     assert [matrix is mapped for matrix in seen] == [True, True]
 
 
@@ -112,7 +117,7 @@ def test_awkward_arrays_give_the_same(made, layout, scores, expected, layout_of)
         packed = np.zeros(len(scores), np.dtype([("flag", "i1"), ("scores", "f4", 60)]))
         packed["scores"] = scores
         awkward = packed["scores"]
-    pd.testing.assert_frame_equal(layout.decode(made.test, awkward), expected)
+    pd.testing.assert_frame_equal(layout.decode(made.test, awkward, method="argmax"), expected)
 
 
 def test_sites_are_averaged(made, layout, scores):
@@ -122,21 +127,23 @@ def test_sites_are_averaged(made, layout, scores):
     sites /= sites.sum(axis=2, keepdims=True)
     ids = made.test["id_code"].to_numpy()
     both = cs.Predictions(np.concatenate(sites), [*(ids + "_s1"), *(ids + "_s2")])
-    mean = layout.decode(made.test, sites.mean(axis=0))
-    pd.testing.assert_frame_equal(layout.decode(made.test, both), mean, rtol=1e-4)
+    mean = layout.decode(made.test, sites.mean(axis=0), method="argmax")
+    pd.testing.assert_frame_equal(layout.decode(made.test, both, method="argmax"), mean, rtol=1e-4)
     files = [cs.Predictions(site, ids) for site in sites]
-    pd.testing.assert_frame_equal(layout.decode(made.test, files), mean, rtol=1e-4)
-    logs = layout.decode(made.test, np.log(sites).mean(axis=0), kind="log_probability")
-    found = layout.decode(made.test, both, average="log")
+    pd.testing.assert_frame_equal(layout.decode(made.test, files, method="argmax"), mean, rtol=1e-4)
+    logs = layout.decode(
+        made.test, np.log(sites).mean(axis=0), kind="log_probability", method="argmax"
+    )
+    found = layout.decode(made.test, both, average="log", method="argmax")
     pd.testing.assert_frame_equal(found, logs, rtol=1e-3, atol=1e-3)
     by_log = cs.Predictions(np.log(both.scores), both.ids)
-    softmax = layout.decode(made.test, by_log, kind="logit", average="probability")
+    softmax = layout.decode(made.test, by_log, kind="logit", average="probability", method="argmax")
     pd.testing.assert_frame_equal(softmax, mean, rtol=1e-3)
     # A well with one site only counts as it is.
     some = cs.Predictions(both.scores[:-3], both.ids[:-3])
-    assert len(layout.decode(made.test, some)) == len(made.test)
+    assert len(layout.decode(made.test, some, method="argmax")) == len(made.test)
     with pytest.raises(ValueError, match="no predictions for"):
-        layout.decode(made.test, cs.Predictions(sites[0][1:], ids[1:]))
+        layout.decode(made.test, cs.Predictions(sites[0][1:], ids[1:]), method="argmax")
 
 
 def test_hard_predictions_of_several_models_are_votes(made, layout):
@@ -214,6 +221,60 @@ def test_nan_and_infinity_are_named(made, layout, scores):
         layout.infer(made.test, spoiled)
 
 
+def test_nan_among_votes_names_its_own_row(made, layout):
+    votes = made.sirna.astype(float)
+    votes[7] = np.nan
+    for source in (votes, pd.DataFrame({"id_code": made.test["id_code"], "sirna": votes})):
+        with pytest.raises(ValueError, match="row 7 predicts nan, which is none of"):
+            layout.infer(made.test, source)
+
+
+@pytest.mark.filterwarnings("ignore::cellsieve.plates.UncertainAssignmentWarning")
+def test_classes_that_are_not_in_the_layout_change_nothing():
+    """A control that every well looks like, and one that is no number at all."""
+    made = plant(
+        group_size=15, train_experiments=4, test_experiments=4, signal=1.5, class_bias=1, seed=0
+    )
+    layout = cs.PlateLayout.fit(made.train)
+    expected = layout.infer(made.test, made.logits, "logit")
+    assert (expected["evidence"] == "sinkhorn").any()
+    for strange in (60.0, np.nan):
+        column = np.full((len(made.logits), 1), strange, np.float32)
+        more = np.hstack([made.logits, column])
+        names = [*range(60), "control"]
+        found = layout.infer(made.test, more, "logit", classes=names)
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+        for method in ("argmax", "assignment", "marginal"):
+            pd.testing.assert_frame_equal(
+                layout.decode(made.test, more, expected, method, "logit", classes=names),
+                layout.decode(made.test, made.logits, expected, method, "logit"),
+            )
+
+
+def test_a_well_without_a_finite_score_is_the_same_error_in_every_method(made, layout):
+    given = pd.Series(0, index=made.test["experiment"].unique())
+    group = layout.assignments[0][made.test["plate"].to_numpy() - 1]
+    logits = made.logits.copy()
+    logits[8, layout.group == group[8]] = -np.inf
+    at = made.test["id_code"][8]
+    for method in ("argmax", "assignment", "marginal"):
+        with pytest.raises(ValueError, match=f"predictions: well {at} has no finite score among"):
+            layout.decode(made.test, logits, given, method, "logit")
+
+
+def test_similarities_are_not_taken_for_probabilities(made, layout):
+    """Cosines, all of them positive, look like probabilities but for their sum."""
+    cosines = 0.5 + 0.4 * np.tanh(made.logits / 4)
+    for step in (layout.infer, layout.decode, layout.check):
+        with pytest.raises(ValueError, match=r"row 0 sums to .* expected kind .* similarity for"):
+            step(made.test, cosines)
+    said = layout.infer(made.test, cosines, "similarity")
+    assert len(said) == 3
+    # Probabilities of some of a model's classes, and scores that are said to be in proportion.
+    layout.infer(made.test, probabilities(made.logits) * np.float32(0.4))
+    layout.infer(made.test, probabilities(made.logits) * np.float32(7), "probability")
+
+
 def test_no_pickle_is_ever_loaded(made, layout, tmp_path):
     class Trap:
         def __reduce__(self):
@@ -251,7 +312,7 @@ def test_test_files_that_do_not_fit_are_named(made, layout, scores):
         with pytest.raises(ValueError, match=text):
             layout.infer(table, scores)
     without = test.drop(columns="id_code")
-    found = layout.decode(without, scores)
+    found = layout.decode(without, scores, method="argmax")
     assert found["id_code"].tolist() == test["id_code"].tolist()
 
 
@@ -266,3 +327,39 @@ def test_agreement():
         cs.agreement(a, b.iloc[:2])
     with pytest.raises(ValueError, match="a: duplicate ids: X-1_1_B02"):
         cs.agreement(pd.concat([a, a.iloc[:1]]), b)
+
+
+@pytest.mark.filterwarnings("ignore::cellsieve.plates.UncertainAssignmentWarning")
+def test_score_shows_what_each_step_gains(made, layout, tmp_path):
+    ids = made.test["id_code"].to_numpy()
+    rng = np.random.default_rng(0)
+
+    def model():
+        """Two sites per well, each noisier than the planted scores."""
+        sites = np.concatenate([made.logits, made.logits])
+        names = [f"{name}_s{site}" for site in (1, 2) for name in ids]
+        return cs.Predictions(sites + 4 * rng.normal(size=sites.shape), names)
+
+    models = [model(), model()]
+    truth = made.test[["id_code"]].assign(sirna=made.sirna).iloc[::2]
+    found = layout.score(made.test, models, truth, "logit")
+    assert found["step"].tolist() == [
+        "one site",
+        "all sites",
+        "2 models",
+        "mask: the plate's group",
+        "one-to-one: marginals",
+        "known layouts",
+    ]
+    assert (found["wells"] == len(truth)).all()
+    assert (found["gain"].iloc[1:4] > 0).all()
+    np.testing.assert_allclose(found["gain"].iloc[1:], np.diff(found["right"]))
+    best = layout.decode(made.test, models, None, "argmax", "logit")["sirna"].iloc[::2]
+    assert found["right"].iloc[3] == (best.to_numpy() == truth["sirna"].to_numpy()).mean()
+    plain = layout.score(made.test, made.logits, truth, "logit")
+    assert plain["step"].iloc[0] == "best of all classes"
+    assert plain["right"].iloc[0] == (made.logits.argmax(1) == made.sirna)[::2].mean()
+    with pytest.raises(ValueError, match="none of its ids is a well"):
+        layout.score(made.test, made.logits, truth.assign(id_code="x" + truth["id_code"]), "logit")
+    with pytest.raises(ValueError, match="does not have: 999"):
+        layout.score(made.test, made.logits, truth.assign(sirna=999), "logit")

@@ -134,8 +134,6 @@ def test_refusals_name_the_argument():
         marginals(np.zeros(3))
     with pytest.raises(ValueError, match="3 wells but only 2 classes"):
         marginals(np.zeros((3, 2)))
-    with pytest.raises(ValueError, match="iterations: found 0"):
-        marginals(scores, iterations=0)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -153,9 +151,7 @@ def test_marginals_are_near_the_exact_ones(rng):
     logs = rng.normal(size=(5, 6))
     logs[np.arange(5), np.arange(5)] += 4
     total, exact = naive.matchings(logs)
-    found = marginals(logs, tolerance=1e-9)
-    assert found.converged
-    assert found.residual <= 1e-9
-    np.testing.assert_allclose(found.values, exact, atol=0.1)
-    assert found.log_permanent == pytest.approx(total, abs=0.3)
-    assert not marginals(logs, iterations=1, tolerance=0.0).converged
+    found = marginals(logs)
+    assert found.error == 0
+    np.testing.assert_allclose(found.values, exact, atol=1e-9)
+    assert found.log_permanent == pytest.approx(total)

@@ -110,6 +110,7 @@ def huvec18(rxrx1, test):
     return rows.index, known.reindex(places).to_numpy()
 
 
+@pytest.mark.filterwarnings("ignore::cellsieve.plates.UncertainAssignmentWarning")
 def test_decoding_two_real_submissions(rxrx1, layout, test_csv):
     """On 1,107 wells whose classes are known, each step helps."""
     test = pd.read_csv(test_csv)

@@ -10,7 +10,7 @@ import pytest
 import cellsieve as cs
 from cellsieve.cli import main
 from cellsieve.export.source import read_cleaned
-from cellsieve.look.views import Look, image_table, pictures
+from cellsieve.look.views import Look, drawn, image_table, pictures
 
 SQUARES = {"plate1": (5, 5), "plate2": (20, 25)}  # where the cells begin; the plates differ
 WIDE = {"plate1": 8, "plate2": 5}  # columns of a cell
@@ -89,7 +89,8 @@ def test_prefixed_ids_go_the_whole_way(plates: Path, extension: str) -> None:
     others = [name for name in whole if name != "image_id"]
     pd.testing.assert_frame_equal(table[others], whole[others], check_dtype=False)
 
-    shown = pictures(table, images, Look(outline=False, neighbours="show"), lambda drawn: drawn)
+    look = Look(outline=False, neighbours="show")
+    shown = pictures(table, images, look, lambda cut: drawn(cut, look))
     for row, picture in zip(table.itertuples(), shown, strict=True):
         assert picture.made is not None, picture.problem
         assert (picture.made.shape[0] == picture.made.shape[1]) == (row.image_id == "plate1+f1")

@@ -1,4 +1,4 @@
-"""`cellsieve plates fit | infer | decode | check`."""
+"""`cellsieve plates fit | infer | decode | check | score`."""
 
 import argparse
 import sys
@@ -11,10 +11,16 @@ import pandas as pd
 from cellsieve.cli.arguments import add_jobs, add_overwrite
 from cellsieve.io.places import atomic, place
 from cellsieve.io.tables import check_table, refuse_existing, write_table
-from cellsieve.plates import ConvergenceWarning, PlateLayout
+from cellsieve.plates import (
+    ConvergenceWarning,
+    PlateLayout,
+    TemperatureWarning,
+    UncertainAssignmentWarning,
+    WrongWellsWarning,
+)
 from cellsieve.plates.infer import CERTAIN
 from cellsieve.plates.wells import first
-from cellsieve.schema.choices import Average, Candidates, Method, ScoreKind
+from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind
 
 KIND_HELP = (
     "what the scores are: probability (default for scores), log_probability, logit, similarity "
@@ -39,6 +45,7 @@ def add_plates(commands: Any, summary: str) -> None:
     _add_infer(steps)
     _add_decode(steps)
     _add_check(steps)
+    _add_score(steps)
 
 
 def _add_fit(steps: Any) -> None:
@@ -69,6 +76,14 @@ def _add_fit(steps: Any) -> None:
         default="id_code",
         metavar="NAME",
         help="column with the id (default: id_code)",
+    )
+    fit.add_argument(
+        "--tolerate",
+        type=int,
+        default=0,
+        metavar="N",
+        help="leave out wells that contradict the plate groups, at most N, and name them "
+        "(default: 0)",
     )
     fit.add_argument(
         "--groups",
@@ -105,6 +120,20 @@ def _add_source(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_prior(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--candidates",
+        choices=get_args(Candidates),
+        help="closed: assignments seen in training and their compositions (default); all: every "
+        "order (default where more than 1,000 follow from those seen)",
+    )
+    command.add_argument(
+        "--prior",
+        choices=get_args(Prior),
+        help="flat: all alike (default); counts: as often as they were seen in training",
+    )
+
+
 def _add_infer(steps: Any) -> None:
     infer = steps.add_parser(
         "infer",
@@ -122,13 +151,7 @@ def _add_infer(steps: Any) -> None:
         metavar="test_plate_groups.csv",
         help="also write each experiment's assignment number, in the notebook's form",
     )
-    infer.add_argument(
-        "--candidates",
-        choices=get_args(Candidates),
-        default="closed",
-        help="closed: assignments seen in training and their compositions (default); all: "
-        "every order",
-    )
+    _add_prior(infer)
     add_jobs(infer)
     add_overwrite(infer)
     infer.set_defaults(run=run_infer)
@@ -159,12 +182,14 @@ def _add_decode(steps: Any) -> None:
     decode.add_argument(
         "--posterior", metavar="TABLE", help="as written by 'plates infer -o' or '--groups'"
     )
+    _add_prior(decode)
     decode.add_argument(
         "--method",
         choices=get_args(Method),
-        default="argmax",
-        help="argmax: best allowed class (default); assignment: each class once per plate; "
-        "marginal: most probable class given that each is used once, with calibrated confidence",
+        default="marginal",
+        help="marginal: most probable class given that each is used once, with calibrated "
+        "confidence (default); argmax: best allowed class, fast; assignment: each class once per "
+        "plate, which is often worse than argmax on one vote per well",
     )
     decode.add_argument(
         "--temperature",
@@ -177,7 +202,14 @@ def _add_decode(steps: Any) -> None:
     decode.add_argument(
         "--one-to-one",
         action="store_true",
-        help="with --method marginal: each class at most once per plate",
+        help="with --method marginal: each class at most once per plate, with the highest expected "
+        "number right",
+    )
+    decode.add_argument(
+        "--use-known-layouts",
+        action="store_true",
+        help="where 'plates check' finds that a plate re-uses an earlier layout, take its classes "
+        "as evidence",
     )
     add_jobs(decode)
     add_overwrite(decode)
@@ -190,8 +222,9 @@ def _add_check(steps: Any) -> None:
         example="cellsieve plates check plates/layout.json plates/test.csv plates/predictions.npy",
         help="plates that were swapped, turned, mirrored, shifted, or used before",
         description="Compares the scores with known layouts: with the classes that TEST itself "
-        "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, shifted by a "
-        "row or column?), and with every earlier layout (is one used again?).",
+        "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, half of it "
+        "mirrored, shifted by one or two rows or columns?), and with every earlier layout (is one "
+        "used again?). Wells without predictions are counted and left out.",
     )
     _add_source(check)
     check.add_argument(
@@ -207,6 +240,29 @@ def _add_check(steps: Any) -> None:
     check.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     add_overwrite(check)
     check.set_defaults(run=run_check)
+
+
+def _add_score(steps: Any) -> None:
+    score = steps.add_parser(
+        "score",
+        example="cellsieve plates score plates/layout.json plates/test.csv "
+        "plates/predictions.npy --truth plates/truth.csv",
+        help="what each step gains, on wells whose classes are known",
+        description="Counts how many of the wells with known classes are right by one site, all "
+        "sites, all models, the plate's group, marginals and known layouts.",
+    )
+    _add_source(score)
+    score.add_argument(
+        "--truth",
+        metavar="TABLE",
+        required=True,
+        help="id and class of some wells of TEST (CSV, Parquet)",
+    )
+    score.add_argument(
+        "-o", "--output", metavar="TABLE", help="table with one row per step (CSV, Parquet)"
+    )
+    add_overwrite(score)
+    score.set_defaults(run=run_score)
 
 
 def _temperature(text: str) -> float | str:
@@ -254,14 +310,20 @@ def _warn(text: str) -> None:
 def run_fit(options: argparse.Namespace) -> int:
     """`plates fit`."""
     _refuse_outputs(options, [], [options.output, options.groups])
-    layout = PlateLayout.fit(
-        options.train,
-        options.class_column,
-        options.experiment,
-        options.plate,
-        options.well,
-        options.id_column,
-    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", WrongWellsWarning)
+        layout = PlateLayout.fit(
+            options.train,
+            options.class_column,
+            options.experiment,
+            options.plate,
+            options.well,
+            options.id_column,
+            tolerate=options.tolerate,
+        )
+    for warning in caught:
+        _warn(str(warning.message))
     layout.save(options.output)
     if options.groups:
         _write_groups(layout.experiment_groups(), options.groups)
@@ -286,6 +348,7 @@ def run_infer(options: argparse.Namespace) -> int:
         options.test,
         options.predictions,
         candidates=options.candidates,
+        prior=options.prior or "flat",
         jobs=options.jobs,
         **_source(options),
     )
@@ -300,7 +363,7 @@ def run_infer(options: argparse.Namespace) -> int:
             f"{len(doubtful)} of {len(table)} experiments have an uncertain assignment (posterior "
             f"below {CERTAIN}): {first(doubtful)}"
         )
-    shares = [f"share_{k}" for k in range(len(layout.counts))]
+    shares = [f"share_{k}" for k in range(len(layout.counts)) if f"share_{k}" in table.columns]
     show = table[[key, "wells", "best", "posterior", "margin", *shares]].copy()
     show["posterior"] = show["posterior"].map("{:.4f}".format)
     show["margin"] = show["margin"].map("{:.1f}".format)
@@ -320,19 +383,23 @@ def run_infer(options: argparse.Namespace) -> int:
 
 
 def run_decode(options: argparse.Namespace) -> int:
-    """`plates decode`; 1 where belief propagation did not converge on some plates."""
+    """`plates decode`; 1 where it warns."""
     _refuse_outputs(options, [options.output, options.details])
     layout = PlateLayout.load(options.layout)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
-        warnings.simplefilter("always", ConvergenceWarning)
+        for known in (ConvergenceWarning, TemperatureWarning, UncertainAssignmentWarning):
+            warnings.simplefilter("always", known)
         decoded = layout.decode(
             options.test,
             options.predictions,
             options.posterior,
             options.method,
+            candidates=options.candidates,
+            prior=options.prior,
             temperature=options.temperature,
             one_to_one=options.one_to_one,
+            use_known_layouts=options.use_known_layouts,
             jobs=options.jobs,
             **_source(options),
         )
@@ -346,6 +413,14 @@ def run_decode(options: argparse.Namespace) -> int:
         f"{len(decoded)} wells, {decoded[layout.columns.class_column].nunique()} classes, "
         f"mean confidence {decoded['confidence'].mean():.3f}"
     )
+    if options.temperature == "fit":
+        print(f"fitted temperature: {decoded.attrs['temperature']:.3g}")
+    columns = layout.columns
+    for match in decoded.attrs.get("known_layouts", []):
+        here = f"{match[columns.experiment]} plate {match[columns.plate]}"
+        print(f"known layout: {here} {match['verdict']} (p {match['p']:.1g})")
+    if options.use_known_layouts and not decoded.attrs["known_layouts"]:
+        print("known layout: none is used again")
     print(f"submission: {options.output}")
     if options.details:
         print(f"details: {options.details}")
@@ -366,6 +441,12 @@ def run_check(options: argparse.Namespace) -> int:
     if options.output:
         write_table(table, options.output)
     columns = layout.columns
+    missing = int(table["missing"].sum())
+    if missing:
+        _warn(
+            f"{missing} of {missing + int(table['wells'].sum())} wells on these plates have no "
+            "prediction and were left out"
+        )
     strange = table[~table["verdict"].isin(EXPECTED)]
     if len(strange):
         named = strange[columns.experiment].astype(str) + " plate "
@@ -390,9 +471,25 @@ def run_check(options: argparse.Namespace) -> int:
             print(f"{counts[verdict]} of {len(table)} plates: {verdict}")
     print(
         f"{len(table)} plates checked. log_odds: nats against the claimed layout, or against a "
-        "guess where none is claimed; p: the chance that the best of as many random layouts does "
-        "as well."
+        "guess where none is claimed; p: the chance that one of these layouts does as well on a "
+        "plate whose wells are in random order."
     )
+    if options.output:
+        print(f"table: {options.output}")
+    return 0
+
+
+def run_score(options: argparse.Namespace) -> int:
+    """`plates score`."""
+    _refuse_outputs(options, [options.output])
+    layout = PlateLayout.load(options.layout)
+    table = layout.score(options.test, options.predictions, options.truth, **_source(options))
+    if options.output:
+        write_table(table, options.output)
+    show = table[["step"]].assign(right=table["right"].map("{:.1%}".format))
+    show["gain"] = table["gain"].map("{:+.1%}".format).replace("+nan%", "")
+    print(show.to_string(index=False))
+    print(f"{table['wells'].iloc[0]} wells with known classes")
     if options.output:
         print(f"table: {options.output}")
     return 0

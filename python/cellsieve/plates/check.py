@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from cellsieve.plates.infer import log_scores
 from cellsieve.plates.layout import Layout
-from cellsieve.plates.predictions import HARD_MISS, Names, Source, WellScores, join
+from cellsieve.plates.predictions import (
+    HARD_MISS,
+    Names,
+    Source,
+    WellScores,
+    covered,
+    join,
+    read_sources,
+)
 from cellsieve.plates.wells import Wells, first, read_wells
 from cellsieve.schema.choices import Average, ScoreKind
 from cellsieve.schema.types import Table
@@ -22,6 +30,8 @@ CONVINCING = 1e-4
 """A match counts if the best of as many random layouts does as well with less than this chance."""
 TILTS = np.geomspace(0.05, 4.0, 16)
 """Values of t among which Chernoff's bound is minimised."""
+REACHED = 8
+"""Random plates stop being drawn when so many have reached the score (Besag and Clifford 1991)."""
 
 Grid = NDArray[np.int64]
 """The class of each well of a plate by row and column; `UNSEEN` where nothing is known."""
@@ -45,15 +55,50 @@ def _shift(rows: int, columns: int) -> Callable[[Grid], Grid]:
     return move
 
 
-MOVES: dict[str, Callable[[Grid], Grid]] = {
-    "as is": lambda grid: grid,
-    "turned 180": lambda grid: grid[::-1, ::-1],
+def _half(side: str, mirror: Callable[[Grid], Grid]) -> Callable[[Grid], Grid]:
+    """One half of the plate mirrored in itself; the other half as it is."""
+
+    def move(grid: Grid) -> Grid:
+        moved = grid.copy()
+        rows, columns = (size // 2 for size in grid.shape)
+        every = slice(None)
+        part = {
+            "left": (every, slice(columns)),
+            "right": (every, slice(-columns, None)),
+            "top": (slice(rows), every),
+            "bottom": (slice(-rows, None), every),
+        }[side]
+        moved[part] = mirror(grid[part])
+        return moved
+
+    return move
+
+
+MIRRORS: dict[str, Callable[[Grid], Grid]] = {
     "mirrored left-right": lambda grid: grid[:, ::-1],
     "mirrored top-bottom": lambda grid: grid[::-1, :],
+}
+WHOLE: dict[str, Callable[[Grid], Grid]] = {
+    "as is": lambda grid: grid,
+    "turned 180": lambda grid: grid[::-1, ::-1],
+    **MIRRORS,
     "one row down": _shift(1, 0),
     "one row up": _shift(-1, 0),
     "one column right": _shift(0, 1),
     "one column left": _shift(0, -1),
+    "two rows down": _shift(2, 0),
+    "two rows up": _shift(-2, 0),
+    "two columns right": _shift(0, 2),
+    "two columns left": _shift(0, -2),
+}
+"""What can have happened to a whole plate."""
+MOVES: dict[str, Callable[[Grid], Grid]] = {
+    **WHOLE,
+    **{
+        f"{side} half {how}": _half(side, mirror)
+        for side in ("left", "right", "top", "bottom")
+        for how, mirror in MIRRORS.items()
+    },
 }
 """What can have happened to a plate: each turns a layout into the one that would be seen."""
 
@@ -74,8 +119,11 @@ def check(
     """What each plate of a test file looks like, among known layouts."""
     if permutations < 1:
         raise ValueError(f"permutations: found {permutations}; expected at least 1")
-    wells = read_wells(test, layout.columns, layout.plates)
-    scores = join(layout, wells, predictions, kind, average, ids, classes)
+    everyone = read_wells(test, layout.columns, layout.plates)
+    read = read_sources(layout, predictions, ids, classes)
+    there = covered(everyone, read)
+    wells = everyone.only(there)
+    scores = join(layout, wells, read, kind, average)
     places = _test_places(wells, layout)
     earlier_places = _layout_places(layout)
     shape = plate_shape(np.concatenate([places, earlier_places]), "wells")
@@ -83,13 +131,14 @@ def check(
     claimed = _hypotheses(_claimed_layouts(layout, wells, places, shape))
     rng = np.random.default_rng(seed)
     n_plates = len(layout.plates)
+    everyone_place = everyone.experiment * n_plates + everyone.plate
     rows = []
     for key, these in _split(wells.experiment * n_plates + wells.plate):
         experiment, plate = divmod(key, n_plates)
         name = wells.experiments[experiment]
         evidence = _evidence(layout, scores, these, temperature)
         here = places[these]
-        chosen = claimed.of(name) + known.not_of(name)
+        chosen = claimed.of(name) + claimed.not_of(name) + known.not_of(name)
         if not chosen:
             continue
         seen = np.concatenate([group.grids[:, here[:, 0], here[:, 1]] for group in chosen])
@@ -97,10 +146,16 @@ def check(
         score = _support(evidence, seen)
         best = int(score.argmax())
         null = _null(evidence, seen[best], permutations, rng)
-        chance = chance_bound(evidence, seen[best], null, float(score[best]), len(score))
+        chance = chance_bound(evidence, seen[best], float(score[best]), len(score))
+        if chance >= CONVINCING:
+            chance = chance_drawn(evidence, seen, float(score[best]), permutations, rng)
         row = {layout.columns.experiment: name, layout.columns.plate: layout.plates[plate]}
         row["wells"] = len(these)
-        rows.append(row | _described(hypotheses, score, null, chance, layout.plates[plate]))
+        row["missing"] = int((~there & (everyone_place == key)).sum())
+        claim = (name, layout.plates[plate])
+        differ = (seen != seen[best]).any(axis=1)
+        second = score[differ].max() if differ.any() else -np.inf
+        rows.append(row | _described(hypotheses, score, float(second), null, chance, claim))
     if not rows:
         raise ValueError(f"{wells.name}: no plates to check")
     return pd.DataFrame(rows)
@@ -148,37 +203,59 @@ def _hypotheses(plates: list[Known]) -> Hypotheses:
 
 
 def chance_bound(
+    evidence: NDArray[np.float64], seen: NDArray[np.int64], score: float, tries: int
+) -> float:
+    """At most how probable it is that the best of so many random layouts reaches the score.
+
+    Chernoff's bound for wells that draw one of the layout's classes each, the least over t of
+    exp(K(t) - t score), where K is the sum over wells of the logarithm of the mean of
+    exp(t evidence); drawing without replacement only makes the tail thinner (Hoeffding 1963). No
+    guess is needed at a tail made of rare, large terms.
+    """
+    drawn = evidence[:, seen]
+    highest = drawn.max(axis=1, keepdims=True)
+    bounds = [
+        np.log(np.exp(t * (drawn - highest)).mean(axis=1)).sum() + t * (highest.sum() - score)
+        for t in TILTS
+    ]
+    single = float(np.exp(min(0.0, *bounds)))
+    return float(-np.expm1(tries * np.log1p(-min(single, 1 - 1e-12))))
+
+
+def chance_drawn(
     evidence: NDArray[np.float64],
     seen: NDArray[np.int64],
-    null: NDArray[np.float64],
     score: float,
-    tries: int,
+    most: int,
+    rng: np.random.Generator,
 ) -> float:
-    """How probable it is that the best of so many random layouts reaches the score.
+    """How probable it is that the best of these layouts reaches the score on a random plate.
 
-    Inside the range of the null by counting. Above it by Chernoff's bound for wells that draw one
-    of the layout's classes each, the least over t of exp(K(t) - t score), where K is the sum over
-    wells of the logarithm of the mean of exp(t evidence); drawing without replacement only makes
-    the tail thinner (Hoeffding 1963). No guess is needed at a tail made of rare, large terms.
+    A random plate is this one with its wells in another order, the same for all layouts, so that
+    layouts that resemble each other count once (Westfall and Young's maximum). Plates are drawn
+    until some have reached the score, at most `most`.
     """
-    single = float((1 + (null >= score).sum()) / (1 + len(null)))
-    if score > null.max():
-        drawn = evidence[:, seen]
-        highest = drawn.max(axis=1, keepdims=True)
-        bounds = [
-            np.log(np.exp(t * (drawn - highest)).mean(axis=1)).sum() + t * (highest.sum() - score)
-            for t in TILTS
-        ]
-        single = min(single, float(np.exp(min(bounds))))
-    return float(-np.expm1(tries * np.log1p(-min(single, 1 - 1e-12))))
+    table = evidence.astype(np.float32)
+    by_well = np.ascontiguousarray(seen.T % evidence.shape[1])
+    reached = 0
+    for drawn in range(1, most + 1):
+        total = np.zeros(len(seen), np.float32)
+        for well, row in zip(by_well, rng.permutation(len(table)), strict=True):
+            total += table[row].take(well)
+        # Single precision is not to tell apart what is equal.
+        reached += bool(total.max() >= score - 1e-4 * max(1.0, abs(score)))
+        if reached == REACHED:
+            return reached / drawn
+    return (1 + reached) / (1 + most)
 
 
 def _described(
     hypotheses: list[tuple[Known, str]],
     score: NDArray[np.float64],
+    second: float,
     null: NDArray[np.float64],
     chance: float,
-    plate: Hashable,
+    here: tuple[Hashable, Hashable],
 ) -> dict[str, Any]:
     """One row of the table: the best explanation against the claim and against chance."""
     best = int(score.argmax())
@@ -191,10 +268,9 @@ def _described(
     expected = [
         number
         for number, (known, how) in enumerate(hypotheses)
-        if known.claimed and known.plate == plate and how == "as is"
+        if known.claimed and (known.experiment, known.plate) == here and how == "as is"
     ]
     claim = score[expected[0]] if expected else np.nan
-    second = np.delete(score, best).max() if len(score) > 1 else -np.inf
     spread = null.std()
     if chance >= CONVINCING:
         verdict = "unclear" if expected else "no known layout"
@@ -203,7 +279,9 @@ def _described(
         if not match.claimed:
             source = f"re-uses {match.experiment} plate {match.plate}"
             source += f" (as does {first(twins, 3)})" if twins else ""
-        elif match.plate != plate:
+        elif match.experiment != here[0]:
+            source = f"{match.experiment} plate {match.plate}"
+        elif match.plate != here[1]:
             source = f"plate {match.plate}"
         else:
             source = "" if moved else "as claimed"
@@ -354,7 +432,7 @@ def shared_layouts(layout: Layout, at_least: float = 0.5) -> pd.DataFrame:
     rows: list[tuple[Hashable, ...]] = []
     for number, plate in enumerate(known):
         inside = plate.grid != UNSEEN
-        moved = {move: how(plate.grid) for move, how in MOVES.items()}
+        moved = {move: how(plate.grid) for move, how in WHOLE.items()}
         for other in known[number + 1 :]:
             if other.experiment == plate.experiment:
                 continue

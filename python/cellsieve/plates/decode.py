@@ -4,7 +4,8 @@ Functions that need scipy import it themselves: that takes longer than all of ar
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,30 +13,38 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve import _core
-from cellsieve.plates.infer import in_group, in_place, log_scores, log_sum, unbiased
+from cellsieve.plates.beliefs import Beliefs, Posterior, beliefs_of
+from cellsieve.plates.check import check
+from cellsieve.plates.infer import CERTAIN, in_group, in_place, log_scores
 from cellsieve.plates.infer import posterior as infer_posterior
+from cellsieve.plates.known import reused, with_known
 from cellsieve.plates.layout import Layout
+from cellsieve.plates.logs import log_sum
 from cellsieve.plates.predictions import HARD_MISS, Names, Source, WellScores, join
-from cellsieve.plates.wells import Wells, first, load, need, read_wells
+from cellsieve.plates.temperature import HIGHEST, LOWEST, fit_temperature
+from cellsieve.plates.wells import Wells, by_plate, first, read_wells
 from cellsieve.run.parallel import workers_of
-from cellsieve.schema.choices import Average, Method, ScoreKind, check_choice
-from cellsieve.schema.types import Table, is_path
+from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind, check_choice
+from cellsieve.schema.types import Table
 
 """How a class is chosen for each well: see `PlateLayout.decode`."""
 
-Posterior = Table | pd.Series
-"""The table that `infer` gives, or the number of each experiment's assignment."""
-
-ROUNDS = 200
-"""Rounds of belief propagation at most."""
-TOLERANCE = 1e-4
-"""The difference of beliefs at which it has converged."""
+ROUGH = 0.1
+"""The standard error of sampled marginals from which they are reported."""
 NEGLIGIBLE = 1e-3
 """Assignments less probable than this are left out of a mixture of marginals."""
 
 
+class UncertainAssignmentWarning(UserWarning):
+    """It is not certain which groups are on the plates of some experiments."""
+
+
+class TemperatureWarning(UserWarning):
+    """No temperature makes the scores claim as much as they know."""
+
+
 class ConvergenceWarning(UserWarning):
-    """Belief propagation stopped before rows and columns agreed."""
+    """Sampling stopped before the marginals of a plate were settled."""
 
 
 def decode(
@@ -43,14 +52,17 @@ def decode(
     test: Table,
     predictions: Source | Sequence[Source],
     posterior: Posterior | None = None,
-    method: Method = "argmax",
+    method: Method = "marginal",
     kind: ScoreKind | None = None,
     *,
+    candidates: Candidates | None = None,
+    prior: Prior | None = None,
     ids: Names | None = None,
     classes: Names | None = None,
     average: Average | None = None,
     temperature: float | Literal["fit"] = 1.0,
     one_to_one: bool = False,
+    use_known_layouts: bool = False,
     jobs: int | None = None,
 ) -> pd.DataFrame:
     """The class of every well of a test file."""
@@ -59,14 +71,50 @@ def decode(
         isinstance(temperature, int | float) and 0 < temperature < np.inf
     ):
         raise ValueError(f"temperature: found {temperature!r}; expected a positive number or 'fit'")
+    if posterior is not None and (candidates or prior):
+        raise ValueError(
+            "candidates, prior: given with a posterior, which has been inferred already; expected "
+            "these or that"
+        )
     workers = workers_of(jobs)
     wells = read_wells(test, layout.columns, layout.plates)
     scores = join(layout, wells, predictions, kind, average, ids, classes)
-    beliefs = _beliefs(layout, wells, scores, posterior, workers)
+    if posterior is None:
+        posterior = infer_posterior(layout, wells, scores, candidates, prior or "flat", workers)
+    beliefs = beliefs_of(layout, wells, posterior)
+    again = pd.DataFrame()
+    if use_known_layouts:
+        plain = wells.table.drop(columns=layout.columns.class_column, errors="ignore")
+        again = reused(
+            check(layout, plain, predictions, kind, ids=ids, classes=classes, average=average)
+        )
+        found_plates = again[layout.columns.experiment].astype(str).value_counts()
+        plates = pd.Series([str(wells.experiments[e]) for e, _, _ in by_plate(wells)])
+        open_still = plates.value_counts() > found_plates.reindex(plates.unique(), fill_value=0)
+        still = [name for name in beliefs.doubtful if open_still[name]]
+        beliefs = replace(beliefs, doubtful=still)
+    if len(beliefs.doubtful):
+        warnings.warn(
+            f"{len(beliefs.doubtful)} of {len(wells.experiments)} experiments have an uncertain "
+            f"assignment (posterior below {CERTAIN}): {first(beliefs.doubtful)}",
+            UncertainAssignmentWarning,
+            stacklevel=3,
+        )
     if scores.votes is not None:
         scores = _spread(scores, len(layout.classes))
     if temperature == "fit":
-        temperature = fit_temperature(layout, wells, scores, *beliefs)
+        temperature, told = fit_temperature(layout, wells, scores, beliefs)
+        if not (told and 2 * LOWEST < temperature < HIGHEST / 2):
+            warnings.warn(
+                f"{scores.name}: no temperature makes these {scores.kind} scores claim as much as "
+                f"they know (took {temperature:.3g}); the confidences are rough",
+                TemperatureWarning,
+                stacklevel=3,
+            )
+    fitted = temperature
+    if len(again):
+        scores, beliefs = with_known(layout, wells, scores, beliefs, again, temperature)
+        temperature = 1.0
     if method == "argmax":
         found = _argmax(layout, wells, scores, beliefs, temperature, workers)
     else:
@@ -83,60 +131,10 @@ def decode(
     else:
         result["runner_up"] = names.take(np.maximum(runner_up, 0)).where(runner_up >= 0)
     result["margin"] = found["margin"]
+    result.attrs["temperature"] = float(fitted)
+    if use_known_layouts:
+        result.attrs["known_layouts"] = again.to_dict("records")
     return result
-
-
-def _beliefs(
-    layout: Layout, wells: Wells, scores: WellScores, given: Posterior | None, workers: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The candidates and their probabilities, one row per experiment of `wells`."""
-    if given is None:
-        given = infer_posterior(layout, wells, scores, workers=workers)
-    elif isinstance(given, pd.Series):
-        given = given.rename("best").rename_axis(layout.columns.experiment).reset_index()
-    table, name = load(given, "posterior")
-    key = layout.columns.experiment
-    if key not in table.columns and table.shape[1] == 2 and is_path(given):
-        # The notebook's form: experiment and assignment, with no header or with a bare one.
-        table = pd.read_csv(given, header=None, names=[key, "best"], dtype={key: str})
-        table = table[table[key].notna()]
-        table[key] = table[key].astype(wells.experiments.dtype)
-    need(table, name, [key])
-    columns = [c for c in table.columns if str(c).startswith("posterior_")]
-    if not columns and "best" not in table.columns and "assignment" in table.columns:
-        table = table.rename(columns={"assignment": "best"})
-    rows = pd.Index(table[key])
-    missing = wells.experiments[~wells.experiments.isin(rows)].map(str).tolist()
-    if missing:
-        raise ValueError(f"{name}: no row for experiments {first(missing)}")
-    if not rows.is_unique:
-        twice = rows[rows.duplicated()].unique().map(str).tolist()
-        raise ValueError(
-            f"{name}: duplicate experiments: {first(twice)}; expected one row per experiment"
-        )
-    place = rows.get_indexer(wells.experiments)
-    n_closed = len(layout.assignments)
-    if not columns:
-        need(table, name, [key, "best"])
-        best = table["best"].to_numpy()[place]
-        if not np.isin(best, np.arange(n_closed)).all():
-            raise ValueError(
-                f"{name}: column 'best' holds {sorted(set(best.tolist()))}; "
-                f"expected assignments 0 to {n_closed - 1}"
-            )
-        return layout.assignments, np.eye(n_closed)[best.astype(np.int64)]
-    assignments = layout.candidates("closed" if len(columns) == n_closed else "all")
-    if len(columns) != len(assignments):
-        raise ValueError(
-            f"{name}: {len(columns)} posterior columns, but the layout has {n_closed} assignments "
-            "in its closed set; was it inferred with another layout?"
-        )
-    columns = [f"posterior_{k}" for k in range(len(columns))]
-    need(table, name, columns)
-    probabilities = table[columns].to_numpy(np.float64)[place]
-    if (probabilities < 0).any() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-6):
-        raise ValueError(f"{name}: posterior columns that are not probabilities summing to 1")
-    return assignments, probabilities
 
 
 def _spread(scores: WellScores, n_classes: int) -> WellScores:
@@ -147,62 +145,18 @@ def _spread(scores: WellScores, n_classes: int) -> WellScores:
     return WellScores(scores.name, spread, None, "probability", scores.columns)
 
 
-def fit_temperature(
-    layout: Layout,
-    wells: Wells,
-    scores: WellScores,
-    assignments: NDArray[np.int64],
-    probabilities: NDArray[np.float64],
-    sample: int = 2000,
-) -> float:
-    """The temperature at which the wells' own groups are most probable; needs no labels.
-
-    The group on each well's plate is known from the posterior, so the share of a well's probability
-    inside it is a proper score of how sharp the scores should be; the model's liking for classes
-    is taken out first. Some plates are enough, about `sample` wells.
-    """
-    best = assignments[probabilities.argmax(axis=1)]
-    plates = list(_plates(wells))
-    chosen = plates[:: max(1, len(plates) * len(plates[0][2]) // sample)]
-    named = scores.columns >= 0
-    of_column = layout.group[scores.columns[named]]
-    logs = np.concatenate([unbiased(log_scores(scores, rows)[:, named]) for _, _, rows in chosen])
-    logs -= logs.max(axis=1, keepdims=True)
-    inside = np.concatenate(
-        [np.tile(of_column == best[e, q], (len(rows), 1)) for e, q, rows in chosen]
-    )
-
-    def loss(log_temperature: float) -> float:
-        weights = np.exp(logs / np.exp(log_temperature))
-        share = np.where(inside, weights, 0.0).sum(axis=1) / weights.sum(axis=1)
-        return -float(np.log(np.maximum(share, 1e-12)).mean())
-
-    from scipy.optimize import minimize_scalar
-
-    grid = np.linspace(np.log(1e-3), np.log(1e2), 24)
-    start = grid[int(np.argmin([loss(value) for value in grid]))]
-    step = grid[1] - grid[0]
-    found = minimize_scalar(
-        loss, bounds=(start - step, start + step), method="bounded", options={"xatol": 0.01}
-    )
-    return float(np.exp(found.x))
-
-
 def _argmax(
     layout: Layout,
     wells: Wells,
     scores: WellScores,
-    beliefs: tuple[NDArray[np.int64], NDArray[np.float64]],
+    beliefs: Beliefs,
     temperature: float,
     workers: int,
 ) -> dict[str, NDArray[Any]]:
     """The best class of each well in the group that is most probably on its plate."""
-    assignments, probabilities = beliefs
-    best = assignments[probabilities.argmax(axis=1)]
-    group = best[wells.experiment, wells.plate]
+    group = beliefs.best[wells.experiment, wells.plate]
     # How probable it is that this group is on this plate, whatever is on the others.
-    agrees = assignments[None, :, :] == best[:, None, :]
-    certain = (probabilities[:, :, None] * agrees).sum(axis=1)[wells.experiment, wells.plate]
+    certain = beliefs.on_plate[wells.experiment, wells.plate, group]
     allowed = np.stack([in_group(layout, scores, number) for number in range(layout.n_groups)])
     linear = scores.kind == "probability" and temperature == 1.0
     # Of probabilities at another temperature, powers are summed; that is left to numpy.
@@ -215,6 +169,7 @@ def _argmax(
         ),
     )
     value, log_total = value[:, :2], value[:, 2]
+    _refuse_hopeless(np.isneginf(value[:, 0]), scores, wells, np.arange(len(wells)))
     if powers:
         value = np.log(np.maximum(value, np.finfo(np.float64).tiny))
         log_total = _log_totals(layout, scores, group, temperature)
@@ -223,7 +178,7 @@ def _argmax(
         confidence = np.exp(logs[:, 0] - log_total)
         margin = logs[:, 0] - logs[:, 1]
     size = np.bincount(layout.group)[group]
-    # Nothing but zeros, or negative infinities, says that all classes are equally likely.
+    # Nothing but zeros says that all classes are equally likely.
     confidence = np.where(np.isnan(confidence), 1 / size, np.minimum(confidence, 1.0))
     margin = np.where(np.isneginf(logs[:, 0]), 0.0, margin)
     margin = np.where(column[:, 1] < 0, np.inf, margin)
@@ -254,13 +209,12 @@ def _by_plate(
     layout: Layout,
     wells: Wells,
     scores: WellScores,
-    beliefs: tuple[NDArray[np.int64], NDArray[np.float64]],
+    beliefs: Beliefs,
     temperature: float,
     method: Method,
     one_to_one: bool,
 ) -> dict[str, NDArray[Any]]:
     """Plate by plate: assignment or marginals."""
-    assignments, probabilities = beliefs
     n = len(wells)
     found: dict[str, NDArray[Any]] = {
         "class": np.full(n, -1),
@@ -268,19 +222,19 @@ def _by_plate(
         "runner_up": np.full(n, -1),
         "margin": np.zeros(n),
     }
-    columns = [np.flatnonzero(in_group(layout, scores, g)) for g in range(layout.n_groups)]
+    # In the order of the classes, so that the order of the file's columns changes nothing.
+    ordered = np.argsort(scores.columns, kind="stable")
+    columns = [ordered[in_group(layout, scores, g)[ordered]] for g in range(layout.n_groups)]
     unconverged = []
-    for experiment, plate, rows in _plates(wells):
+    for experiment, plate, rows in by_plate(wells):
         logs = log_scores(scores, rows) / temperature
         _refuse_bad(logs, scores, wells, rows)
-        groups: dict[int, float] = {}
-        for number in np.flatnonzero(
-            (probabilities[experiment] >= NEGLIGIBLE)
-            | (probabilities[experiment] == probabilities[experiment].max())
-        ):
-            group = int(assignments[number, plate])
-            groups[group] = groups.get(group, 0.0) + float(probabilities[experiment, number])
-        likely = int(assignments[probabilities[experiment].argmax(), plate])
+        likely = int(beliefs.best[experiment, plate])
+        here = beliefs.on_plate[experiment, plate]
+        groups = {
+            int(group): float(here[group])
+            for group in np.flatnonzero((here >= NEGLIGIBLE) | (np.arange(len(here)) == likely))
+        }
         name = f"{wells.experiments[experiment]} plate {layout.plates[plate]}"
         for group in [likely] if method == "assignment" else list(groups):
             if len(columns[group]) < len(rows):
@@ -288,6 +242,8 @@ def _by_plate(
                     f"{wells.name}: {name} has {len(rows)} wells, but the group on it has "
                     f"{len(columns[group])} classes; expected a different class for each well"
                 )
+        hopeless = np.asarray(np.isneginf(logs[:, columns[likely]]).all(axis=1))
+        _refuse_hopeless(hopeless, scores, wells, rows)
         if method == "assignment":
             block = np.ascontiguousarray(logs[:, columns[likely]])
             chosen = assign(block)
@@ -295,37 +251,28 @@ def _by_plate(
             result["confidence"] *= groups[likely]
             _write(found, rows, result, columns[likely], scores)
             continue
-        share = sum(groups.values())
+        share = sum(groups.values()) / float(here.sum())
         mixed = np.zeros((len(rows), logs.shape[1]))
         for group, probability in groups.items():
             block = np.ascontiguousarray(logs[:, columns[group]])
-            values, _, _, residual, converged = _core.marginals(block, ROUNDS, TOLERANCE)
-            if not converged:
-                unconverged.append(f"{name} (beliefs differ by {residual:.2g})")
+            # Of a group that is not the likeliest, a well may know nothing at all.
+            block[np.isneginf(block).all(axis=1)] = 0.0
+            values, _, error = _core.marginals(block)
+            if error > ROUGH:
+                unconverged.append(f"{name} (standard error {error:.2g})")
             mixed[:, columns[group]] += probability / share * values
-        used = np.concatenate([columns[group] for group in groups])
-        used.sort()
+        used = ordered[np.isin(ordered, np.concatenate([columns[group] for group in groups]))]
         mixed = mixed[:, used]
-        chosen = assign(np.log(np.maximum(mixed, 1e-300))) if one_to_one else mixed.argmax(axis=1)
+        chosen = assign(mixed) if one_to_one else mixed.argmax(axis=1)
         _write(found, rows, _rows_of(mixed, chosen), used, scores)
     if unconverged:
         warnings.warn(
-            f"belief propagation did not converge in {ROUNDS} rounds on {first(unconverged)}; "
-            "the confidences there are rough",
+            f"the marginals of {first(unconverged)} did not converge; the confidences there are "
+            "rough",
             ConvergenceWarning,
             stacklevel=4,
         )
     return found
-
-
-def _plates(wells: Wells) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
-    """Every plate of every experiment with its wells, in order."""
-    n_plates = int(wells.plate.max(initial=0)) + 1
-    place = wells.experiment * n_plates + wells.plate
-    order = np.argsort(place, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
-        if len(rows):
-            yield int(place[rows[0]] // n_plates), int(place[rows[0]] % n_plates), rows
 
 
 def _refuse_bad(
@@ -344,30 +291,39 @@ def _refuse_bad(
         )
 
 
-def assign(log_scores: NDArray[np.float64]) -> NDArray[np.int64]:
+def _refuse_hopeless(
+    hopeless: NDArray[np.bool_], scores: WellScores, wells: Wells, rows: NDArray[np.int64]
+) -> None:
+    """Refuses wells all of whose allowed classes are impossible."""
+    if hopeless.any():
+        raise ValueError(
+            f"{scores.name}: well {wells.at(int(rows[hopeless.argmax()]))} has no finite score "
+            "among the classes of the group on its plate; expected at least one"
+        )
+
+
+def assign(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """The column of each row that together have the highest sum, each column at most once.
 
-    `log_scores` is `(wells, classes)` with at least as many classes. Negative infinities are
+    `scores` is `(wells, classes)` with at least as many classes. Negative infinities are
     chosen only where nothing else is left. Among equal sums the choice is scipy's.
 
     `scipy.optimize.linear_sum_assignment`: Jonker and Volgenant as modified by Crouse (2016).
     """
     from scipy.optimize import linear_sum_assignment
 
-    finite = np.isfinite(log_scores)
+    finite = np.isfinite(scores)
     if not finite.all():
-        inside = log_scores[finite]
+        inside = scores[finite]
         low, high = (inside.min(), inside.max()) if len(inside) else (0.0, 0.0)
-        log_scores = np.where(finite, log_scores, low - (high - low + 1) * len(log_scores))
-    return np.asarray(linear_sum_assignment(log_scores, maximize=True)[1], dtype=np.int64)
+        scores = np.where(finite, scores, low - (high - low + 1) * len(scores))
+    return np.asarray(linear_sum_assignment(scores, maximize=True)[1], dtype=np.int64)
 
 
 def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each row; one of nothing but negative infinities says that all classes are as likely."""
     from scipy.special import softmax
 
-    hopeless = np.isneginf(logs).all(axis=1, keepdims=True)
-    return np.asarray(softmax(np.where(hopeless, 0.0, logs), axis=1))
+    return np.asarray(softmax(logs, axis=1))
 
 
 def _rows_of(

@@ -1,5 +1,7 @@
 """Learning which classes share a plate from experiments whose classes are known."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -9,8 +11,15 @@ from cellsieve.plates import permutations
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Columns, first, need
 
+AT_RANDOM = 0.25
+"""Where more wells than this share contradict the others, there are no groups to contradict."""
 
-def fit(table: pd.DataFrame, name: str, columns: Columns) -> Layout:
+
+class WrongWellsWarning(UserWarning):
+    """Training wells that contradict the plate groups were left out."""
+
+
+def fit(table: pd.DataFrame, name: str, columns: Columns, tolerate: int = 0) -> Layout:
     """As `PlateLayout.fit`, of a table that is called `name` in messages."""
     need(table, name, [columns.experiment, columns.plate, columns.well, columns.class_column])
     if not len(table):
@@ -60,12 +69,25 @@ def fit(table: pd.DataFrame, name: str, columns: Columns) -> Layout:
     repeated = np.sort(on_plate, axis=1)
     if ((repeated[:, 1:] == repeated[:, :-1]) & (repeated[:, 1:] >= 0)).any():
         _, wrong = grouping.majority(experiment_code, plate_code, class_code, len(classes))
-        raise ValueError(
-            f"{name}: classes that share a plate in one experiment are on different plates in "
-            f"another, so there are no plate groups. Wells against the majority: {named(wrong)}"
-            if len(wrong)
-            else f"{name}: classes share plates at random: there are no plate groups"
+        if not len(wrong) or len(wrong) > AT_RANDOM * len(wells):
+            raise ValueError(
+                f"{name}: classes share plates at random: there are no plate groups, and nothing "
+                "to be gained from plates"
+            )
+        if len(wrong) > tolerate:
+            raise ValueError(
+                f"{name}: classes that share a plate in one experiment are on different plates in "
+                f"another, so there are no plate groups. Wells against the majority: "
+                f"{named(wrong)}; to leave them out, tolerate {len(wrong)}"
+            )
+        warnings.warn(
+            f"{name}: {len(wrong)} wells contradict the plate groups and are left out: "
+            f"{named(wrong)}",
+            WrongWellsWarning,
+            stacklevel=3,
         )
+        rest = np.delete(np.arange(len(table)), wrong)
+        return fit(table.iloc[rest], name, columns)
     observed = [tuple(row) for row in on_plate.tolist()]
     whole = permutations.complete(observed, n_groups)
     seen = [assignment for assignment in whole if assignment is not None]
@@ -88,6 +110,7 @@ def fit(table: pd.DataFrame, name: str, columns: Columns) -> Layout:
         assignment_of_experiment=np.array([-1 if a is None else number[a] for a in whole]),
         wells=wells,
         columns=columns,
+        free=permutations.free(sorted(counts)),
     )
 
 

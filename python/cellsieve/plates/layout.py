@@ -10,8 +10,6 @@ from cellsieve.plates import permutations
 from cellsieve.plates.wells import Columns
 from cellsieve.schema.choices import Candidates, check_choice
 
-"""Which assignments are tried: those seen and those that follow from them, or every order."""
-
 
 @dataclass(frozen=True, eq=False)
 class Layout:
@@ -39,6 +37,8 @@ class Layout:
     """Which class was where: `experiment`, `plate` and `class` as indices, `well` as text."""
     columns: Columns
     """What the columns of the files are called."""
+    free: bool = False
+    """Whether any group can be on any plate: so many orders follow from those seen."""
 
     @property
     def n_groups(self) -> int:

@@ -1,12 +1,13 @@
 """Which group can be on which plate: assignments seen, and those that follow from them."""
 
 from itertools import permutations
+from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
 
-LIMIT = 50_000
-"""More assignments than this are not enumerated."""
+LIMIT = 1_000
+"""More assignments than this are not listed."""
 
 MISSING = -1
 """Stands for the group of a plate that an experiment does not have."""
@@ -53,14 +54,34 @@ def close(observed: list[Assignment]) -> list[Assignment]:
     closed set; so a rotation that was never seen is there if it combines those that were.
     Where the closed set would exceed `LIMIT`, only the observed ones are returned.
     """
+    reference = _references(observed)
+    moves = _moves(observed)
+    if moves is None:
+        return list(dict.fromkeys(observed))
+    return sorted({tuple(a[place] for place in move) for a in reference.values() for move in moves})
+
+
+def free(observed: list[Assignment]) -> bool:
+    """Whether so many assignments follow from the observed ones that any is to be expected."""
+    return _moves(observed) is None
+
+
+def _references(observed: list[Assignment]) -> dict[frozenset[int], Assignment]:
+    """One assignment of each set of groups."""
     reference: dict[frozenset[int], Assignment] = {}
-    moves: set[Assignment] = set()
     for assignment in observed:
-        first = reference.setdefault(frozenset(assignment), assignment)
-        moves.add(tuple(first.index(group) for group in assignment))
-    if not moves:
-        return []
-    size = len(observed[0])
+        reference.setdefault(frozenset(assignment), assignment)
+    return reference
+
+
+def _moves(observed: list[Assignment]) -> set[Assignment] | None:
+    """What the permutations between observed assignments generate; `None` if it is too much."""
+    reference = _references(observed)
+    moves = {
+        tuple(reference[frozenset(assignment)].index(group) for group in assignment)
+        for assignment in observed
+    }
+    size = len(observed[0]) if observed else 0
     reached = {tuple(range(size))}
     frontier = list(reached)
     while frontier:
@@ -70,10 +91,18 @@ def close(observed: list[Assignment]) -> list[Assignment]:
         reached |= new
         frontier = list(new)
         if len(reached) * len(reference) > LIMIT:
-            return list(dict.fromkeys(observed))
-    return sorted(
-        {tuple(a[place] for place in move) for a in reference.values() for move in reached}
-    )
+            return None
+    return reached
+
+
+def _libraries(closed: NDArray[np.int64]) -> list[Assignment]:
+    """The sets of groups that are in one experiment together."""
+    return sorted({tuple(sorted(assignment)) for assignment in closed.tolist()})
+
+
+def orders(closed: NDArray[np.int64]) -> int:
+    """How many orders of these groups there are."""
+    return len(_libraries(closed)) * factorial(closed.shape[1])
 
 
 def every(closed: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -82,12 +111,9 @@ def every(closed: NDArray[np.int64]) -> NDArray[np.int64]:
     Raises:
         ValueError: there are more than `LIMIT`.
     """
-    libraries = sorted({tuple(sorted(assignment)) for assignment in closed.tolist()})
-    plates = closed.shape[1]
-    if len(libraries) * float(np.prod(np.arange(1.0, plates + 1))) > LIMIT:
-        raise ValueError(
-            f"candidates: {plates} plates have too many orders to try each; expected 'closed'"
-        )
+    if orders(closed) > LIMIT:
+        raise ValueError(f"candidates: {closed.shape[1]} plates have too many orders to list")
+    libraries = _libraries(closed)
     known = {tuple(assignment) for assignment in closed.tolist()}
     others = [order for groups in libraries for order in permutations(groups) if order not in known]
     return np.array([*closed.tolist(), *sorted(others)], dtype=np.int64)

@@ -6,14 +6,16 @@ from typing import Literal, Self
 import pandas as pd
 
 from cellsieve.plates import layout_file
+from cellsieve.plates.beliefs import Posterior
 from cellsieve.plates.check import check, shared_layouts
-from cellsieve.plates.decode import Posterior, decode
+from cellsieve.plates.decode import decode
 from cellsieve.plates.fit import fit
 from cellsieve.plates.infer import infer
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.predictions import Names, Source
+from cellsieve.plates.score import score
 from cellsieve.plates.wells import Columns, load
-from cellsieve.schema.choices import Average, Candidates, Method, ScoreKind
+from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind
 from cellsieve.schema.types import FilePath, Table
 
 
@@ -33,6 +35,8 @@ class PlateLayout(Layout):
         plate: str = "plate",
         well: str = "well",
         id_column: str = "id_code",
+        *,
+        tolerate: int = 0,
     ) -> Self:
         """Learns the groups and the assignments from experiments whose classes are known.
 
@@ -45,16 +49,21 @@ class PlateLayout(Layout):
                 text) in `class_column`. Leave control wells out: they are on every plate.
             class_column, experiment, plate, well, id_column: what the columns are called, here and
                 in the test files; `id_column` need not be there.
+            tolerate: leave out wells that contradict what most experiments say, if there are no
+                more than so many; they are named in a warning.
 
         Raises:
             ValueError: columns or fields are missing; a class occurs twice in one experiment; a
                 well holds two classes; or classes share a plate in one experiment and not in
                 another. The message lists the wells.
             TypeError: classes that are neither integers nor text.
+
+        Warns:
+            WrongWellsWarning: wells were left out.
         """
         columns = Columns(class_column, experiment, plate, well, id_column)
         table, name = load(train, "train")
-        return cls(**vars(fit(table, name, columns)))
+        return cls(**vars(fit(table, name, columns, tolerate)))
 
     def infer(
         self,
@@ -62,7 +71,8 @@ class PlateLayout(Layout):
         predictions: Source | Sequence[Source],
         kind: ScoreKind | None = None,
         *,
-        candidates: Candidates = "closed",
+        candidates: Candidates | None = None,
+        prior: Prior = "flat",
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
@@ -70,14 +80,15 @@ class PlateLayout(Layout):
     ) -> pd.DataFrame:
         """Which assignment of groups to plates each test experiment has, and how sure that is.
 
-        The model is Bayes' rule. Prior: how often each assignment was seen, plus 5; with
-        `candidates="all"`, 1 % is shared by all orders outside the closed set. Evidence: the share
-        of each well's score that lies in the group that the assignment puts on its plate (the row
-        bound of the permanent), averaged over how far such shares can be trusted (powers 0.03 to
-        4), since models are over- or underconfident. Where the margin is below 10 nats, or the
-        votes crowd on few classes, Sinkhorn's free energy, which knows that each class is used
-        once, takes the place of the row bound. Wells of a plate are not independent witnesses:
-        the evidence is divided by the dispersion of the votes between plates.
+        The model is Bayes' rule. Prior: all assignments of the closed set alike, or by how often
+        each was seen, plus 5; 1 % is shared by all orders outside it ("none of these"). Evidence:
+        the share of each well's score that lies in the group that the assignment puts on its plate
+        (the row bound of the permanent), averaged over how far such shares can be trusted (powers
+        0.03 to 4), since models are over- or underconfident. Where the margin is below 10 nats, or
+        the votes crowd on few classes, Sinkhorn's free energy, which knows that each class is used
+        once, takes the place of the row bound; likewise where plates are missing. Wells of a
+        plate are not independent witnesses: the evidence is divided by the dispersion of the votes
+        between plates, which is estimated from all experiments together.
 
         Args:
             test: a DataFrame or a table file with one row per well: experiment, plate, well, and
@@ -86,12 +97,15 @@ class PlateLayout(Layout):
                 the wells by id; rows whose id is that of a well and `_s1`, `_s2`, ... are sites of
                 it and are averaged. Without ids, rows stand in the order of `test`. A matrix
                 with one row per well is read where it lies, in any order of rows, and never copied.
-            kind: what the scores are. "probability" (the default): at least 0, summing to 1 or
-                not. "log_probability", "logit": exponentiated. "similarity": cosines and the like,
-                as logits, whose scale is arbitrary (see `decode`'s temperature). "hard": one class
-                per row (the default if `predictions` is that).
+            kind: what the scores are. "probability" (the default, unless rows sum to more than 1):
+                at least 0, summing to 1 or not. "log_probability", "logit": exponentiated.
+                "similarity": cosines and the like, as logits, whose scale is arbitrary (see
+                `decode`'s temperature). "hard": one class per row (the default if `predictions` is
+                that).
             candidates: "closed": assignments seen and those that follow from them; "all": every
-                order.
+                order. By default "closed", unless more than 1,000 follow from those seen: then
+                any group can be on any plate.
+            prior: "flat", or "counts": how often each assignment was seen.
             ids, classes: names of rows and columns that `predictions` itself lacks.
             average: how sites and sources are averaged. "probability": the mean of probabilities
                 (the default for them); "log": the mean of logarithms (the default for others).
@@ -102,16 +116,19 @@ class PlateLayout(Layout):
             One row per experiment, in order of appearance: the experiment; `wells`; `best`, the
             number of the best candidate (the lowest of equals); its `posterior`; `margin`, nats of
             log posterior to the second; `certain`, posterior at least 0.99; `evidence`, "row bound"
-            or "sinkhorn"; `dispersion`; and for each candidate k `share_k` (of wells whose top
-            class is on the plate where k puts it; the lowest class of equals), `score_k` (log
-            evidence in nats, the best is 0, before it is divided by the dispersion) and
-            `posterior_k`.
+            or "sinkhorn"; `dispersion` (median); and for each candidate k `share_k` (of wells whose
+            top class is on the plate where k puts it; the lowest class of equals), `score_k` (log
+            evidence in nats, the best is 0) and `posterior_k`; and `posterior_none`, that it is
+            any other order. Where there are more than 1,000 candidates, none of these, but for
+            each plate `plate_<plate>`, the group that the best order puts there (-1 on plates
+            without wells), and `group_<g>_on_<plate>`, probabilities; `best` is -1 if the order
+            was never seen.
 
         Raises:
             OSError: a file can't be read.
             ValueError: unknown plates; missing or duplicate ids; ids that are not in `test`; a
                 wrong number of classes; NaN, infinite or negative scores; a plate with more wells
-                than any group has classes.
+                than any group has classes; scores that can't be probabilities without a `kind`.
             TypeError: scores of another dtype than float16, float32 or float64.
         """
         return infer(
@@ -120,6 +137,7 @@ class PlateLayout(Layout):
             predictions,
             kind,
             candidates=candidates,
+            prior=prior,
             ids=ids,
             classes=classes,
             average=average,
@@ -131,27 +149,34 @@ class PlateLayout(Layout):
         test: Table,
         predictions: Source | Sequence[Source],
         posterior: Posterior | None = None,
-        method: Method = "argmax",
+        method: Method = "marginal",
         kind: ScoreKind | None = None,
         *,
+        candidates: Candidates | None = None,
+        prior: Prior | None = None,
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
         temperature: float | Literal["fit"] = 1.0,
         one_to_one: bool = False,
+        use_known_layouts: bool = False,
         jobs: int | None = None,
     ) -> pd.DataFrame:
         """The class of every test well among those of the group on its plate.
 
         Methods:
+            "marginal" (the default): the class with the highest marginal probability, given that
+                each class is used at most once per plate (from a seeded sample of matchings); where
+                the assignment of groups is uncertain, a mixture over those with posterior 0.001 or
+                more. With `one_to_one`, each class at most once, such that the sum of marginals,
+                the expected number of wells that are right, is highest.
             "argmax": the best allowed class of the most probable assignment; the lowest of equal
-                scores. A class of another group never wins, whatever the signs of the scores.
+                scores. A class of another group never wins, whatever the signs of the scores. Ten
+                times faster.
             "assignment": each class at most once per plate, such that the sum of log scores is
                 highest (`scipy.optimize.linear_sum_assignment`). The temperature does not matter.
-            "marginal": the class with the highest marginal probability, given that each class is
-                used at most once per plate (belief propagation on the Bethe free energy); where the
-                assignment of groups is uncertain, a mixture over those with posterior 0.001 or
-                more. With `one_to_one`, the assignment with the highest sum of log marginals.
+                Of one vote per well it is often worse than "argmax": second choices are unknown,
+                and it makes them up.
 
         Args:
             test, predictions, kind, ids, classes, average, jobs: as for `infer`. Hard
@@ -160,10 +185,16 @@ class PlateLayout(Layout):
                 `experiment` and `best`) of assignment numbers to take as certain; or `None` to
                 infer it first.
             method: see above.
+            candidates, prior: as for `infer`, where the posterior is inferred first.
             temperature: log scores are divided by it before they are taken for probabilities. Or
-                "fit": the one at which the wells' own groups are most probable, which needs no
-                labels; recommended for similarities and for models of unknown sharpness.
+                "fit": the higher of two, at which the wells' own groups are most probable, and
+                classes have no more unequal shares of the plate than one well each allows. It
+                needs no labels; recommended for similarities and for models of unknown sharpness.
+                What was taken is in `.attrs["temperature"]` of the result.
             one_to_one: see "marginal".
+            use_known_layouts: where `check` finds that a plate re-uses an earlier layout, that
+                layout's classes are evidence, with its probability; the rows of `check`'s table
+                are in `.attrs["known_layouts"]` of the result.
 
         Returns:
             One row per well in the order of `test`: the id; the class; experiment, plate and well
@@ -176,10 +207,13 @@ class PlateLayout(Layout):
 
         Raises:
             OSError, ValueError, TypeError: as for `infer`; also a posterior that does not fit the
-                layout or lacks an experiment, and plates with more wells than classes.
+                layout or lacks an experiment, plates with more wells than classes, and wells
+                without any finite score among the classes of their group.
 
         Warns:
-            ConvergenceWarning: belief propagation stopped early on the plates named.
+            UncertainAssignmentWarning: the assignments of the experiments named are uncertain.
+            TemperatureWarning: no temperature could be fitted.
+            ConvergenceWarning: the marginals of the plates named are rough.
         """
         return decode(
             self,
@@ -188,11 +222,14 @@ class PlateLayout(Layout):
             posterior,
             method,
             kind,
+            candidates=candidates,
+            prior=prior,
             ids=ids,
             classes=classes,
             average=average,
             temperature=temperature,
             one_to_one=one_to_one,
+            use_known_layouts=use_known_layouts,
             jobs=jobs,
         )
 
@@ -212,34 +249,38 @@ class PlateLayout(Layout):
         """Compares each test plate with known layouts: is it swapped, turned, used before?
 
         If `test` itself has the class column, each plate is compared with the claimed layouts of
-        all plates of its experiment; and always with every layout of the experiments that this
-        layout was fitted on: as they are, turned by 180 degrees, mirrored (two ways), shifted by
-        a row or a column (four ways). The support of a layout is the sum over wells of the log of
-        the score of the class it has there, relative to the mean over the plate, so that a
-        class that the model favours everywhere supports nothing. Wells that a layout says nothing
-        about count 0. The plate is the smallest of 6, 12, 24, 48, 96, 384 and 1,536 wells that
-        holds all wells of the layout and of `test`.
+        all plates of all experiments; and always with every layout of the other experiments that
+        this layout was fitted on: as they are, turned by 180 degrees, mirrored (two ways), with one
+        half mirrored in itself (eight ways), shifted by one or two rows or columns (eight ways).
+        The support of a layout is the sum over wells of the log of the score of the class it has
+        there, relative to the mean over the plate, so that a class that the model favours
+        everywhere supports nothing. Wells that a layout says nothing about count 0. The plate is
+        the smallest of 6, 12, 24, 48, 96, 384 and 1,536 wells that holds all wells of the layout
+        and of `test`.
 
         Args:
-            test, predictions, kind, ids, classes, average: as for `infer`.
+            test, predictions, kind, ids, classes, average: as for `infer`, but `predictions` need
+                not have every well of `test`.
             temperature: as for `decode`; a number.
-            permutations: random layouts that the best match is compared with.
+            permutations: random orders of the wells that the best match is compared with, at most.
             seed: seed of the generator of these.
 
         Returns:
-            One row per plate: experiment; plate; `wells`; `verdict` ("as claimed", "plate 2",
-            "turned 180", "re-uses HUVEC-07 plate 3", ...; "unclear" or "no known layout" where
-            nothing beats chance); the best match (`best_experiment`, `best_plate`,
-            `best_move`); `log_odds` in nats against a guess, `log_odds_to_claim` against the claim
-            (NaN without one) and `log_odds_to_next` against the second best; `z`, standard
-            deviations above random layouts of the same classes; `p`, the chance that the best of
-            as many random layouts does as well (a Chernoff bound beyond the permutations; counts
-            below 0.0001).
+            One row per plate that has predictions: experiment; plate; `wells` with predictions and
+            how many are `missing`; `verdict` ("as claimed", "plate 2", "HUVEC-05 plate 2", "turned
+            180", "re-uses HUVEC-07 plate 3", ...; "unclear" or "no known layout" where nothing
+            beats chance); the best match (`best_experiment`, `best_plate`, `best_move`); `log_odds`
+            in nats against a guess, `log_odds_to_claim` against the claim (NaN without one) and
+            `log_odds_to_next` against the second best that differs from it on these wells; `z`,
+            standard deviations above random layouts of the same classes; `p`, the chance that the
+            best of all these layouts does as well on a plate whose wells are in random order: a
+            Chernoff bound where that is below 0.0001, which is what counts as a match, else the
+            share of random orders, which is uniform between 0 and 1 where nothing matches.
 
         Raises:
             OSError, ValueError, TypeError: as for `infer`; also wells whose names are not letters
                 and a number, as B03; wells that a plate of 1,536 wells doesn't have; one well of a
-                plate under two names.
+                plate under two names; no well with a prediction.
         """
         return check(
             self,
@@ -254,11 +295,50 @@ class PlateLayout(Layout):
             seed=seed,
         )
 
+    def score(
+        self,
+        test: Table,
+        predictions: Source | Sequence[Source],
+        truth: Table,
+        kind: ScoreKind | None = None,
+        *,
+        ids: Names | None = None,
+        classes: Names | None = None,
+        average: Average | None = None,
+    ) -> pd.DataFrame:
+        """What each step gains on wells whose classes are known.
+
+        Args:
+            test, predictions, kind, ids, classes, average: as for `infer`.
+            truth: a table with the id and the class of some of the wells of `test`.
+
+        Returns:
+            One row per step, each with what the earlier ones do: one site of the first model, all
+            of its sites, all models (each by the best of all classes; where there are several), the
+            best of the classes of the plate's group, marginals, known layouts. `step`, `wells` with
+            known classes, the share `right`, and `gain`, the difference to the row before.
+
+        Raises:
+            OSError, ValueError, TypeError: as for `decode`; also duplicate ids in `truth`, no
+                well of `test`, or classes that the layout does not have.
+        """
+        return score(
+            self,
+            test,
+            predictions,
+            truth,
+            kind,
+            ids=ids,
+            classes=classes,
+            average=average,
+        )
+
     def shared_layouts(self, at_least: float = 0.5) -> pd.DataFrame:
         """Plates of different experiments on which at least this share of the wells agree.
 
         Every pair of plates is compared as it is, turned by 180 degrees, mirrored, and shifted by
-        a row or column. Returns one row per pair: both experiments and plates, the move, the share.
+        one or two rows or columns. Returns one row per pair: both experiments and plates, the move,
+        the share.
         """
         return shared_layouts(self, at_least)
 

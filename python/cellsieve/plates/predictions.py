@@ -22,6 +22,8 @@ BLOCK = 1024
 """Rows that are converted at once where a matrix can't be read as it lies."""
 FLOOR = 1e-12
 """What a probability of zero counts as where logarithms are averaged."""
+MOST = 1.05
+"""What probabilities of one row sum to at most, rounding included."""
 HARD_MISS = 0.1
 """The share of a hard prediction that is spread over all classes where they are averaged."""
 
@@ -212,6 +214,37 @@ class WellScores:
         return taken
 
 
+def read_sources(
+    layout: Layout,
+    sources: Source | Sequence[Source],
+    ids: Names | None = None,
+    classes: Names | None = None,
+) -> list[Predictions]:
+    """Each of one or several sources, read."""
+    many: list[Any] = list(sources) if isinstance(sources, list | tuple) else [sources]
+    if not many:
+        raise ValueError("predictions: none; expected at least one")
+    columns = layout.columns
+    return [
+        read_predictions(
+            source,
+            ids=ids,
+            classes=classes,
+            id_column=columns.id,
+            class_column=columns.class_column,
+        )
+        for source in many
+    ]
+
+
+def covered(wells: Wells, read: list[Predictions]) -> NDArray[np.bool_]:
+    """Which wells have predictions in any of the sources."""
+    there = np.zeros(len(wells), bool)
+    for found in read:
+        there[_located(found, wells)] = True
+    return there
+
+
 def join(
     layout: Layout,
     wells: Wells,
@@ -232,21 +265,11 @@ def join(
         check_choice("kind", kind, ScoreKind)
     if average is not None:
         check_choice("average", average, Average)
-    many: list[Any] = list(sources) if isinstance(sources, list | tuple) else [sources]
-    if not many:
-        raise ValueError("predictions: none; expected at least one")
-    columns = layout.columns
-    read = [
-        read_predictions(
-            source,
-            ids=ids,
-            classes=classes,
-            id_column=columns.id,
-            class_column=columns.class_column,
-        )
-        for source in many
-    ]
+    read = read_sources(layout, sources, ids, classes)
     hard = [found.scores.ndim == 1 for found in read]
+    if kind is None and not any(hard):
+        for found in read:
+            _notice_similarities(found)
     kind = kind or ("hard" if all(hard) else "probability")
     if any(hard) != all(hard) or all(hard) != (kind == "hard"):
         wrong = next(found for found in read if (found.scores.ndim == 1) != (kind == "hard"))
@@ -274,6 +297,27 @@ def join(
     return WellScores(_together(read), mean, None, kind, of_columns[0])
 
 
+def _notice_similarities(found: Predictions) -> None:
+    """Refuses scores whose kind was not said and that can't be probabilities: cosines, say.
+
+    A few rows tell: cosines of all classes sum to far more than 1. (Less is normal: columns may
+    have been left out. Negative numbers are refused where they are met, by name.)
+    """
+    some = np.unique(np.linspace(0, len(found.scores) - 1, 64).astype(np.int64))
+    if not len(found.scores) or found.scores.dtype.kind != "f":
+        return
+    with np.errstate(invalid="ignore"):
+        rows = np.asarray(found.scores[some], dtype=np.float64)
+        sums = rows.sum(axis=1)
+    much = np.flatnonzero((sums > MOST) & np.isfinite(sums) & (rows >= 0).all(axis=1))
+    if len(much):
+        raise ValueError(
+            f"{found.name}: row {some[much[0]]} sums to {sums[much[0]]:.4g}, so these are no "
+            "probabilities; expected kind (--kind) to say what they are: similarity for cosines, "
+            "logit, log_probability, or probability if they are in proportion to probabilities"
+        )
+
+
 def _together(read: list[Predictions]) -> str:
     """What averages are called in messages."""
     return f"{first([found.name for found in read], 3)}, averaged per well"
@@ -288,7 +332,7 @@ def _numbers(found: Predictions) -> NDArray[Any]:
     return scores
 
 
-def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
+def _located(found: Predictions, wells: Wells) -> NDArray[np.int64]:
     """The well of each row of the predictions."""
     if found.ids is None:
         if found.scores.shape[0] != len(wells):
@@ -317,6 +361,12 @@ def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
                 f"{found.name}: ids that are not in {wells.name}: {first(strange)}; "
                 "expected wells of that file, or their sites (..._s1)"
             )
+    return place.astype(np.int64)
+
+
+def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
+    """The well of each row of the predictions, which have every well."""
+    place = _located(found, wells)
     missing = np.ones(len(wells), bool)
     missing[place] = False
     if missing.any():
@@ -324,7 +374,7 @@ def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
             f"{found.name}: no predictions for {first(wells.ids[missing].tolist())} of "
             f"{wells.name}; expected every well"
         )
-    return place.astype(np.int64)
+    return place
 
 
 def _class_index(layout: Layout) -> pd.Index:
@@ -375,11 +425,11 @@ def _join_hard(
     for found in read:
         vote = layout.classes.get_indexer(pd.Index(found.scores))
         if (vote < 0).any():  # numbers against text, or classes that do not exist
-            vote = known.get_indexer(pd.Index(found.scores).map(str))
+            vote = np.where(vote < 0, known.get_indexer(pd.Index(found.scores).map(str)), vote)
         if (vote < 0).any():
             row = int((vote < 0).argmax())
             raise ValueError(
-                f"{found.name}: row {row} predicts {found.scores[row]!r}, "
+                f"{found.name}: row {row} predicts {found.scores[row]!s}, "
                 "which is none of the layout's classes"
             )
         votes.append(vote.astype(np.int64))

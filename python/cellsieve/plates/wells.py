@@ -1,7 +1,8 @@
 """The wells of an experiment file: which experiment, plate and well each row stands for."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -51,6 +52,19 @@ class Wells:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def only(self, wanted: NDArray[np.bool_]) -> "Wells":
+        """Some of the wells, under the same experiments."""
+        if wanted.all():
+            return self
+        return replace(
+            self,
+            ids=self.ids[wanted],
+            experiment=self.experiment[wanted],
+            plate=self.plate[wanted],
+            well=self.well[wanted],
+            table=self.table[wanted],
+        )
 
     def at(self, row: int) -> str:
         """How to name a row in a message."""
@@ -138,6 +152,16 @@ def read_wells(table: Table, columns: Columns, plates: pd.Index) -> Wells:
         well=well,
         table=frame,
     )
+
+
+def by_plate(wells: Wells) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    """Every plate of every experiment with its wells, in order."""
+    n_plates = int(wells.plate.max(initial=0)) + 1
+    place = wells.experiment * n_plates + wells.plate
+    order = np.argsort(place, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
+        if len(rows):
+            yield int(place[rows[0]] // n_plates), int(place[rows[0]] % n_plates), rows
 
 
 def as_text(values: pd.Series) -> pd.Series:

@@ -31,6 +31,9 @@ ScoreKind = Literal["probability", "log_probability", "logit", "similarity", "ha
 Average = Literal["probability", "log"]
 """How several sites or files are averaged: their probabilities, or the logarithms of these."""
 Candidates = Literal["closed", "all"]
+"""Which assignments are tried: those seen and those that follow from them, or every order."""
+Prior = Literal["flat", "counts"]
+"""How probable assignments are beforehand: alike, or as often as they were seen."""
 Method = Literal["argmax", "assignment", "marginal"]
 
 

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class Measure:
     #: The column of which this is the value in one compartment of the cells.
     whole: str | None = None
 
-    @property
+    @cached_property
     def sources(self) -> tuple[str, ...]:
         """The columns that its function takes."""
         return tuple(inspect.signature(self.function).parameters) if self.function else ()

@@ -113,6 +113,16 @@ def described(column: str, channels: Iterable[str] = ()) -> tuple[Measure, str |
     return None
 
 
+def measure_of(column: str) -> Measure | None:
+    """The measure that a column of a cell table holds, of whichever channel; None if it is none."""
+    if column in BY_NAME:
+        exact: Measure = BY_NAME[column]
+        return exact
+    of_channels = (name for name in BY_NAME if BY_NAME[name].of_channel)
+    fitting = [name for name in of_channels if column.startswith(f"{name}_")]
+    return BY_NAME[max(fitting, key=len)] if fitting else None
+
+
 def markdown(measures: Iterable[Measure]) -> str:
     """A table for the documentation."""
     lines = ["| column | type | unit | meaning | formula | as in |", "| --- " * 6 + "|"]

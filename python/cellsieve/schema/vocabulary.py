@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cellsieve.schema.choices import Vocabulary, check_choice
-from cellsieve.schema.measures import BY_NAME
+from cellsieve.schema.measures import measure_of
 from cellsieve.schema.rules import slug
 from cellsieve.schema.verdicts import BETWEEN, HIGH, LOW, column_values, remembered
 
@@ -17,7 +17,7 @@ _SKIMAGE = {
     "max_col": "bbox-3",
 }
 
-# What CellProfiler has a name for.
+# What CellProfiler has a name for, in the same unit (its intensities are scaled to 0 to 1).
 _CELLPROFILER = {
     "label": "Metadata_ObjectNumber",
     "min_row": "Cells_AreaShape_BoundingBoxMinimum_Y",
@@ -25,6 +25,18 @@ _CELLPROFILER = {
     "max_row": "Cells_AreaShape_BoundingBoxMaximum_Y",
     "max_col": "Cells_AreaShape_BoundingBoxMaximum_X",
     "area": "Cells_AreaShape_Area",
+    "centroid_row": "Cells_AreaShape_Center_Y",
+    "centroid_col": "Cells_AreaShape_Center_X",
+    "perimeter": "Cells_AreaShape_Perimeter",
+    "axis_major_length": "Cells_AreaShape_MajorAxisLength",
+    "axis_minor_length": "Cells_AreaShape_MinorAxisLength",
+    "eccentricity": "Cells_AreaShape_Eccentricity",
+    "extent": "Cells_AreaShape_Extent",
+    "solidity": "Cells_AreaShape_Solidity",
+    "equivalent_diameter_area": "Cells_AreaShape_EquivalentDiameter",
+    "euler_number": "Cells_AreaShape_EulerNumber",
+    "feret_diameter_max": "Cells_AreaShape_MaxFeretDiameter",
+    "form_factor": "Cells_AreaShape_FormFactor",
 }
 _ITS_OWN = ("Metadata_", "Cells_", "Nuclei_", "Cytoplasm_", "Image_")
 
@@ -57,8 +69,10 @@ def rename_columns(
     check_choice("columns", columns, Vocabulary)
     if columns == "notebook":
         return _notebook(table, keep)
-    if columns in ("cellsieve", "skimage"):
-        return table.rename(columns=_SKIMAGE if columns == "skimage" else {})
+    if columns == "cellsieve":
+        return table.copy(deep=False)
+    if columns == "skimage":
+        return table.rename(columns=_SKIMAGE)
     renamed = table.rename(columns=_cellprofiler)
     if "clean" in table:
         flags = _outliers(table)
@@ -74,8 +88,11 @@ def rename_columns(
 def _cellprofiler(name: str) -> str:
     if str(name).startswith(_ITS_OWN):
         return name
-    measured = name in BY_NAME and not BY_NAME[name].of_image
-    return _CELLPROFILER.get(name, f"Cells_cellsieve_{name}" if measured else f"Metadata_{name}")
+    if name in _CELLPROFILER:
+        return _CELLPROFILER[name]
+    measure = measure_of(name)
+    measured = measure is not None and not measure.of_image
+    return f"Cells_cellsieve_{name}" if measured else f"Metadata_{name}"
 
 
 def _outliers(table: pd.DataFrame) -> "dict[str, pd.Series[Any]]":

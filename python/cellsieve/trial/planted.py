@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 CELL_TYPES = ("HEPG2", "HUVEC", "RPE", "U2OS")
+ONES = np.ones((2, 1))
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ def plant(
     signal: float = 3.5,
     class_bias: float = 0.0,
     plate_bias: float = 0.0,
+    uneven: float = 0.0,
+    free: bool = False,
     temperature: float = 1.0,
     missing: float = 0.002,
     train_rotations: tuple[float, ...] = (0.65, 0.2, 0.15, 0.0),
@@ -46,9 +49,11 @@ def plant(
 
     The evidence for class c in a well is normal with standard deviation 1, around `signal` for the
     true class and 0 for the others, plus a bias of the class (`class_bias`, a standard deviation)
-    and one of the class on the plate (`plate_bias`). Without biases and at temperature 1, the
-    logits are calibrated. A share `missing` of the wells is left out. Rotations are drawn with the
-    given weights: by default, some test experiments have one that no train experiment has.
+    and one of the class on the plate (`plate_bias`). Experiments differ in signal and in plate
+    bias by factors whose logarithms have the standard deviation `uneven`. With none of these, and
+    at temperature 1, the logits are calibrated. A share `missing` of the wells is left out.
+    Rotations are drawn with the given weights: by default, some test experiments have one that no
+    train experiment has. With `free`, each experiment has an order of its own instead.
     """
     rng = np.random.default_rng(seed)
     classes = plates * group_size
@@ -62,8 +67,10 @@ def plant(
         for number in range(count):
             name = f"{CELL_TYPES[number % len(CELL_TYPES)]}-{first + number:02d}"
             shift = rng.choice(plates, p=p / p.sum())
-            for plate in range(plates):
-                held = (plate + shift) % plates
+            order = (np.arange(plates) + shift) % plates
+            if free:
+                order = rng.permutation(plates)
+            for plate, held in enumerate(order.tolist()):
                 sirna = rng.permutation(np.flatnonzero(group == held))
                 part = pd.DataFrame({"experiment": name, "plate": plate + 1, "well": wells})
                 part["sirna"] = sirna
@@ -80,13 +87,16 @@ def plant(
         table.insert(0, "id_code", place)
     sirna = test["sirna"].to_numpy()
     evidence = rng.standard_normal((len(test), classes), dtype=np.float32)
-    evidence[np.arange(len(test)), sirna] += np.float32(signal)
+    of_well = pd.factorize(test["experiment"])[0]
+    factors = np.exp(uneven * rng.standard_normal((2, test_experiments))) if uneven else ONES
+    clear, crooked = factors[:, of_well if uneven else 0 * of_well].astype(np.float32)
+    evidence[np.arange(len(test)), sirna] += np.float32(signal) * clear
     if class_bias:
         evidence += (class_bias * rng.standard_normal(classes)).astype(np.float32)
     bag = test.groupby(["experiment", "plate"], sort=False).ngroup().to_numpy()
     if plate_bias:
         bias = plate_bias * rng.standard_normal((bag.max() + 1, classes))
-        evidence += bias.astype(np.float32)[bag]
+        evidence += bias.astype(np.float32)[bag] * crooked[:, None]
     evidence *= np.float32(signal / temperature)
     on_plate = test.drop_duplicates(["experiment", "plate"])["group"].to_numpy()
     return Planted(

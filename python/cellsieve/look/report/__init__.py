@@ -3,7 +3,6 @@
 import math
 import os
 from datetime import datetime
-from pathlib import Path
 
 import pandas as pd
 

@@ -1,0 +1,118 @@
+"""What each step gains, on wells whose classes are known."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellsieve.plates.decode import decode
+from cellsieve.plates.infer import densities
+from cellsieve.plates.layout import Layout
+from cellsieve.plates.predictions import (
+    SITE,
+    Names,
+    Predictions,
+    Source,
+    join,
+    read_predictions,
+)
+from cellsieve.plates.wells import as_text, first, load, need, read_wells
+from cellsieve.schema.choices import Average, ScoreKind
+from cellsieve.schema.types import Table
+
+
+def score(
+    layout: Layout,
+    test: Table,
+    predictions: Source | Sequence[Source],
+    truth: Table,
+    kind: ScoreKind | None = None,
+    *,
+    ids: Names | None = None,
+    classes: Names | None = None,
+    average: Average | None = None,
+) -> pd.DataFrame:
+    """As `PlateLayout.score`."""
+    wells = read_wells(test, layout.columns, layout.plates)
+    sources: list[Any] = (
+        list(predictions) if isinstance(predictions, list | tuple) else [predictions]
+    )
+    columns = layout.columns
+    read = [
+        read_predictions(
+            source,
+            ids=ids,
+            classes=classes,
+            id_column=columns.id,
+            class_column=columns.class_column,
+        )
+        for source in sources
+    ]
+    known = _known(layout, wells.ids, truth)
+
+    def by_votes(these: list[Predictions]) -> NDArray[Any]:
+        """The best of all classes."""
+        scores = join(layout, wells, these, kind, average)
+        return np.asarray(layout.classes.take(densities(layout, wells, scores, 1)[1]))
+
+    def decoded(**options: Any) -> NDArray[Any]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is uncertain shows in what is right
+            found = decode(layout, wells.table, read, kind=kind, average=average, **options)
+        return np.asarray(found[columns.class_column])
+
+    steps: list[tuple[str, NDArray[Any]]] = []
+    one = _one_site(read[0], wells.ids)
+    if one is not None:
+        steps.append(("one site", by_votes([one])))
+    steps.append(("all sites" if one is not None else "best of all classes", by_votes(read[:1])))
+    if len(read) > 1:
+        steps.append((f"{len(read)} models", by_votes(read)))
+    steps.append(("mask: the plate's group", decoded(method="argmax")))
+    steps.append(("one-to-one: marginals", decoded(method="marginal")))
+    steps.append(("known layouts", decoded(method="marginal", use_known_layouts=True)))
+    where = known.notna().to_numpy()
+    right = [float((found[where] == known[where].to_numpy()).mean()) for _, found in steps]
+    table = pd.DataFrame({"step": [name for name, _ in steps], "wells": int(where.sum())})
+    table["right"] = right
+    table["gain"] = np.diff(right, prepend=np.nan)
+    return table
+
+
+def _known(layout: Layout, ids: pd.Index, truth: Table) -> pd.Series:
+    """The class of each well, missing where it is not known."""
+    table, name = load(truth, "truth")
+    columns = layout.columns
+    need(table, name, [columns.id, columns.class_column])
+    of_id = pd.Series(table[columns.class_column].array, index=as_text(table[columns.id]))
+    if not of_id.index.is_unique:
+        twice = of_id.index[of_id.index.duplicated()].unique().tolist()
+        raise ValueError(f"{name}: duplicate ids: {first(twice)}; expected one row per well")
+    found = of_id.reindex(ids)
+    if not found.notna().any():
+        raise ValueError(f"{name}: none of its ids is a well of the test file")
+    strange = of_id[~of_id.isin(layout.classes)]
+    if len(strange):
+        raise ValueError(
+            f"{name}: classes that the layout does not have: "
+            f"{first(strange.map(str).unique().tolist())}"
+        )
+    return found
+
+
+def _one_site(found: Predictions, wells: pd.Index) -> Predictions | None:
+    """The first site of each well; `None` where no well has several."""
+    if found.ids is None:
+        return None
+    text = pd.Series(found.ids, dtype=object).astype(str)
+    named = text.isin(wells)
+    of_site = text.where(named, text.str.replace(SITE, "", regex=True))
+    once = ~of_site.duplicated().to_numpy()
+    if once.all():
+        return None
+    rows = np.flatnonzero(once)
+    return replace(found, scores=np.asarray(found.scores[rows]), ids=text.iloc[rows].tolist())
