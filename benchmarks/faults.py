@@ -177,10 +177,7 @@ def judged(
             row[f"{name}: found"] = float(dropped[faulty].mean())
             row[f"{name}: lost"] = float(dropped[sound].mean())
         everything = pd.concat([compared(table) for table in trials], ignore_index=True)
-        areas = {part: roc_areas(everything[everything["left"] == part]) for part in (True, False)}
-        best = areas[True].sub(0.5).abs().idxmax()
-        row |= {"best column": f"`{best}`", "its ROC area": _folded(areas, str(best), half)}
-        rows.append(row)
+        rows.append(row | best_column(everything, half))
     return rows
 
 
@@ -191,10 +188,15 @@ def dropped_by(rules: Any, table: pd.DataFrame) -> pd.Series:
         return ~cs.clean(table.drop(columns=["faulty", "sound", "left"]), rules=rules)["clean"]
 
 
-def _folded(areas: dict[bool, pd.Series], best: str, half: str) -> float:
-    """The area in the half reported, in the direction that the tuning half chose."""
-    area = float(areas[half == "tuning"][best])
-    return area if areas[True][best] >= 0.5 else 1 - area
+def best_column(table: pd.DataFrame, half: str) -> dict[str, object]:
+    """The column that tells best in the half for tuning, and how well it does in the other."""
+    tuning = table[table["left"]]
+    if not tuning["faulty"].any():
+        return {"best column": "-", "its ROC area": float("nan")}
+    chosen = roc_areas(tuning)
+    best = str(chosen.sub(0.5).abs().idxmax())
+    area = float(roc_areas(table[table["left"] == (half == "tuning")])[best])
+    return {"best column": f"`{best}`", "its ROC area": area if chosen[best] >= 0.5 else 1 - area}
 
 
 def compared(table: pd.DataFrame) -> pd.DataFrame:

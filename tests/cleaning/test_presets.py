@@ -59,11 +59,22 @@ FAULTS = {
     "no nucleus": {"nuclei": 0},
     "no signal": {"contrast": 0.3},
     "mask shifted": {"mass_displacement": 8.0, "intensity_p05": 12.0},
-    "debris": {"area": 30.0, "equivalent_diameter_area": 6.2, "contrast": 1.0, "nuclei": 0},
+    "debris": {
+        "area": 30.0,
+        "equivalent_diameter_area": 6.2,
+        "intensity_mean": 20.0,
+        "contrast": 1.0,
+        "nuclei": 0,
+    },
     "merged": {"area": 2000.0, "perimeter": 220.0, "solidity": 0.7, "nuclei": 2},
     "split": {"area": 500.0, "axis_major_length": 22.0, "contact_share": 0.4, "nuclei": 0},
 }
-MITOTIC = {"intensity_mean": 300.0, "form_factor": 0.95, "area": 600.0}
+MITOTIC = {
+    "intensity_mean": 300.0,
+    "form_factor": 0.95,
+    "area": 300.0,
+    "equivalent_diameter_area": 19.5,
+}
 
 
 def planted(cells, preset, channel=""):

@@ -142,7 +142,7 @@ def test_pick_takes_cells_from_their_band() -> None:
     assert pick(cells, "low", 7, seed=1).equals(low)
     assert not pick(cells, "low", 7, seed=2).equals(low)
     assert pick(cells, "low", 3, order="lowest")["label"].tolist() == [1, 2, 3]
-    assert pick(cells, "all", 2, order="highest")["label"].tolist() == [100, 101]
+    assert pick(cells, "all", 2, order="highest")["label"].tolist() == [101, 100]
 
 
 def test_pick_refuses_what_it_does_not_know() -> None:
