@@ -216,11 +216,11 @@ def test_missing_plates_do_not_make_it_claim_too_much(kind, left):
 
 def test_a_vote_for_a_class_that_all_wells_vote_for_counts_less():
     plate, votes = np.repeat([0, 1], 60), np.concatenate([np.arange(60), np.repeat(7, 60)])
-    weight = vote_weights(plate, votes, 240)
+    weight = vote_weights(plate, votes, np.ones(240, np.int64))
     assert (weight[:60] == 1).all()
     assert (weight[60:] < 0.01).all()
     spread = np.random.default_rng(0).integers(0, 240, 120)
-    assert vote_weights(plate, spread, 240).min() > 0.5
+    assert vote_weights(plate, spread, np.ones(240, np.int64)).min() > 0.5
 
 
 def test_argmax_is_the_masked_one(made, layout, posterior):

@@ -57,7 +57,12 @@ def _add_fit(steps: Any) -> None:
         "were. Writes a layout (JSON) for the other commands.",
     )
     fit.add_argument(
-        "train", metavar="TRAIN", help="table with one row per treated well (CSV, Parquet)"
+        "train", metavar="TRAIN", nargs="?", help="table with one row per well (CSV, Parquet)"
+    )
+    fit.add_argument(
+        "--class-groups",
+        metavar="TABLE",
+        help="in place of TRAIN: the group of each class, in a column 'group' (CSV, Parquet)",
     )
     fit.add_argument("-o", "--output", metavar="LAYOUT.json", required=True, help="the layout")
     fit.add_argument(
@@ -313,15 +318,19 @@ def run_fit(options: argparse.Namespace) -> int:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", WrongWellsWarning)
-        layout = PlateLayout.fit(
-            options.train,
+        if (options.train is None) == (options.class_groups is None):
+            raise ValueError("TRAIN, --class-groups: expected one of the two")
+        names = (
             options.class_column,
             options.experiment,
             options.plate,
             options.well,
             options.id_column,
-            tolerate=options.tolerate,
         )
+        if options.class_groups is not None:
+            layout = PlateLayout.of_groups(options.class_groups, *names)
+        else:
+            layout = PlateLayout.fit(options.train, *names, tolerate=options.tolerate)
     for warning in caught:
         _warn(str(warning.message))
     layout.save(options.output)
@@ -332,8 +341,16 @@ def run_fit(options: argparse.Namespace) -> int:
         f"{len(layout.classes)} classes in {layout.n_groups} groups "
         f"({', '.join(map(str, sizes))} classes), {len(layout.experiments)} experiments"
     )
-    print("Which group is on which plate, and in how many experiments:")
-    print(layout.assignment_table().to_string(index=False))
+    if len(layout.controls):
+        named = first([str(c) for c in layout.controls])
+        print(f"controls, on every plate and set aside: {named}")
+    if layout.slots.max() > 1:
+        print(f"classes are in up to {layout.slots.max()} wells of their plate")
+    if layout.barcodes is None:
+        print("Which group is on which plate, and in how many experiments:")
+        print(layout.assignment_table().to_string(index=False))
+    else:
+        print("plates have no names in common: any group can be on any")
     print(f"layout: {options.output}")
     if options.groups:
         print(f"assignments: {options.groups}")

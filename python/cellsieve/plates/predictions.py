@@ -241,7 +241,8 @@ def covered(wells: Wells, read: list[Predictions]) -> NDArray[np.bool_]:
     """Which wells have predictions in any of the sources."""
     there = np.zeros(len(wells), bool)
     for found in read:
-        there[_located(found, wells)] = True
+        place = _located(found, wells)
+        there[place[place >= 0]] = True
     return there
 
 
@@ -287,11 +288,12 @@ def join(
             "predictions: the files order their classes differently; expected one order"
         )
     matrices = [_numbers(found) for found in read]
-    if len(read) == 1 and len(places[0]) == len(wells):
+    used = [np.flatnonzero(place >= 0) for place in places]
+    if len(read) == 1 and len(used[0]) == len(wells):
         rows = None
         if not np.array_equal(places[0], np.arange(len(wells))):
             rows = np.empty(len(wells), np.int64)
-            rows[places[0]] = np.arange(len(wells))
+            rows[places[0][used[0]]] = used[0]
         return WellScores(read[0].name, matrices[0], rows, kind, of_columns[0])
     mean, kind = _averaged(matrices, places, len(wells), kind, average)
     return WellScores(_together(read), mean, None, kind, of_columns[0])
@@ -333,42 +335,43 @@ def _numbers(found: Predictions) -> NDArray[Any]:
 
 
 def _located(found: Predictions, wells: Wells) -> NDArray[np.int64]:
-    """The well of each row of the predictions."""
+    """The well of each row of the predictions; -1 for control wells."""
+    place = wells.place()
     if found.ids is None:
-        if found.scores.shape[0] != len(wells):
+        if found.scores.shape[0] != len(place):
             raise ValueError(
                 f"{found.name}: {found.scores.shape[0]} rows without ids, but {wells.name} has "
-                f"{len(wells)} wells; expected one row per well in the same order, or ids"
+                f"{len(place)} wells; expected one row per well in the same order, or ids"
             )
-        return np.arange(len(wells))
+        return place
     ids = pd.Index(found.ids)
     if not isinstance(ids.dtype, pd.StringDtype):
         ids = ids.astype(str)
-    if ids.equals(wells.ids):
-        return np.arange(len(wells))
+    if ids.equals(wells.everyone):
+        return place
     if not ids.is_unique:
         twice = ids[ids.duplicated()].unique().tolist()
         raise ValueError(f"{found.name}: duplicate ids: {first(twice)}; expected one row per id")
-    place = wells.ids.get_indexer(ids)
-    unknown = np.flatnonzero(place < 0)
+    row = wells.everyone.get_indexer(ids)
+    unknown = np.flatnonzero(row < 0)
     if len(unknown):
         # Sites: the id of a well with the number of the site behind it.
         of_sites = ids[unknown]
-        place[unknown] = wells.ids.get_indexer(of_sites.str.replace(SITE, "", regex=True))
-        if (place < 0).any():
-            strange = ids[place < 0].tolist()
+        row[unknown] = wells.everyone.get_indexer(of_sites.str.replace(SITE, "", regex=True))
+        if (row < 0).any():
+            strange = ids[row < 0].tolist()
             raise ValueError(
                 f"{found.name}: ids that are not in {wells.name}: {first(strange)}; "
                 "expected wells of that file, or their sites (..._s1)"
             )
-    return place.astype(np.int64)
+    return place[row]
 
 
 def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
     """The well of each row of the predictions, which have every well."""
     place = _located(found, wells)
     missing = np.ones(len(wells), bool)
-    missing[place] = False
+    missing[place[place >= 0]] = False
     if missing.any():
         raise ValueError(
             f"{found.name}: no predictions for {first(wells.ids[missing].tolist())} of "
@@ -386,6 +389,9 @@ def _columns(layout: Layout, found: Predictions) -> NDArray[np.int64]:
     """The layout's class of each column."""
     count = found.scores.shape[1]
     if found.classes is None:
+        every = layout.classes.append(layout.controls).sort_values()
+        if len(layout.controls) and np.array_equal(every, np.arange(count)):
+            return layout.classes.get_indexer(every).astype(np.int64)
         if not np.array_equal(layout.classes, np.arange(len(layout.classes))):
             raise ValueError(
                 f"{found.name}: the columns have no class names, and the layout's classes "
@@ -422,12 +428,15 @@ def _join_hard(
     known = _class_index(layout)
     n_classes = len(known)
     votes = []
-    for found in read:
-        vote = layout.classes.get_indexer(pd.Index(found.scores))
+    for number, found in enumerate(read):
+        of_well = np.flatnonzero(places[number] >= 0)  # a control's row may say anything
+        places[number] = places[number][of_well]
+        named = pd.Index(found.scores[of_well])
+        vote = layout.classes.get_indexer(named)
         if (vote < 0).any():  # numbers against text, or classes that do not exist
-            vote = np.where(vote < 0, known.get_indexer(pd.Index(found.scores).map(str)), vote)
+            vote = np.where(vote < 0, known.get_indexer(named.map(str)), vote)
         if (vote < 0).any():
-            row = int((vote < 0).argmax())
+            row = int(of_well[(vote < 0).argmax()])
             raise ValueError(
                 f"{found.name}: row {row} predicts {found.scores[row]!s}, "
                 "which is none of the layout's classes"
@@ -460,12 +469,13 @@ def _averaged(
     total = np.zeros((wells, matrices[0].shape[1]), dtype)
     count = np.zeros(wells)
     for matrix, place in zip(matrices, places, strict=True):
-        np.add.at(count, place, 1)
+        np.add.at(count, place[place >= 0], 1)
         for start in range(0, len(place), BLOCK):
             block = np.asarray(matrix[start : start + BLOCK], dtype=dtype)
             block = _for_mean(block, kind, average)
             # Rows of one well never share a block pass, so that each is added.
             into = place[start : start + BLOCK]
+            block, into = block[into >= 0], into[into >= 0]
             while len(into):
                 _, once = np.unique(into, return_index=True)
                 total[into[once]] += block[once]

@@ -20,7 +20,7 @@ from cellsieve.plates.predictions import (
     join,
     read_predictions,
 )
-from cellsieve.plates.wells import as_text, first, load, need, read_wells
+from cellsieve.plates.wells import as_text, first, load, need
 from cellsieve.schema.choices import Average, ScoreKind
 from cellsieve.schema.types import Table
 
@@ -37,7 +37,7 @@ def score(
     average: Average | None = None,
 ) -> pd.DataFrame:
     """As `PlateLayout.score`."""
-    wells = read_wells(test, layout.columns, layout.plates)
+    wells = layout.wells_of(test)
     sources: list[Any] = (
         list(predictions) if isinstance(predictions, list | tuple) else [predictions]
     )
@@ -62,8 +62,8 @@ def score(
     def decoded(**options: Any) -> NDArray[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is uncertain shows in what is right
-            found = decode(layout, wells.table, read, kind=kind, average=average, **options)
-        return np.asarray(found[columns.class_column])
+            found = decode(layout, wells.file, read, kind=kind, average=average, **options)
+        return found[columns.class_column].to_numpy()[wells.rows]
 
     steps: list[tuple[str, NDArray[Any]]] = []
     one = _one_site(read[0], wells.ids)
