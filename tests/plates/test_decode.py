@@ -250,9 +250,21 @@ def test_argmax_is_the_masked_one(made, layout, posterior):
 def test_the_number_of_threads_changes_no_bit(made, layout, posterior, jobs):
     found = layout.infer(made.test, made.logits, "logit", jobs=jobs)
     pd.testing.assert_frame_equal(found, posterior, check_exact=True)
-    one = layout.decode(made.test, made.logits, posterior, "argmax", "logit", jobs=1)
-    many = layout.decode(made.test, made.logits, posterior, "argmax", "logit", jobs=jobs)
-    pd.testing.assert_frame_equal(many, one, check_exact=True)
+    for method in ("argmax", "assignment", "marginal"):
+        one = layout.decode(made.test, made.logits, posterior, method, "logit", jobs=1)
+        many = layout.decode(made.test, made.logits, posterior, method, "logit", jobs=jobs)
+        pd.testing.assert_frame_equal(many, one, check_exact=True)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_the_first_of_several_mistakes_is_told_whatever_the_number_of_threads(
+    made, layout, posterior, jobs
+):
+    wrong = made.logits.copy()
+    rows = np.flatnonzero(~made.test.duplicated(["experiment", "plate"]))
+    wrong[rows[1:]] = np.nan
+    with pytest.raises(ValueError, match=f"well {made.test['id_code'].iloc[rows[1]]}, "):
+        layout.decode(made.test, wrong, posterior, "marginal", "logit", jobs=jobs)
 
 
 def plates(table):

@@ -123,6 +123,12 @@ def _add_source(command: argparse.ArgumentParser) -> None:
         help="how sites and files are averaged (default: probability for probabilities, "
         "log for all others)",
     )
+    command.add_argument(
+        "--weights",
+        type=_numbers,
+        metavar="W,W",
+        help="how much each file counts in averages, as 2,1 (default: alike)",
+    )
 
 
 def _add_prior(command: argparse.ArgumentParser) -> None:
@@ -270,6 +276,13 @@ def _add_score(steps: Any) -> None:
     score.set_defaults(run=run_score)
 
 
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers as 2,1") from None
+
+
 def _temperature(text: str) -> float | str:
     if text == "fit":
         return text
@@ -299,6 +312,7 @@ def _source(options: argparse.Namespace) -> dict[str, Any]:
         "ids": options.ids,
         "classes": options.classes,
         "average": options.average,
+        "weights": options.weights,
     }
 
 
@@ -507,6 +521,13 @@ def run_score(options: argparse.Namespace) -> int:
     show["gain"] = table["gain"].map("{:+.1%}".format).replace("+nan%", "")
     print(show.to_string(index=False))
     print(f"{table['wells'].iloc[0]} wells with known classes")
+    if len(options.predictions) > 1:
+        names = {"kind": options.kind, "ids": options.ids, "classes": options.classes}
+        agree = layout.agreement(options.test, options.predictions, **names).set_index("model")
+        agree.columns = pd.Index([f"({k})" for k in range(1, len(agree) + 1)])
+        agree.index = agree.columns + " " + agree.index
+        print("How often models agree on the best of all classes:")
+        print(agree.map("{:.1%}".format).to_string(index_names=False))
     if options.output:
         print(f"table: {options.output}")
     return 0

@@ -112,6 +112,7 @@ def check(
     ids: Names | None = None,
     classes: Names | None = None,
     average: Average | None = None,
+    weights: Sequence[float] | None = None,
     temperature: float = 1.0,
     permutations: int = 1000,
     seed: int = 0,
@@ -123,7 +124,7 @@ def check(
     read = read_sources(layout, predictions, ids, classes)
     there = covered(everyone, read)
     wells = everyone.only(there)
-    scores = join(layout, wells, read, kind, average)
+    scores = join(layout, wells, read, kind, average, weights=weights)
     places = _test_places(wells, layout)
     earlier_places = _layout_places(layout)
     shape = plate_shape(np.concatenate([places, earlier_places]), "wells")

@@ -23,7 +23,7 @@ from cellsieve.plates.logs import log_sum
 from cellsieve.plates.predictions import HARD_MISS, Names, Source, WellScores, join
 from cellsieve.plates.temperature import HIGHEST, LOWEST, fit_temperature
 from cellsieve.plates.wells import Wells, by_plate, first
-from cellsieve.run.parallel import workers_of
+from cellsieve.run.parallel import in_order, workers_of
 from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind, check_choice
 from cellsieve.schema.types import Table
 
@@ -60,6 +60,7 @@ def decode(
     ids: Names | None = None,
     classes: Names | None = None,
     average: Average | None = None,
+    weights: Sequence[float] | None = None,
     temperature: float | Literal["fit"] = 1.0,
     one_to_one: bool = False,
     use_known_layouts: bool = False,
@@ -78,7 +79,7 @@ def decode(
         )
     workers = workers_of(jobs)
     wells = layout.wells_of(test)
-    scores = join(layout, wells, predictions, kind, average, ids, classes)
+    scores = join(layout, wells, predictions, kind, average, ids, classes, weights)
     if posterior is None:
         posterior = infer_posterior(layout, wells, scores, candidates, prior or "flat", workers)
     beliefs = beliefs_of(layout, wells, posterior)
@@ -92,7 +93,16 @@ def decode(
                 **{layout.columns.class_column: held.where(held.isin(layout.controls))}
             )
         again = reused(
-            check(layout, plain, predictions, kind, ids=ids, classes=classes, average=average)
+            check(
+                layout,
+                plain,
+                predictions,
+                kind,
+                ids=ids,
+                classes=classes,
+                average=average,
+                weights=weights,
+            )
         )
         found_plates = again[layout.columns.experiment].astype(str).value_counts()
         plates = pd.Series([str(wells.experiments[e]) for e, _, _ in by_plate(wells)])
@@ -124,7 +134,7 @@ def decode(
     if method == "argmax":
         found = _argmax(layout, wells, scores, beliefs, temperature, workers)
     else:
-        found = _by_plate(layout, wells, scores, beliefs, temperature, method, one_to_one)
+        found = _by_plate(layout, wells, scores, beliefs, temperature, method, one_to_one, workers)
     names, columns = layout.classes, layout.columns
     result = pd.DataFrame({columns.id: wells.ids})
     result[columns.class_column] = names.take(found["class"])
@@ -237,8 +247,9 @@ def _by_plate(
     temperature: float,
     method: Method,
     one_to_one: bool,
+    workers: int,
 ) -> dict[str, NDArray[Any]]:
-    """Plate by plate: assignment or marginals."""
+    """Plate by plate, in threads: assignment or marginals."""
     n = len(wells)
     found: dict[str, NDArray[Any]] = {
         "class": np.full(n, -1),
@@ -251,8 +262,10 @@ def _by_plate(
     columns = [ordered[in_group(layout, scores, g)[ordered]] for g in range(layout.n_groups)]
     # Matched are wells and slots: a class has as many as it is in wells.
     slots = [np.repeat(np.arange(len(c)), layout.slots[scores.columns[c]]) for c in columns]
-    unconverged = []
-    for experiment, plate, rows in by_plate(wells):
+
+    def decoded(key: tuple[int, int, NDArray[np.int64]]) -> tuple[dict[str, NDArray[Any]], str]:
+        """What is found on one plate, and what did not converge."""
+        experiment, plate, rows = key
         logs = log_scores(scores, rows) / temperature
         _refuse_bad(logs, scores, wells, rows)
         likely = int(beliefs.best[experiment, plate])
@@ -276,17 +289,17 @@ def _by_plate(
             chosen = slots[likely][assign(block[:, slots[likely]])]
             result = _rows_of(_softmax(block), chosen)
             result["confidence"] *= groups[likely]
-            _write(found, rows, result, columns[likely], scores)
-            continue
+            return _named(result, columns[likely], scores), ""
         share = sum(groups.values()) / float(here.sum())
         mixed = np.zeros((len(rows), logs.shape[1]))
+        rough = ""
         for group, probability in groups.items():
             block = np.ascontiguousarray(logs[:, columns[group][slots[group]]])
             # Of a group that is not the likeliest, a well may know nothing at all.
             block[np.isneginf(block).all(axis=1)] = 0.0
             values, _, error = _core.marginals(block)
             if error > ROUGH:
-                unconverged.append(f"{name} (standard error {error:.2g})")
+                rough = f"{name} (standard error {error:.2g})"
             if len(slots[group]) > len(columns[group]):
                 firsts = np.flatnonzero(np.diff(slots[group], prepend=-1))
                 values = np.add.reduceat(values, firsts, axis=1)
@@ -297,7 +310,17 @@ def _by_plate(
         if one_to_one:
             slot = np.repeat(np.arange(len(used)), layout.slots[scores.columns[used]])
             chosen = slot[assign(mixed[:, slot])]
-        _write(found, rows, _rows_of(mixed, chosen), used, scores)
+        return _named(_rows_of(mixed, chosen), used, scores), rough
+
+    plates = list(by_plate(wells))
+    unconverged = []
+    for (_, _, rows), (result, rough) in zip(
+        plates, in_order(decoded, plates, workers), strict=True
+    ):
+        for name, values in result.items():
+            found[name][rows] = values
+        if rough:
+            unconverged.append(rough)
     if unconverged:
         warnings.warn(
             f"the marginals of {first(unconverged)} did not converge; the confidences there are "
@@ -382,15 +405,12 @@ def _rows_of(
     return {"class": chosen, "confidence": confidence, "runner_up": runner_up, "margin": margin}
 
 
-def _write(
-    found: dict[str, NDArray[Any]],
-    rows: NDArray[np.int64],
-    result: dict[str, NDArray[Any]],
-    columns: NDArray[np.int64],
-    scores: WellScores,
-) -> None:
-    found["class"][rows] = scores.columns[columns[result["class"]]]
+def _named(
+    result: dict[str, NDArray[Any]], columns: NDArray[np.int64], scores: WellScores
+) -> dict[str, NDArray[Any]]:
+    """With the layout's classes in place of columns."""
     runner_up = result["runner_up"]
-    found["runner_up"][rows] = np.where(runner_up >= 0, scores.columns[columns[runner_up]], -1)
-    found["confidence"][rows] = result["confidence"]
-    found["margin"][rows] = result["margin"]
+    return result | {
+        "class": scores.columns[columns[result["class"]]],
+        "runner_up": np.where(runner_up >= 0, scores.columns[columns[runner_up]], -1),
+    }

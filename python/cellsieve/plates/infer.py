@@ -67,12 +67,13 @@ def infer(
     ids: Names | None = None,
     classes: Names | None = None,
     average: Average | None = None,
+    weights: Sequence[float] | None = None,
     jobs: int | None = None,
 ) -> pd.DataFrame:
     """The posterior over assignments of every experiment of a test file."""
     workers = workers_of(jobs)
     wells = layout.wells_of(test)
-    scores = join(layout, wells, predictions, kind, average, ids, classes)
+    scores = join(layout, wells, predictions, kind, average, ids, classes, weights)
     return posterior(layout, wells, scores, candidates, prior, workers)
 
 

@@ -6,6 +6,7 @@ from typing import Literal, Self
 import pandas as pd
 
 from cellsieve.plates import layout_file
+from cellsieve.plates.agreement import of_models
 from cellsieve.plates.beliefs import Posterior
 from cellsieve.plates.check import check, shared_layouts
 from cellsieve.plates.decode import decode
@@ -113,6 +114,7 @@ class PlateLayout(Layout):
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
+        weights: Sequence[float] | None = None,
         jobs: int | None = None,
     ) -> pd.DataFrame:
         """Which assignment of groups to plates each test experiment has, and how sure that is.
@@ -147,6 +149,7 @@ class PlateLayout(Layout):
             ids, classes: names of rows and columns that `predictions` itself lacks.
             average: how sites and sources are averaged. "probability": the mean of probabilities
                 (the default for them); "log": the mean of logarithms (the default for others).
+            weights: how much each source counts in averages, one number each; by default alike.
             jobs: number of threads that share the rows; by default one per processor. The result
                 is the same to the last bit.
 
@@ -180,6 +183,7 @@ class PlateLayout(Layout):
             ids=ids,
             classes=classes,
             average=average,
+            weights=weights,
             jobs=jobs,
         )
 
@@ -196,6 +200,7 @@ class PlateLayout(Layout):
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
+        weights: Sequence[float] | None = None,
         temperature: float | Literal["fit"] = 1.0,
         one_to_one: bool = False,
         use_known_layouts: bool = False,
@@ -219,7 +224,7 @@ class PlateLayout(Layout):
                 and it makes them up.
 
         Args:
-            test, predictions, kind, ids, classes, average, jobs: as for `infer`. Hard
+            test, predictions, kind, ids, classes, average, weights, jobs: as for `infer`. Hard
                 predictions count as 90 % on the class and 10 % spread over all classes.
             posterior: the table that `infer` returned or its file; or a Series (or two columns
                 `experiment` and `best`) of assignment numbers to take as certain; or `None` to
@@ -240,10 +245,10 @@ class PlateLayout(Layout):
             One row per well in the order of `test`, controls as they are: the id; the class;
             experiment, plate and well as they stand in `test`, under the layout's names;
             `confidence`, the probability that the class is right (for "argmax" and "assignment":
-            of the softmax over the group, times the posterior of the group; for "marginal" the marginal itself, calibrated if the
-            scores are); `runner_up`, the best other allowed class (missing if there is none);
-            `margin`, nats of log probability to it, below 0 where an assignment passed over the
-            better class.
+            of the softmax over the group, times the posterior of the group; for "marginal" the
+            marginal itself, calibrated if the scores are); `runner_up`, the best other allowed
+            class (missing if there is none); `margin`, nats of log probability to it, below 0 where
+            an assignment passed over the better class.
 
         Raises:
             OSError, ValueError, TypeError: as for `infer`; also a posterior that does not fit the
@@ -267,6 +272,7 @@ class PlateLayout(Layout):
             ids=ids,
             classes=classes,
             average=average,
+            weights=weights,
             temperature=temperature,
             one_to_one=one_to_one,
             use_known_layouts=use_known_layouts,
@@ -282,6 +288,7 @@ class PlateLayout(Layout):
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
+        weights: Sequence[float] | None = None,
         temperature: float = 1.0,
         permutations: int = 1000,
         seed: int = 0,
@@ -299,8 +306,8 @@ class PlateLayout(Layout):
         and of `test`.
 
         Args:
-            test, predictions, kind, ids, classes, average: as for `infer`, but `predictions` need
-                not have every well of `test`.
+            test, predictions, kind, ids, classes, average, weights: as for `infer`, but
+                `predictions` need not have every well of `test`.
             temperature: as for `decode`; a number.
             permutations: random orders of the wells that the best match is compared with, at most.
             seed: seed of the generator of these.
@@ -330,6 +337,7 @@ class PlateLayout(Layout):
             ids=ids,
             classes=classes,
             average=average,
+            weights=weights,
             temperature=temperature,
             permutations=permutations,
             seed=seed,
@@ -345,11 +353,12 @@ class PlateLayout(Layout):
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
+        weights: Sequence[float] | None = None,
     ) -> pd.DataFrame:
         """What each step gains on wells whose classes are known.
 
         Args:
-            test, predictions, kind, ids, classes, average: as for `infer`.
+            test, predictions, kind, ids, classes, average, weights: as for `infer`.
             truth: a table with the id and the class of some of the wells of `test`.
 
         Returns:
@@ -371,7 +380,33 @@ class PlateLayout(Layout):
             ids=ids,
             classes=classes,
             average=average,
+            weights=weights,
         )
+
+    def agreement(
+        self,
+        test: Table,
+        predictions: Sequence[Source],
+        kind: ScoreKind | None = None,
+        *,
+        ids: Names | None = None,
+        classes: Names | None = None,
+    ) -> pd.DataFrame:
+        """The share of wells on which models agree: those that err alike gain little together.
+
+        Args:
+            test, kind, ids, classes: as for `infer`.
+            predictions: two sources or more.
+
+        Returns:
+            One row and one column per model, in the order given: `model`, its file (or
+            `predictions` and a number), and under each model's name the share of wells whose best
+            of all classes is the same.
+
+        Raises:
+            OSError, ValueError, TypeError: as for `infer`.
+        """
+        return of_models(self, test, predictions, kind, ids=ids, classes=classes)
 
     def shared_layouts(self, at_least: float = 0.5) -> pd.DataFrame:
         """Plates of different experiments on which at least this share of the wells agree.

@@ -254,10 +254,12 @@ def join(
     average: Average | None,
     ids: Names | None = None,
     classes: Names | None = None,
+    weights: Sequence[float] | None = None,
 ) -> WellScores:
     """The scores of each well: joined by id, averaged over sites and sources.
 
-    Where `kind` is `None`, one class per row is hard, and scores are probabilities.
+    `weights` say how much each source counts. Where `kind` is `None`, one class per row is hard,
+    and scores are probabilities.
 
     Raises:
         ValueError: see `PlateLayout.infer`.
@@ -267,6 +269,7 @@ def join(
     if average is not None:
         check_choice("average", average, Average)
     read = read_sources(layout, sources, ids, classes)
+    weights = _weights(weights, len(read))
     hard = [found.scores.ndim == 1 for found in read]
     if kind is None and not any(hard):
         for found in read:
@@ -281,7 +284,7 @@ def join(
         )
     places = [_places(found, wells) for found in read]
     if kind == "hard":
-        return _join_hard(layout, wells, read, places)
+        return _join_hard(layout, wells, read, places, weights)
     of_columns = [_columns(layout, found) for found in read]
     if any(not np.array_equal(other, of_columns[0]) for other in of_columns):
         raise ValueError(
@@ -295,8 +298,22 @@ def join(
             rows = np.empty(len(wells), np.int64)
             rows[places[0][used[0]]] = used[0]
         return WellScores(read[0].name, matrices[0], rows, kind, of_columns[0])
-    mean, kind = _averaged(matrices, places, len(wells), kind, average)
+    mean, kind = _averaged(matrices, places, len(wells), kind, average, weights)
     return WellScores(_together(read), mean, None, kind, of_columns[0])
+
+
+def _weights(weights: Sequence[float] | None, sources: int) -> Sequence[float]:
+    if weights is None:
+        return [1.0] * sources
+    found = np.asarray(weights)
+    if found.shape != (sources,) or found.dtype.kind not in "iuf":
+        raise ValueError(
+            f"weights: found {weights!r}; expected {sources} numbers, one for each of the "
+            "predictions"
+        )
+    if not ((found > 0) & np.isfinite(found)).all():
+        raise ValueError(f"weights: found {weights!r}; expected positive numbers")
+    return list(map(float, found * sources / found.sum()))
 
 
 def _notice_similarities(found: Predictions) -> None:
@@ -423,6 +440,7 @@ def _join_hard(
     wells: Wells,
     read: list[Predictions],
     places: list[NDArray[np.int64]],
+    weights: Sequence[float],
 ) -> WellScores:
     """One prediction per well stays a vote; several become shares of votes."""
     known = _class_index(layout)
@@ -449,8 +467,8 @@ def _join_hard(
         by_well[places[0]] = votes[0]
         return WellScores(read[0].name, empty, None, "hard", columns, by_well)
     shares = np.zeros((len(wells), n_classes), np.float32)
-    for place, vote in zip(places, votes, strict=True):
-        np.add.at(shares, (place, vote), np.float32(1))
+    for place, vote, weight in zip(places, votes, weights, strict=True):
+        np.add.at(shares, (place, vote), np.float32(weight))
     shares *= (1 - HARD_MISS) / shares.sum(axis=1, keepdims=True)
     shares += HARD_MISS / n_classes
     return WellScores(_together(read), shares, None, "probability", columns)
@@ -462,17 +480,20 @@ def _averaged(
     wells: int,
     kind: ScoreKind,
     average: Average | None,
+    weights: Sequence[float],
 ) -> tuple[NDArray[Any], ScoreKind]:
     """The mean over sites and sources, and what kind of scores that gives."""
     average = average or ("probability" if kind == "probability" else "log")
     dtype = np.result_type(np.float32, *matrices)
     total = np.zeros((wells, matrices[0].shape[1]), dtype)
     count = np.zeros(wells)
-    for matrix, place in zip(matrices, places, strict=True):
-        np.add.at(count, place[place >= 0], 1)
+    for matrix, place, weight in zip(matrices, places, weights, strict=True):
+        np.add.at(count, place[place >= 0], weight)
         for start in range(0, len(place), BLOCK):
             block = np.asarray(matrix[start : start + BLOCK], dtype=dtype)
             block = _for_mean(block, kind, average)
+            if weight != 1:
+                block = block * dtype.type(weight)
             # Rows of one well never share a block pass, so that each is added.
             into = place[start : start + BLOCK]
             block, into = block[into >= 0], into[into >= 0]

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, TypeVar
 
 Chunk = TypeVar("Chunk", bound=Sequence[Any])
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CHUNK = 64  # images a task: about a second's work, so neither tables nor a kill cost much
@@ -80,6 +81,20 @@ def run(
         finally:
             for future in flying:
                 future.cancel()
+
+
+def in_order(
+    task: Callable[[Item], Result], items: Sequence[Item], workers: int
+) -> Iterator[Result]:
+    """What `task` makes of each item, in the order of the items, by so many threads.
+
+    Of several that fail, the first raises.
+    """
+    if workers == 1 or len(items) < 2:
+        yield from map(task, items)
+        return
+    with ThreadPoolExecutor(min(workers, len(items))) as pool:
+        yield from pool.map(task, items)
 
 
 def _bar(total: int, progress: bool | None, description: str) -> AbstractContextManager[Any]:
