@@ -31,7 +31,10 @@ def fit(table: pd.DataFrame, name: str, columns: Columns, tolerate: int = 0) -> 
     experiment_code = experiment_code.astype(np.int64)
     plate_code, plates, barcodes = plate_codes(experiment_code, table[columns.plate])
     bag = experiment_code * len(plates) + plate_code
-    control = grouping.on_every_plate(experiment_code, bag, class_code, len(classes))
+    several = len(pd.unique(experiment_code * len(classes) + class_code)) < len(table)
+    control = np.zeros(len(classes), bool)
+    if several:
+        control = grouping.on_every_plate(experiment_code, bag, class_code, len(classes))
     if control.all():
         raise ValueError(
             f"{name}: every class is on every plate, so there are no plate groups; if a plate "
@@ -55,7 +58,9 @@ def fit(table: pd.DataFrame, name: str, columns: Columns, tolerate: int = 0) -> 
         ]
         return first(found)
 
-    slots, twice = grouping.slots(experiment_code, bag, class_code, len(classes))
+    slots, twice = np.ones(len(classes), np.int64), np.empty(0, np.int64)
+    if several:
+        slots, twice = grouping.slots(experiment_code, bag, class_code, len(classes))
     if len(twice):
         raise ValueError(
             f"{name}: classes that occur twice in one experiment: {named(twice)}; expected each "

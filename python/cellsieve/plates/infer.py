@@ -153,17 +153,21 @@ def posterior(
             method[close] = "sinkhorn"
             found = tried.found(support, *_mixture(sharpness, trust, spread), present)
 
-    table = pd.DataFrame({layout.columns.experiment: wells.experiments})
-    table["wells"] = np.bincount(wells.experiment, minlength=n_experiments)
-    table["best"] = found.number
-    table["posterior"] = found.posterior
-    table["margin"] = found.margin
-    table["certain"] = table["posterior"] >= CERTAIN
-    table["evidence"] = method
-    table["dispersion"] = np.median(spread, axis=1)
     shares = _vote_shares(layout, wells, votes, tried.listed)
-    wide = {f"share_{k}": share for k, share in enumerate(shares.T)} | found.columns
-    return pd.concat([table, pd.DataFrame(wide)], axis=1)
+    return pd.DataFrame(
+        {
+            layout.columns.experiment: wells.experiments,
+            "wells": np.bincount(wells.experiment, minlength=n_experiments),
+            "best": found.number,
+            "posterior": found.posterior,
+            "margin": found.margin,
+            "certain": found.posterior >= CERTAIN,
+            "evidence": method,
+            "dispersion": np.median(spread, axis=1),
+        }
+        | {f"share_{k}": share for k, share in enumerate(shares.T)}
+        | found.columns
+    )
 
 
 def densities(
