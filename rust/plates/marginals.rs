@@ -145,7 +145,7 @@ impl Unsure {
         let mut values = Vec::with_capacity(self.rows.len() * self.classes.len());
         for (first, second) in seen[0].chunks_exact(n).zip(seen[1].chunks_exact(n)).take(self.rows.len()) {
             for class in &self.classes {
-                let times = |row: &[u32]| f64::from(row[class.clone()].iter().sum::<u32>());
+                let times = |row: &[u32]| f64::from(total(row, class));
                 let (a, b) = (times(first) / one, times(second) / other);
                 let p = f64::midpoint(a, b);
                 squares += (a - b).powi(2) / 4.0;
@@ -165,7 +165,10 @@ impl Unsure {
         let held = self.held(beliefs);
         let pairs = self.classes.iter().zip(sampled);
         pairs.fold((0.0, 0.0), |(found, chance), (class, p)| {
-            let believed = self.columns[class.clone()].iter().map(|&column| beliefs[column]).sum::<f64>();
+            let mut believed = beliefs[self.columns[class.start]];
+            for place in class.start + 1..class.end {
+                believed += beliefs[self.columns[place]];
+            }
             (found + (p - believed / held).powi(2), chance + noise * p * (1.0 - p))
         })
     }
@@ -174,6 +177,12 @@ impl Unsure {
     fn held(&self, beliefs: &[f64]) -> f64 {
         self.columns.iter().map(|&column| beliefs[column]).sum()
     }
+}
+
+/// The sum of a run, which most often is one number.
+#[inline(always)]
+fn total(row: &[u32], class: &Range<usize>) -> u32 {
+    row[class.start] + row[class.start + 1..class.end].iter().sum::<u32>()
 }
 
 /// Runs of columns that are the same in every row.
