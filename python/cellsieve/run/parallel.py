@@ -12,6 +12,7 @@ from uuid import uuid4
 from cellsieve.schema.words import sentence
 
 Chunk = TypeVar("Chunk", bound=Sequence[Any])
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 ASK = 1.0  # seconds between two looks at how many workers there are
@@ -115,6 +116,20 @@ def _result(future: Future[Result]) -> Result:
         raise OSError(
             f"the executor has given up: {sentence(error)}; what is finished is kept"
         ) from error
+
+
+def in_order(
+    task: Callable[[Item], Result], items: Sequence[Item], workers: int
+) -> Iterator[Result]:
+    """What `task` makes of each item, in the order of the items, by so many threads.
+
+    Of several that fail, the first raises.
+    """
+    if workers == 1 or len(items) < 2:
+        yield from map(task, items)
+        return
+    with ThreadPoolExecutor(min(workers, len(items))) as pool:
+        yield from pool.map(task, items)
 
 
 def _bar(total: int, progress: bool | None, description: str) -> AbstractContextManager[Any]:
