@@ -221,7 +221,7 @@ at_level! {
 
 #[inline(always)]
 fn find_key_body<T: Score>(row: &[T], ceilings: &[T::Key], wanted: T::Key) -> Option<usize> {
-    find_body(row, ceilings, |key, _| key == wanted)
+    find_body(row, ceilings, |score, _| score.is(wanted))
 }
 
 at_level! {
@@ -231,26 +231,22 @@ at_level! {
 
 #[inline(always)]
 fn find_above_body<T: Score>(row: &[T], ceilings: &[T::Key], floor: T::Key) -> Option<usize> {
-    find_body(row, ceilings, |key, ceiling| lower(key, ceiling) > floor)
+    find_body(row, ceilings, |score, ceiling| lower(score.key(), ceiling) > floor)
 }
 
-/// The first allowed class whose key is what is looked for; only blocks with a hit are looked at
+/// The first allowed class whose score is what is looked for; only blocks with a hit are looked at
 /// closely, to see whether it is an allowed one.
 #[inline(always)]
-fn find_body<T: Score>(
-    row: &[T],
-    ceilings: &[T::Key],
-    is_it: impl Fn(T::Key, T::Key) -> bool,
-) -> Option<usize> {
+fn find_body<T: Score>(row: &[T], ceilings: &[T::Key], is_it: impl Fn(T, T::Key) -> bool) -> Option<usize> {
     let (blocks, _) = row.as_chunks::<BLOCK>();
     let (ceiling_blocks, _) = ceilings.as_chunks::<BLOCK>();
-    let close = |class: &usize| is_it(row[*class].key(), ceilings[*class]) && ceilings[*class] == T::HIGHEST;
+    let close = |class: &usize| is_it(row[*class], ceilings[*class]) && ceilings[*class] == T::HIGHEST;
     for (number, (block, ceilings)) in blocks.iter().zip(ceiling_blocks).enumerate() {
-        let mut any = 0u32;
+        let mut any = T::Flag::default();
         for lane in 0..BLOCK {
-            any |= u32::from(is_it(block[lane].key(), ceilings[lane]));
+            any = any | T::Flag::from(is_it(block[lane], ceilings[lane]));
         }
-        if any != 0
+        if any != T::Flag::default()
             && let Some(class) = (number * BLOCK..(number + 1) * BLOCK).find(close)
         {
             return Some(class);

@@ -5,6 +5,9 @@
 //! it claims too much. What is sampled is right there, and noisy. So each well's beliefs are drawn
 //! towards what was sampled: all the way where the two are far apart, and not at all where they differ by
 //! no more than noise (James and Stein's estimate). Wells that are sure are not sampled.
+//!
+//! A class that is in several wells stands in as many columns, side by side and all alike. What is
+//! sampled of them is pooled, and compared with beliefs as one.
 
 use super::matching::Weights;
 use super::sampling::Sample;
@@ -12,6 +15,7 @@ use super::sinkhorn::scale;
 use super::{beliefs, exact};
 use crate::Result;
 use crate::level::Level;
+use std::ops::Range;
 
 /// What one-to-one matching makes of the scores of one plate.
 #[derive(Clone, Debug)]
@@ -71,6 +75,8 @@ pub fn marginals(level: Level, log_scores: &[f64], columns: usize) -> Result<Mar
 struct Unsure {
     rows: Vec<usize>,
     columns: Vec<usize>,
+    /// Which of these are one class.
+    classes: Vec<Range<usize>>,
     /// Their scaled weights, row-major; then those of wells that may hold anything.
     shares: Vec<f64>,
 }
@@ -96,13 +102,14 @@ impl Unsure {
             shares.extend(columns.iter().map(|&column| row[column]));
         }
         shares.extend(columns.iter().map(|&column| scaling.columns[column]));
-        if rows.is_empty() { None } else { Some(Unsure { rows, columns, shares }) }
+        let classes = alike(weights, &columns);
+        if rows.is_empty() { None } else { Some(Unsure { rows, columns, classes, shares }) }
     }
 
     /// Draws beliefs towards what is sampled; returns its standard error.
     fn correct(&self, beliefs: &mut [f64], columns: usize) -> f64 {
-        let n = self.columns.len();
-        let mut sample = Sample::new(&self.shares, n, FORGOTTEN);
+        let n = self.classes.len();
+        let mut sample = Sample::new(&self.shares, self.columns.len(), FORGOTTEN);
         let mut sampled = self.estimate(sample.draw(FEW));
         let suspect = |sampled: &Sampled| {
             let mut rows = self.rows.iter().zip(sampled.values.chunks_exact(n));
@@ -119,8 +126,11 @@ impl Unsure {
             let (found, chance) = self.distance(row, values, sampled.noise);
             let share = if found > chance { 1.0 - chance / found } else { 0.0 };
             let held = self.held(row);
-            for (&column, p) in self.columns.iter().zip(values) {
-                row[column] += share * (p * held - row[column]);
+            for (class, p) in self.classes.iter().zip(values) {
+                let each = p * held / class.len() as f64;
+                for &column in &self.columns[class.clone()] {
+                    row[column] += share * (each - row[column]);
+                }
             }
         }
         (sampled.noise / 4.0).sqrt()
@@ -132,13 +142,16 @@ impl Unsure {
         let [one, other] =
             seen.each_ref().map(|half| half[..n].iter().map(|&times| f64::from(times)).sum::<f64>());
         let (mut squares, mut spread) = (0.0, 0.0);
-        let mut values = Vec::with_capacity(self.rows.len() * n);
-        for (&a, &b) in seen[0].iter().zip(&seen[1]).take(self.rows.len() * n) {
-            let (a, b) = (f64::from(a) / one, f64::from(b) / other);
-            let p = f64::midpoint(a, b);
-            squares += (a - b).powi(2) / 4.0;
-            spread += p * (1.0 - p);
-            values.push(p);
+        let mut values = Vec::with_capacity(self.rows.len() * self.classes.len());
+        for (first, second) in seen[0].chunks_exact(n).zip(seen[1].chunks_exact(n)).take(self.rows.len()) {
+            for class in &self.classes {
+                let times = |row: &[u32]| f64::from(total(row, class));
+                let (a, b) = (times(first) / one, times(second) / other);
+                let p = f64::midpoint(a, b);
+                squares += (a - b).powi(2) / 4.0;
+                spread += p * (1.0 - p);
+                values.push(p);
+            }
         }
         let settled = one > 0.0 && other > 0.0;
         Sampled {
@@ -150,9 +163,13 @@ impl Unsure {
     /// The squared distance of a row's beliefs from what was sampled, and what noise alone makes of it.
     fn distance(&self, beliefs: &[f64], sampled: &[f64], noise: f64) -> (f64, f64) {
         let held = self.held(beliefs);
-        let pairs = self.columns.iter().zip(sampled);
-        pairs.fold((0.0, 0.0), |(found, chance), (&column, p)| {
-            (found + (p - beliefs[column] / held).powi(2), chance + noise * p * (1.0 - p))
+        let pairs = self.classes.iter().zip(sampled);
+        pairs.fold((0.0, 0.0), |(found, chance), (class, p)| {
+            let mut believed = beliefs[self.columns[class.start]];
+            for place in class.start + 1..class.end {
+                believed += beliefs[self.columns[place]];
+            }
+            (found + (p - believed / held).powi(2), chance + noise * p * (1.0 - p))
         })
     }
 
@@ -162,8 +179,29 @@ impl Unsure {
     }
 }
 
+/// The sum of a run, which most often is one number.
+#[inline(always)]
+fn total(row: &[u32], class: &Range<usize>) -> u32 {
+    row[class.start] + row[class.start + 1..class.end].iter().sum::<u32>()
+}
+
+/// Runs of columns that are the same in every row.
+fn alike(weights: &Weights, columns: &[usize]) -> Vec<Range<usize>> {
+    let same = |a: usize, b: usize| {
+        weights.values.chunks_exact(weights.columns).all(|row| row[a].to_bits() == row[b].to_bits())
+    };
+    let mut runs: Vec<Range<usize>> = Vec::with_capacity(columns.len());
+    for (place, &column) in columns.iter().enumerate() {
+        match runs.last_mut() {
+            Some(run) if same(columns[run.start], column) => run.end += 1,
+            _ => runs.push(place..place + 1),
+        }
+    }
+    runs
+}
+
 struct Sampled {
-    /// Row-major.
+    /// The probability of each class, row-major.
     values: Vec<f64>,
     /// The variance of a probability p, as a multiple of p (1 - p).
     noise: f64,

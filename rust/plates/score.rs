@@ -16,6 +16,11 @@ pub trait Score: Copy + Send + Sync + 'static {
     /// fewer instructions than to compare all, several at a time.
     const GATHER: usize;
 
+    /// An integer as wide as a key, for flags: narrower or wider ones take instructions to convert.
+    type Flag: Copy + Default + PartialEq + From<bool> + std::ops::BitOr<Output = Self::Flag>;
+
+    /// Whether this is the key, which is a number's.
+    fn is(self, key: Self::Key) -> bool;
     /// The key; `HIGHEST`, or incomparable, where the score is NaN. Both zeros have one key.
     fn key(self) -> Self::Key;
     /// The score, exactly.
@@ -61,6 +66,7 @@ impl Wide for f64 {
 
 impl Score for f32 {
     type Key = f32;
+    type Flag = u32;
     type Wide = f32;
     const LOWEST: f32 = f32::NEG_INFINITY;
     const HIGHEST: f32 = f32::INFINITY;
@@ -68,6 +74,11 @@ impl Score for f32 {
 
     fn wide<'a>(row: &'a [f32], _buffer: &'a mut Vec<f32>) -> &'a [f32] {
         row
+    }
+
+    #[inline(always)]
+    fn is(self, key: f32) -> bool {
+        self == key
     }
 
     #[inline(always)]
@@ -83,6 +94,7 @@ impl Score for f32 {
 
 impl Score for f64 {
     type Key = f64;
+    type Flag = u64;
     type Wide = f64;
     const LOWEST: f64 = f64::NEG_INFINITY;
     const HIGHEST: f64 = f64::INFINITY;
@@ -90,6 +102,11 @@ impl Score for f64 {
 
     fn wide<'a>(row: &'a [f64], _buffer: &'a mut Vec<f64>) -> &'a [f64] {
         row
+    }
+
+    #[inline(always)]
+    fn is(self, key: f64) -> bool {
+        self == key
     }
 
     #[inline(always)]
@@ -106,6 +123,7 @@ impl Score for f64 {
 /// Half floats are compared as integers, so that no conversion instruction is needed.
 impl Score for f16 {
     type Key = i16;
+    type Flag = u16;
     type Wide = f32;
     const LOWEST: i16 = i16::MIN;
     const HIGHEST: i16 = i16::MAX;
@@ -115,6 +133,17 @@ impl Score for f16 {
         buffer.resize(row.len(), 0.0);
         row.convert_to_f32_slice(buffer);
         buffer
+    }
+
+    /// Compares bits, which takes fewer instructions than to make a key; of zeros, all but the sign.
+    #[inline(always)]
+    fn is(self, key: i16) -> bool {
+        let (bits, care) = match key {
+            0 => (0, i16::MAX),
+            1.. => (key, -1),
+            _ => (key.wrapping_neg() | i16::MIN, -1),
+        };
+        (self.to_bits() as i16 ^ bits) & care == 0
     }
 
     #[inline(always)]

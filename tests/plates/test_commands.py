@@ -329,3 +329,18 @@ def test_demo_finds_what_was_planted(tmp_path, capsys):
     assert "5 of 5 test experiments assigned correctly" in out
     assert steps["accuracy"].is_monotonic_increasing
     assert (tmp_path / "demo" / "submission.csv").exists()
+
+
+def test_score_compares_several_models(made, folder, capsys):
+    truth = made.test[["id_code"]].assign(sirna=made.sirna)
+    truth.to_csv(folder / "truth.csv", index=False)
+    cs.PlateLayout.fit(made.train).save(folder / "layout.json")
+    np.save(folder / "other.npy", np.roll(np.load(folder / "predictions.npy"), 1, axis=0))
+    arguments = [str(folder / name) for name in ("layout.json", "test.csv", "predictions.npy")]
+    arguments += [str(folder / "other.npy"), "--truth", str(folder / "truth.csv")]
+    assert main(["plates", "score", *arguments, "--weights", "9,1"]) == 0
+    shown = capsys.readouterr().out
+    assert "How often models agree" in shown
+    assert shown.count("100.0%") >= 2
+    assert main(["plates", "score", *arguments, "--weights", "9,1,1"]) == 2
+    assert "expected 2 numbers" in capsys.readouterr().err

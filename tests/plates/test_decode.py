@@ -216,11 +216,11 @@ def test_missing_plates_do_not_make_it_claim_too_much(kind, left):
 
 def test_a_vote_for_a_class_that_all_wells_vote_for_counts_less():
     plate, votes = np.repeat([0, 1], 60), np.concatenate([np.arange(60), np.repeat(7, 60)])
-    weight = vote_weights(plate, votes, 240)
+    weight = vote_weights(plate, votes, np.ones(240, np.int64))
     assert (weight[:60] == 1).all()
     assert (weight[60:] < 0.01).all()
     spread = np.random.default_rng(0).integers(0, 240, 120)
-    assert vote_weights(plate, spread, 240).min() > 0.5
+    assert vote_weights(plate, spread, np.ones(240, np.int64)).min() > 0.5
 
 
 def test_argmax_is_the_masked_one(made, layout, posterior):
@@ -250,9 +250,21 @@ def test_argmax_is_the_masked_one(made, layout, posterior):
 def test_the_number_of_threads_changes_no_bit(made, layout, posterior, jobs):
     found = layout.infer(made.test, made.logits, "logit", jobs=jobs)
     pd.testing.assert_frame_equal(found, posterior, check_exact=True)
-    one = layout.decode(made.test, made.logits, posterior, "argmax", "logit", jobs=1)
-    many = layout.decode(made.test, made.logits, posterior, "argmax", "logit", jobs=jobs)
-    pd.testing.assert_frame_equal(many, one, check_exact=True)
+    for method in ("argmax", "assignment", "marginal"):
+        one = layout.decode(made.test, made.logits, posterior, method, "logit", jobs=1)
+        many = layout.decode(made.test, made.logits, posterior, method, "logit", jobs=jobs)
+        pd.testing.assert_frame_equal(many, one, check_exact=True)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_the_first_of_several_mistakes_is_told_whatever_the_number_of_threads(
+    made, layout, posterior, jobs
+):
+    wrong = made.logits.copy()
+    rows = np.flatnonzero(~made.test.duplicated(["experiment", "plate"]))
+    wrong[rows[1:]] = np.nan
+    with pytest.raises(ValueError, match=f"well {made.test['id_code'].iloc[rows[1]]}, "):
+        layout.decode(made.test, wrong, posterior, "marginal", "logit", jobs=jobs)
 
 
 def plates(table):

@@ -183,7 +183,7 @@ def test_a_damaged_layout_is_refused(made, tmp_path):
     for bad, text in [
         (good[:-100], "not JSON"),
         ('{"a": 1}', "expected a file written by"),
-        (good.replace('"version": 1', '"version": 2'), "version 2"),
+        (good.replace('"version": 2', '"version": 1'), "version 1"),
         (good.replace('"count": ', '"count": 1'), "do not follow"),
         (good.replace('"wells"', '"holes"'), "damaged"),
     ]:

@@ -363,3 +363,42 @@ def test_score_shows_what_each_step_gains(made, layout, tmp_path):
         layout.score(made.test, made.logits, truth.assign(id_code="x" + truth["id_code"]), "logit")
     with pytest.raises(ValueError, match="does not have: 999"):
         layout.score(made.test, made.logits, truth.assign(sirna=999), "logit")
+
+
+def test_sources_count_by_their_weights(made, layout, scores):
+    rng = np.random.default_rng(1)
+    ids = made.test["id_code"].tolist()
+    other = rng.dirichlet(np.ones(scores.shape[1]), len(scores)).astype(np.float32)
+    mean = (3 * scores.astype(np.float64) + other) / 4
+    found = layout.decode(made.test, [scores, other], None, "argmax", weights=[3, 1])
+    expected = layout.decode(made.test, mean, None, "argmax")
+    assert found["sirna"].tolist() == expected["sirna"].tolist()
+    np.testing.assert_allclose(found["confidence"], expected["confidence"], rtol=1e-4)
+    alike = layout.infer(made.test, [scores, other])
+    pd.testing.assert_frame_equal(layout.infer(made.test, [scores, other], weights=[5, 5]), alike)
+    logs = layout.decode(
+        made.test, [scores, other], None, "argmax", average="log", weights=(0.5, 1.5)
+    )
+    mean = np.log(np.maximum(scores, 1e-12)) / 4 + 3 / 4 * np.log(np.maximum(other, 1e-12))
+    expected = layout.decode(made.test, mean, None, "argmax", "log_probability")
+    assert logs["sirna"].tolist() == expected["sirna"].tolist()
+    votes = [pd.DataFrame({"id_code": ids, "sirna": m.argmax(axis=1)}) for m in (scores, other)]
+    both = layout.infer(made.test, votes, weights=[99, 1])
+    assert both["share_0"].tolist() == layout.infer(made.test, votes[0])["share_0"].tolist()
+    for weights, text in (
+        ([1], "expected 2 numbers"),
+        ([1, 0], "expected positive numbers"),
+        ([1, np.nan], "expected positive numbers"),
+        (["a", "b"], "expected 2 numbers"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            layout.infer(made.test, [scores, other], weights=weights)
+
+
+def test_models_are_compared(made, layout, scores):
+    half = scores.copy()
+    half[::2] = half[::2, ::-1]
+    found = layout.agreement(made.test, [scores, half])
+    assert found["model"].tolist() == ["predictions 0", "predictions 1"]
+    agree = (scores.argmax(axis=1) == half.argmax(axis=1)).mean()
+    np.testing.assert_allclose(found.to_numpy()[:, 1:].astype(float), [[1, agree], [agree, 1]])

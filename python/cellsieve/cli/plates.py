@@ -57,7 +57,12 @@ def _add_fit(steps: Any) -> None:
         "were. Writes a layout (JSON) for the other commands.",
     )
     fit.add_argument(
-        "train", metavar="TRAIN", help="table with one row per treated well (CSV, Parquet)"
+        "train", metavar="TRAIN", nargs="?", help="table with one row per well (CSV, Parquet)"
+    )
+    fit.add_argument(
+        "--class-groups",
+        metavar="TABLE",
+        help="in place of TRAIN: the group of each class, in a column 'group' (CSV, Parquet)",
     )
     fit.add_argument("-o", "--output", metavar="LAYOUT.json", required=True, help="the layout")
     fit.add_argument(
@@ -117,6 +122,12 @@ def _add_source(command: argparse.ArgumentParser) -> None:
         choices=get_args(Average),
         help="how sites and files are averaged (default: probability for probabilities, "
         "log for all others)",
+    )
+    command.add_argument(
+        "--weights",
+        type=_numbers,
+        metavar="W,W",
+        help="how much each file counts in averages, as 2,1 (default: alike)",
     )
 
 
@@ -265,6 +276,13 @@ def _add_score(steps: Any) -> None:
     score.set_defaults(run=run_score)
 
 
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers as 2,1") from None
+
+
 def _temperature(text: str) -> float | str:
     if text == "fit":
         return text
@@ -294,6 +312,7 @@ def _source(options: argparse.Namespace) -> dict[str, Any]:
         "ids": options.ids,
         "classes": options.classes,
         "average": options.average,
+        "weights": options.weights,
     }
 
 
@@ -313,15 +332,19 @@ def run_fit(options: argparse.Namespace) -> int:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", WrongWellsWarning)
-        layout = PlateLayout.fit(
-            options.train,
+        if (options.train is None) == (options.class_groups is None):
+            raise ValueError("TRAIN, --class-groups: expected one of the two")
+        names = (
             options.class_column,
             options.experiment,
             options.plate,
             options.well,
             options.id_column,
-            tolerate=options.tolerate,
         )
+        if options.class_groups is not None:
+            layout = PlateLayout.of_groups(options.class_groups, *names)
+        else:
+            layout = PlateLayout.fit(options.train, *names, tolerate=options.tolerate)
     for warning in caught:
         _warn(str(warning.message))
     layout.save(options.output)
@@ -332,8 +355,16 @@ def run_fit(options: argparse.Namespace) -> int:
         f"{len(layout.classes)} classes in {layout.n_groups} groups "
         f"({', '.join(map(str, sizes))} classes), {len(layout.experiments)} experiments"
     )
-    print("Which group is on which plate, and in how many experiments:")
-    print(layout.assignment_table().to_string(index=False))
+    if len(layout.controls):
+        named = first([str(c) for c in layout.controls])
+        print(f"controls, on every plate and set aside: {named}")
+    if layout.slots.max() > 1:
+        print(f"classes are in up to {layout.slots.max()} wells of their plate")
+    if layout.barcodes is None:
+        print("Which group is on which plate, and in how many experiments:")
+        print(layout.assignment_table().to_string(index=False))
+    else:
+        print("plates have no names in common: any group can be on any")
     print(f"layout: {options.output}")
     if options.groups:
         print(f"assignments: {options.groups}")
@@ -490,6 +521,13 @@ def run_score(options: argparse.Namespace) -> int:
     show["gain"] = table["gain"].map("{:+.1%}".format).replace("+nan%", "")
     print(show.to_string(index=False))
     print(f"{table['wells'].iloc[0]} wells with known classes")
+    if len(options.predictions) > 1:
+        names = {"kind": options.kind, "ids": options.ids, "classes": options.classes}
+        agree = layout.agreement(options.test, options.predictions, **names).set_index("model")
+        agree.columns = pd.Index([f"({k})" for k in range(1, len(agree) + 1)])
+        agree.index = agree.columns + " " + agree.index
+        print("How often models agree on the best of all classes:")
+        print(agree.map("{:.1%}".format).to_string(index_names=False))
     if options.output:
         print(f"table: {options.output}")
     return 0

@@ -1,8 +1,15 @@
-"""How far two submissions agree."""
+"""How far submissions, or models, agree."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 
+from cellsieve.plates.infer import densities
+from cellsieve.plates.layout import Layout
+from cellsieve.plates.predictions import Names, Source, join, read_sources
 from cellsieve.plates.wells import first, load, need
+from cellsieve.schema.choices import ScoreKind
 from cellsieve.schema.types import Table
 
 
@@ -46,3 +53,27 @@ def agreement(
     rows = [("all", len(same), float(same.mean()) if len(same) else float("nan"))]
     rows += [(key, len(part), float(part.mean())) for key, part in by]
     return pd.DataFrame(rows, columns=[experiment, "wells", "agree"])
+
+
+def of_models(
+    layout: Layout,
+    test: Table,
+    predictions: Sequence[Source],
+    kind: ScoreKind | None = None,
+    *,
+    ids: Names | None = None,
+    classes: Names | None = None,
+) -> pd.DataFrame:
+    """As `PlateLayout.agreement`."""
+    wells = layout.wells_of(test)
+    read = read_sources(layout, predictions, ids, classes)
+    votes = [
+        densities(layout, wells, join(layout, wells, [model], kind, None), 1)[1] for model in read
+    ]
+    names = [model.name for model in read]
+    if len(set(names)) < len(names):
+        names = [f"{name} {number}" for number, name in enumerate(names)]
+    table = pd.DataFrame({"model": names})
+    for name, vote in zip(names, votes, strict=True):
+        table[name] = [float(np.mean(vote == other)) for other in votes]
+    return table

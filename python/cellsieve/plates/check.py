@@ -19,7 +19,7 @@ from cellsieve.plates.predictions import (
     join,
     read_sources,
 )
-from cellsieve.plates.wells import Wells, first, read_wells
+from cellsieve.plates.wells import Wells, first
 from cellsieve.schema.choices import Average, ScoreKind
 from cellsieve.schema.types import Table
 from cellsieve.schema.wellmap import plate_shape, well_places
@@ -112,6 +112,7 @@ def check(
     ids: Names | None = None,
     classes: Names | None = None,
     average: Average | None = None,
+    weights: Sequence[float] | None = None,
     temperature: float = 1.0,
     permutations: int = 1000,
     seed: int = 0,
@@ -119,11 +120,11 @@ def check(
     """What each plate of a test file looks like, among known layouts."""
     if permutations < 1:
         raise ValueError(f"permutations: found {permutations}; expected at least 1")
-    everyone = read_wells(test, layout.columns, layout.plates)
+    everyone = layout.wells_of(test)
     read = read_sources(layout, predictions, ids, classes)
     there = covered(everyone, read)
     wells = everyone.only(there)
-    scores = join(layout, wells, read, kind, average)
+    scores = join(layout, wells, read, kind, average, weights=weights)
     places = _test_places(wells, layout)
     earlier_places = _layout_places(layout)
     shape = plate_shape(np.concatenate([places, earlier_places]), "wells")
@@ -149,10 +150,11 @@ def check(
         chance = chance_bound(evidence, seen[best], float(score[best]), len(score))
         if chance >= CONVINCING:
             chance = chance_drawn(evidence, seen, float(score[best]), permutations, rng)
-        row = {layout.columns.experiment: name, layout.columns.plate: layout.plates[plate]}
+        called = wells.plate_names[experiment, plate]
+        row = {layout.columns.experiment: name, layout.columns.plate: called}
         row["wells"] = len(these)
         row["missing"] = int((~there & (everyone_place == key)).sum())
-        claim = (name, layout.plates[plate])
+        claim = (name, called)
         differ = (seen != seen[best]).any(axis=1)
         second = score[differ].max() if differ.any() else -np.inf
         rows.append(row | _described(hypotheses, score, float(second), null, chance, claim))
@@ -334,7 +336,7 @@ def _known_layouts(
     return [
         Known(
             layout.experiments[int(one) // len(layout.plates)],
-            layout.plates[int(one) % len(layout.plates)],
+            layout.plate_name(*divmod(int(one), len(layout.plates))),
             _grid(places[rows], held[rows], shape),
             claimed=False,
         )
@@ -354,11 +356,12 @@ def _claimed_layouts(
     return [
         Known(
             wells.experiments[int(one) // len(layout.plates)],
-            layout.plates[int(one) % len(layout.plates)],
+            wells.plate_names[divmod(int(one), len(layout.plates))],
             _grid(places[rows], held[rows], shape),
             claimed=True,
         )
         for one, rows in _split(key)
+        if (held[rows] != UNSEEN).any()
     ]
 
 

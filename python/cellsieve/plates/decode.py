@@ -22,8 +22,8 @@ from cellsieve.plates.layout import Layout
 from cellsieve.plates.logs import log_sum
 from cellsieve.plates.predictions import HARD_MISS, Names, Source, WellScores, join
 from cellsieve.plates.temperature import HIGHEST, LOWEST, fit_temperature
-from cellsieve.plates.wells import Wells, by_plate, first, read_wells
-from cellsieve.run.parallel import workers_of
+from cellsieve.plates.wells import Wells, by_plate, first
+from cellsieve.run.parallel import in_order, workers_of
 from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind, check_choice
 from cellsieve.schema.types import Table
 
@@ -60,6 +60,7 @@ def decode(
     ids: Names | None = None,
     classes: Names | None = None,
     average: Average | None = None,
+    weights: Sequence[float] | None = None,
     temperature: float | Literal["fit"] = 1.0,
     one_to_one: bool = False,
     use_known_layouts: bool = False,
@@ -77,16 +78,31 @@ def decode(
             "these or that"
         )
     workers = workers_of(jobs)
-    wells = read_wells(test, layout.columns, layout.plates)
-    scores = join(layout, wells, predictions, kind, average, ids, classes)
+    wells = layout.wells_of(test)
+    scores = join(layout, wells, predictions, kind, average, ids, classes, weights)
     if posterior is None:
         posterior = infer_posterior(layout, wells, scores, candidates, prior or "flat", workers)
     beliefs = beliefs_of(layout, wells, posterior)
     again = pd.DataFrame()
     if use_known_layouts:
-        plain = wells.table.drop(columns=layout.columns.class_column, errors="ignore")
+        # What the file itself says is no evidence, but for which wells are controls.
+        plain = wells.file
+        if layout.columns.class_column in plain.columns:
+            held = plain[layout.columns.class_column]
+            plain = plain.assign(
+                **{layout.columns.class_column: held.where(held.isin(layout.controls))}
+            )
         again = reused(
-            check(layout, plain, predictions, kind, ids=ids, classes=classes, average=average)
+            check(
+                layout,
+                plain,
+                predictions,
+                kind,
+                ids=ids,
+                classes=classes,
+                average=average,
+                weights=weights,
+            )
         )
         found_plates = again[layout.columns.experiment].astype(str).value_counts()
         plates = pd.Series([str(wells.experiments[e]) for e, _, _ in by_plate(wells)])
@@ -118,7 +134,7 @@ def decode(
     if method == "argmax":
         found = _argmax(layout, wells, scores, beliefs, temperature, workers)
     else:
-        found = _by_plate(layout, wells, scores, beliefs, temperature, method, one_to_one)
+        found = _by_plate(layout, wells, scores, beliefs, temperature, method, one_to_one, workers)
     names, columns = layout.classes, layout.columns
     result = pd.DataFrame({columns.id: wells.ids})
     result[columns.class_column] = names.take(found["class"])
@@ -131,10 +147,28 @@ def decode(
     else:
         result["runner_up"] = names.take(np.maximum(runner_up, 0)).where(runner_up >= 0)
     result["margin"] = found["margin"]
+    if len(wells) < len(wells.file):
+        result = _with_controls(layout, wells, result)
     result.attrs["temperature"] = float(fitted)
     if use_known_layouts:
         result.attrs["known_layouts"] = again.to_dict("records")
     return result
+
+
+def _with_controls(layout: Layout, wells: Wells, decoded: pd.DataFrame) -> pd.DataFrame:
+    """Control wells as the file has them, among the decoded ones, in its order."""
+    columns = layout.columns
+    place = wells.place()
+    file = wells.file.iloc[np.flatnonzero(place < 0)]
+    fixed = pd.DataFrame({columns.id: wells.everyone[place < 0]})
+    control = pd.Index(file[columns.class_column])
+    fixed[columns.class_column] = layout.controls.take(layout.controls.get_indexer(control))
+    for column in (columns.experiment, columns.plate, columns.well):
+        fixed[column] = file[column].array
+    fixed["confidence"], fixed["margin"] = 1.0, np.inf
+    together = pd.concat([decoded, fixed], ignore_index=True)
+    order = np.argsort(np.concatenate([wells.rows, np.flatnonzero(place < 0)]))
+    return together.iloc[order].reset_index(drop=True)
 
 
 def _spread(scores: WellScores, n_classes: int) -> WellScores:
@@ -213,8 +247,9 @@ def _by_plate(
     temperature: float,
     method: Method,
     one_to_one: bool,
+    workers: int,
 ) -> dict[str, NDArray[Any]]:
-    """Plate by plate: assignment or marginals."""
+    """Plate by plate, in threads: assignment or marginals."""
     n = len(wells)
     found: dict[str, NDArray[Any]] = {
         "class": np.full(n, -1),
@@ -225,8 +260,12 @@ def _by_plate(
     # In the order of the classes, so that the order of the file's columns changes nothing.
     ordered = np.argsort(scores.columns, kind="stable")
     columns = [ordered[in_group(layout, scores, g)[ordered]] for g in range(layout.n_groups)]
-    unconverged = []
-    for experiment, plate, rows in by_plate(wells):
+    # Matched are wells and slots: a class has as many as it is in wells.
+    slots = [np.repeat(np.arange(len(c)), layout.slots[scores.columns[c]]) for c in columns]
+
+    def decoded(key: tuple[int, int, NDArray[np.int64]]) -> tuple[dict[str, NDArray[Any]], str]:
+        """What is found on one plate, and what did not converge."""
+        experiment, plate, rows = key
         logs = log_scores(scores, rows) / temperature
         _refuse_bad(logs, scores, wells, rows)
         likely = int(beliefs.best[experiment, plate])
@@ -235,36 +274,53 @@ def _by_plate(
             int(group): float(here[group])
             for group in np.flatnonzero((here >= NEGLIGIBLE) | (np.arange(len(here)) == likely))
         }
-        name = f"{wells.experiments[experiment]} plate {layout.plates[plate]}"
+        name = f"{wells.experiments[experiment]} plate {wells.plate_names[experiment, plate]}"
         for group in [likely] if method == "assignment" else list(groups):
-            if len(columns[group]) < len(rows):
+            if len(slots[group]) < len(rows):
                 raise ValueError(
                     f"{wells.name}: {name} has {len(rows)} wells, but the group on it has "
-                    f"{len(columns[group])} classes; expected a different class for each well"
+                    f"{len(columns[group])} classes for {len(slots[group])} wells; expected no "
+                    "more"
                 )
         hopeless = np.asarray(np.isneginf(logs[:, columns[likely]]).all(axis=1))
         _refuse_hopeless(hopeless, scores, wells, rows)
         if method == "assignment":
-            block = np.ascontiguousarray(logs[:, columns[likely]])
-            chosen = assign(block)
+            block = logs[:, columns[likely]]
+            chosen = slots[likely][assign(block[:, slots[likely]])]
             result = _rows_of(_softmax(block), chosen)
             result["confidence"] *= groups[likely]
-            _write(found, rows, result, columns[likely], scores)
-            continue
+            return _named(result, columns[likely], scores), ""
         share = sum(groups.values()) / float(here.sum())
         mixed = np.zeros((len(rows), logs.shape[1]))
+        rough = ""
         for group, probability in groups.items():
-            block = np.ascontiguousarray(logs[:, columns[group]])
+            block = np.ascontiguousarray(logs[:, columns[group][slots[group]]])
             # Of a group that is not the likeliest, a well may know nothing at all.
             block[np.isneginf(block).all(axis=1)] = 0.0
             values, _, error = _core.marginals(block)
             if error > ROUGH:
-                unconverged.append(f"{name} (standard error {error:.2g})")
+                rough = f"{name} (standard error {error:.2g})"
+            if len(slots[group]) > len(columns[group]):
+                firsts = np.flatnonzero(np.diff(slots[group], prepend=-1))
+                values = np.add.reduceat(values, firsts, axis=1)
             mixed[:, columns[group]] += probability / share * values
         used = ordered[np.isin(ordered, np.concatenate([columns[group] for group in groups]))]
         mixed = mixed[:, used]
-        chosen = assign(mixed) if one_to_one else mixed.argmax(axis=1)
-        _write(found, rows, _rows_of(mixed, chosen), used, scores)
+        chosen = mixed.argmax(axis=1)
+        if one_to_one:
+            slot = np.repeat(np.arange(len(used)), layout.slots[scores.columns[used]])
+            chosen = slot[assign(mixed[:, slot])]
+        return _named(_rows_of(mixed, chosen), used, scores), rough
+
+    plates = list(by_plate(wells))
+    unconverged = []
+    for (_, _, rows), (result, rough) in zip(
+        plates, in_order(decoded, plates, workers), strict=True
+    ):
+        for name, values in result.items():
+            found[name][rows] = values
+        if rough:
+            unconverged.append(rough)
     if unconverged:
         warnings.warn(
             f"the marginals of {first(unconverged)} did not converge; the confidences there are "
@@ -349,15 +405,12 @@ def _rows_of(
     return {"class": chosen, "confidence": confidence, "runner_up": runner_up, "margin": margin}
 
 
-def _write(
-    found: dict[str, NDArray[Any]],
-    rows: NDArray[np.int64],
-    result: dict[str, NDArray[Any]],
-    columns: NDArray[np.int64],
-    scores: WellScores,
-) -> None:
-    found["class"][rows] = scores.columns[columns[result["class"]]]
+def _named(
+    result: dict[str, NDArray[Any]], columns: NDArray[np.int64], scores: WellScores
+) -> dict[str, NDArray[Any]]:
+    """With the layout's classes in place of columns."""
     runner_up = result["runner_up"]
-    found["runner_up"][rows] = np.where(runner_up >= 0, scores.columns[columns[runner_up]], -1)
-    found["confidence"][rows] = result["confidence"]
-    found["margin"][rows] = result["margin"]
+    return result | {
+        "class": scores.columns[columns[result["class"]]],
+        "runner_up": np.where(runner_up >= 0, scores.columns[columns[runner_up]], -1),
+    }

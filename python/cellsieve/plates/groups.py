@@ -1,7 +1,10 @@
 """Plate groups: classes that are together on one plate in every experiment."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
 
 
 def connected(bag: NDArray[np.int64], item: NDArray[np.int64], items: int) -> NDArray[np.int64]:
@@ -49,3 +52,43 @@ def majority(
     expected = counts.argmax(axis=2)[experiment, group[item]]
     wrong = np.flatnonzero(expected != plate)
     return group, wrong
+
+
+def on_every_plate(
+    experiment: Integers, bag: Integers, item: Integers, items: int
+) -> NDArray[np.bool_]:
+    """Which items are on more than half of the plates, of experiments that have several: controls.
+
+    (An item of a group is on one plate of each experiment.) `bag[i]` is the plate, different ones
+    for different experiments.
+    """
+    of_bag = np.zeros(bag.max() + 1, np.int64)
+    of_bag[bag] = experiment
+    plates = np.bincount(of_bag[pd.unique(bag)], minlength=experiment.max() + 1)
+    several = plates[experiment] > 1
+    if not several.any():
+        return np.zeros(items, bool)
+    on = pd.unique(bag[several] * items + item[several]) % items
+    return np.asarray(np.bincount(on, minlength=items) * 2 > plates[plates > 1].sum())
+
+
+def slots(
+    experiment: Integers, bag: Integers, item: Integers, items: int
+) -> tuple[Integers, Integers]:
+    """In how many wells of its plate each item is, at most; and wells of items that stand twice.
+
+    These are on two plates of one experiment, or on a plate more than once where most experiments
+    have them once.
+    """
+    of_row, keys = pd.factorize(item * (experiment.max() + 1) + experiment)
+    wells, items_of = np.bincount(of_row), keys // (experiment.max() + 1)
+    most = np.zeros(items, np.int64)
+    np.maximum.at(most, items_of, wells)
+    once = np.bincount(items_of, wells == 1) * 2 > np.bincount(items_of)
+    first_bag = np.full(len(wells), bag.max() + 1)
+    np.minimum.at(first_bag, of_row, bag)
+    apart = np.zeros(len(wells), bool)
+    np.logical_or.at(apart, of_row, bag != first_bag[of_row])
+    twice = apart | (once[items_of] & (wells > 1))
+    rows = np.flatnonzero(twice[of_row])
+    return most, rows[np.argsort(of_row[rows], kind="stable")]

@@ -69,6 +69,8 @@ def hypotheses(layout: Layout, candidates: Candidates | None, prior: Prior) -> "
     check_choice("prior", prior, Prior)
     candidates = candidates or ("all" if layout.free else "closed")
     check_choice("candidates", candidates, Candidates)
+    if layout.barcodes is not None:
+        return Orders(layout)
     if candidates == "all" and permutations.orders(layout.assignments) > permutations.LIMIT:
         return Orders(layout)
     return Listed(layout, layout.candidates(candidates), prior)

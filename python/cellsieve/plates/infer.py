@@ -16,7 +16,7 @@ from cellsieve.plates.layout import Layout
 from cellsieve.plates.logs import log_sum
 from cellsieve.plates.predictions import BLOCK, Names, Source, WellScores, join
 from cellsieve.plates.votes import vote_table, vote_weights
-from cellsieve.plates.wells import Wells, read_wells
+from cellsieve.plates.wells import Wells
 from cellsieve.run.parallel import workers_of
 from cellsieve.schema.choices import Average, Candidates, Prior, ScoreKind
 from cellsieve.schema.types import Table
@@ -67,12 +67,13 @@ def infer(
     ids: Names | None = None,
     classes: Names | None = None,
     average: Average | None = None,
+    weights: Sequence[float] | None = None,
     jobs: int | None = None,
 ) -> pd.DataFrame:
     """The posterior over assignments of every experiment of a test file."""
     workers = workers_of(jobs)
-    wells = read_wells(test, layout.columns, layout.plates)
-    scores = join(layout, wells, predictions, kind, average, ids, classes)
+    wells = layout.wells_of(test)
+    scores = join(layout, wells, predictions, kind, average, ids, classes, weights)
     return posterior(layout, wells, scores, candidates, prior, workers)
 
 
@@ -90,9 +91,10 @@ def posterior(
     log_density, votes = densities(layout, wells, scores, workers)
     weight = np.ones(len(wells))
     if scores.votes is not None:
-        weight = vote_weights(wells.experiment * n_plates + wells.plate, votes, len(layout.classes))
+        weight = vote_weights(wells.experiment * n_plates + wells.plate, votes, layout.slots)
         log_density *= weight[:, None]
     group_size = np.bincount(layout.group).astype(float)
+    room = layout.room
     sharpness = HARD_SHARPNESS if scores.votes is not None else SHARPNESS
 
     # What each plate's wells say about each group, and what all wells say about each sharpness.
@@ -107,7 +109,7 @@ def posterior(
     normaliser = _sum_by(wells.experiment, np.stack(normalisers, axis=1), n_experiments)
 
     n_wells = np.bincount(place, minlength=n_experiments * n_plates).reshape(n_experiments, -1)
-    support = np.where(n_wells[:, :, None] <= group_size, support, -np.inf)
+    support = np.where(n_wells[:, :, None] <= room, support, -np.inf)
     present = n_wells > 0
     partial = ~present.all(axis=1)
 
@@ -120,7 +122,7 @@ def posterior(
             raise ValueError(
                 f"{wells.name}: experiment {wells.experiments[unlucky]} has plates of "
                 f"{n_wells[unlucky].tolist()} wells, more than the groups of "
-                f"{group_size.astype(int).tolist()} classes can fill"
+                f"{room.tolist()} can fill"
             )
         evidence = evidence + _shared_weights(evidence)
         return np.asarray(evidence - log_sum(evidence, axis=1)[:, None])
@@ -137,7 +139,7 @@ def posterior(
     found = tried.found(support, *_mixture(sharpness, trust, spread), present)
 
     if scores.votes is None:
-        close = (found.margin < CLOSE_CALL) | (_crowding(wells, votes) > UNEVEN) | partial
+        close = (found.margin < CLOSE_CALL) | (_crowding(layout, wells, votes) > UNEVEN) | partial
         if close.any():
             energy, fair = _free_energies(layout, wells, scores, close)
             if partial.any():
@@ -151,17 +153,21 @@ def posterior(
             method[close] = "sinkhorn"
             found = tried.found(support, *_mixture(sharpness, trust, spread), present)
 
-    table = pd.DataFrame({layout.columns.experiment: wells.experiments})
-    table["wells"] = np.bincount(wells.experiment, minlength=n_experiments)
-    table["best"] = found.number
-    table["posterior"] = found.posterior
-    table["margin"] = found.margin
-    table["certain"] = table["posterior"] >= CERTAIN
-    table["evidence"] = method
-    table["dispersion"] = np.median(spread, axis=1)
     shares = _vote_shares(layout, wells, votes, tried.listed)
-    wide = {f"share_{k}": share for k, share in enumerate(shares.T)} | found.columns
-    return pd.concat([table, pd.DataFrame(wide)], axis=1)
+    return pd.DataFrame(
+        {
+            layout.columns.experiment: wells.experiments,
+            "wells": np.bincount(wells.experiment, minlength=n_experiments),
+            "best": found.number,
+            "posterior": found.posterior,
+            "margin": found.margin,
+            "certain": found.posterior >= CERTAIN,
+            "evidence": method,
+            "dispersion": np.median(spread, axis=1),
+        }
+        | {f"share_{k}": share for k, share in enumerate(shares.T)}
+        | found.columns
+    )
 
 
 def densities(
@@ -248,7 +254,11 @@ def _free_energies(
     votes = np.full(len(wells), -1)
     named = np.flatnonzero(scores.columns >= 0)
     energy = np.zeros((len(wells.experiments), len(layout.plates), layout.n_groups))
-    columns = [np.flatnonzero(in_group(layout, scores, g)[named]) for g in range(layout.n_groups)]
+    of_class = layout.slots[scores.columns[named]]
+    columns = [  # each class as often as it has wells
+        np.repeat(np.arange(len(named)), of_class * in_group(layout, scores, g)[named])
+        for g in range(layout.n_groups)
+    ]
     for experiment in np.flatnonzero(wanted):
         here = np.flatnonzero(wells.experiment == experiment)
         plates = np.unique(wells.plate[here])
@@ -330,12 +340,15 @@ def _relative(logs: Floats) -> Floats:
     return deepest
 
 
-def _crowding(wells: Wells, votes: NDArray[np.int64]) -> Floats:
-    """By how many wells of its plate the vote of a well is shared, on average; at best 1."""
+def _crowding(layout: Layout, wells: Wells, votes: NDArray[np.int64]) -> Floats:
+    """By how many wells of its plate the vote of a well is shared, on average; at best 1.
+
+    Relative to the number of wells that its class is in.
+    """
     plates = int(wells.plate.max()) + 1
     n_classes = int(votes.max()) + 1
     key = (wells.experiment * plates + wells.plate) * n_classes + votes
-    shared = np.bincount(key)[key]
+    shared = np.maximum(np.bincount(key)[key] / layout.slots[votes], 1)
     size = np.bincount(wells.experiment)
     crowding: Floats = np.bincount(wells.experiment, shared) / size
     return crowding

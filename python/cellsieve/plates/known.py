@@ -35,12 +35,14 @@ def known_classes(
     classes, sure = np.full(len(wells), UNSEEN), np.zeros(len(wells))
     place = found.set_index([columns.experiment, columns.plate])
     for experiment, plate, rows in by_plate(wells):
-        key = (wells.experiments[experiment], layout.plates[plate])
+        key = (wells.experiments[experiment], wells.plate_names[experiment, plate])
         if key not in place.index:
             continue
         match = place.loc[key]
-        source = layout.wells["experiment"] == layout.experiments.get_loc(match["best_experiment"])
-        source &= layout.wells["plate"] == layout.plates.get_loc(match["best_plate"])
+        earlier_experiment = layout.experiments.tolist().index(match["best_experiment"])
+        names = [layout.plate_name(earlier_experiment, q) for q in range(len(layout.plates))]
+        source = layout.wells["experiment"] == earlier_experiment
+        source &= layout.wells["plate"] == names.index(match["best_plate"])
         grid = np.full(shape, UNSEEN, np.int64)
         grid[tuple(earlier[source].T)] = layout.wells.loc[source, "class"]
         classes[rows] = MOVES[match["best_move"]](grid)[tuple(here[rows].T)]

@@ -1,14 +1,16 @@
 """What is known about a screen: which classes share a plate, and where each group can be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.plates import permutations
-from cellsieve.plates.wells import Columns
+from cellsieve.plates.wells import Columns, Wells, read_wells
 from cellsieve.schema.choices import Candidates, check_choice
+from cellsieve.schema.types import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +39,34 @@ class Layout:
     """Which class was where: `experiment`, `plate` and `class` as indices, `well` as text."""
     columns: Columns
     """What the columns of the files are called."""
+    slots: NDArray[np.int64]
+    """In how many wells of its plate each class is, at most."""
     free: bool = False
     """Whether any group can be on any plate: so many orders follow from those seen."""
+    controls: pd.Index = field(default_factory=lambda: pd.Index([]))
+    """The classes that are on every plate; they were set aside."""
+    barcodes: NDArray[Any] | None = None
+    """Where experiments have names of their own for their plates: these, `(experiments, plates)`,
+    in ascending order. What is in `plates` then are numbers, 1, 2, ..."""
 
     @property
     def n_groups(self) -> int:
         """How many groups there are."""
         return int(self.group.max()) + 1
+
+    @property
+    def room(self) -> NDArray[np.int64]:
+        """How many wells the plate of each group has, at most."""
+        return np.bincount(self.group, self.slots).astype(np.int64)
+
+    def plate_name(self, experiment: int, plate: int) -> Any:
+        """What a plate of one of `experiments` is called."""
+        return self.plates[plate] if self.barcodes is None else self.barcodes[experiment, plate]
+
+    def wells_of(self, test: Table) -> Wells:
+        """The wells of a test file, without controls."""
+        own_names = self.barcodes is not None
+        return read_wells(test, self.columns, self.plates, self.controls, own_names)
 
     def candidates(self, which: Candidates = "closed") -> NDArray[np.int64]:
         """The group on each plate, one row per candidate: the closed set, then the others if "all".

@@ -2,17 +2,20 @@
 
 import json
 import os
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cellsieve.io.places import atomic, place
-from cellsieve.plates.fit import fit
+from cellsieve.plates.fit import fit, given
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Columns
 from cellsieve.schema.types import FilePath
 
 FORMAT = "cellsieve plate layout"
+VERSION = 2
 
 
 def save(layout: Layout, path: FilePath) -> None:
@@ -37,8 +40,10 @@ def _summary(layout: Layout) -> dict[str, Any]:
         "columns": vars(layout.columns),
         "plates": layout.plates.tolist(),
         "groups": [
-            layout.classes[layout.group == number].tolist() for number in range(layout.n_groups)
+            np.repeat(layout.classes[here], layout.slots[here]).tolist()
+            for here in (layout.group == number for number in range(layout.n_groups))
         ],
+        "controls": layout.controls.tolist(),
         "assignments": [
             {"count": count, "groups": assignment}
             for count, assignment in zip(
@@ -47,6 +52,11 @@ def _summary(layout: Layout) -> dict[str, Any]:
         ],
         "experiments": layout.experiments.tolist(),
     }
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy's as Python's."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _to_json(layout: Layout) -> str:
@@ -64,12 +74,12 @@ def _to_json(layout: Layout) -> str:
     known = [
         {
             "experiment": summary["experiments"][experiment],
-            "plate": summary["plates"][plate],
+            "plate": _plain(layout.plate_name(experiment, plate)),
             "wells": {w: classes[c] for w, c in zip(part["well"], part["class"], strict=True)},
         }
         for (experiment, plate), part in by_plate
     ]
-    fields = {"format": line(FORMAT), "version": "1"}
+    fields = {"format": line(FORMAT), "version": line(VERSION)}
     for key, value in summary.items():
         fields[key] = lines(value) if key in ("groups", "assignments") else line(value)
     fields["layouts"] = lines(known)
@@ -87,8 +97,11 @@ def _from_json(stored: Any, path: str) -> Layout:
     """
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         raise ValueError(f"{path}: expected a file written by PlateLayout.save ({FORMAT!r})")
-    if stored.get("version") != 1:
-        raise ValueError(f"{path}: version {stored.get('version')!r}; this cellsieve reads 1")
+    if stored.get("version") != VERSION:
+        raise ValueError(
+            f"{path}: version {stored.get('version')!r}; this cellsieve reads {VERSION}; fit the "
+            "layout again"
+        )
     try:
         columns = Columns(**stored["columns"])
         rows = [
@@ -96,12 +109,22 @@ def _from_json(stored: Any, path: str) -> Layout:
             for known in stored["layouts"]
             for well, found in known["wells"].items()
         ]
+        if not rows:
+            groups = [(held, k) for k, one in enumerate(stored["groups"]) for held in one]
+            table = pd.DataFrame(groups, columns=[columns.class_column, "group"])
+            return _agreeing(given(table, path, columns, "group"), stored, path)
         names = [columns.experiment, columns.plate, columns.well, columns.class_column]
         order = {experiment: place for place, experiment in enumerate(stored["experiments"])}
         rows.sort(key=lambda row: order[row[0]])
         layout = fit(pd.DataFrame(rows, columns=names), path, columns)
+        layout = replace(layout, controls=pd.Index(stored["controls"]))
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError, UnicodeError) as error:
         raise ValueError(f"{path}: a damaged layout: {type(error).__name__}: {error}") from error
+    return _agreeing(layout, stored, path)
+
+
+def _agreeing(layout: Layout, stored: Any, path: str) -> Layout:
+    """The layout, if the file says the same."""
     wrong = [key for key, value in _summary(layout).items() if stored.get(key) != value]
     if wrong:
         raise ValueError(

@@ -6,10 +6,11 @@ from typing import Literal, Self
 import pandas as pd
 
 from cellsieve.plates import layout_file
+from cellsieve.plates.agreement import of_models
 from cellsieve.plates.beliefs import Posterior
 from cellsieve.plates.check import check, shared_layouts
 from cellsieve.plates.decode import decode
-from cellsieve.plates.fit import fit
+from cellsieve.plates.fit import fit, given
 from cellsieve.plates.infer import infer
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.predictions import Names, Source
@@ -42,20 +43,25 @@ class PlateLayout(Layout):
 
         Classes are in one group if they share a plate in any experiment. Missing wells do no
         harm as long as each class shares a plate with others of its group somewhere. An
-        experiment that lacks plates counts where only one assignment agrees with it.
+        experiment that lacks plates counts where only one assignment agrees with it. A class may
+        be in several wells of its plate (replicates). Classes on more than half of the plates are
+        controls: they are set aside, in `controls`. Where no name of a plate is in two
+        experiments, names are barcodes: plates are told apart by their classes alone, are numbered
+        in each experiment by the order of their names, and can be in any order.
 
         Args:
-            train: a DataFrame or a table file with one row per treated well; classes (integers or
-                text) in `class_column`. Leave control wells out: they are on every plate.
+            train: a DataFrame or a table file with one row per well; classes (integers or text) in
+                `class_column`.
             class_column, experiment, plate, well, id_column: what the columns are called, here and
                 in the test files; `id_column` need not be there.
             tolerate: leave out wells that contradict what most experiments say, if there are no
                 more than so many; they are named in a warning.
 
         Raises:
-            ValueError: columns or fields are missing; a class occurs twice in one experiment; a
-                well holds two classes; or classes share a plate in one experiment and not in
-                another. The message lists the wells.
+            ValueError: columns or fields are missing; a class is on two plates of an experiment,
+                or twice on one where most experiments have it once; a well holds two classes;
+                classes share a plate in one experiment and not in another; or all classes are on
+                every plate. The message lists the wells.
             TypeError: classes that are neither integers nor text.
 
         Warns:
@@ -64,6 +70,38 @@ class PlateLayout(Layout):
         columns = Columns(class_column, experiment, plate, well, id_column)
         table, name = load(train, "train")
         return cls(**vars(fit(table, name, columns, tolerate)))
+
+    @classmethod
+    def of_groups(
+        cls,
+        groups: Table,
+        class_column: str = "sirna",
+        experiment: str = "experiment",
+        plate: str = "plate",
+        well: str = "well",
+        id_column: str = "id_code",
+        *,
+        group_column: str = "group",
+    ) -> Self:
+        """A layout whose groups are known, from no experiment at all.
+
+        Any group can be on any plate, and plates can be called what they like: they are numbered in
+        each experiment by the order of their names.
+
+        Args:
+            groups: a DataFrame or a table file that gives the group of each class, in
+                `group_column`. A class that stands there several times is in as many wells of its
+                plate.
+            class_column, experiment, plate, well, id_column: what the columns of the test files are
+                called.
+
+        Raises:
+            ValueError: columns or fields are missing; a class in two groups.
+            TypeError: classes that are neither integers nor text.
+        """
+        columns = Columns(class_column, experiment, plate, well, id_column)
+        table, name = load(groups, "groups")
+        return cls(**vars(given(table, name, columns, group_column)))
 
     def infer(
         self,
@@ -76,6 +114,7 @@ class PlateLayout(Layout):
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
+        weights: Sequence[float] | None = None,
         jobs: int | None = None,
     ) -> pd.DataFrame:
         """Which assignment of groups to plates each test experiment has, and how sure that is.
@@ -92,7 +131,8 @@ class PlateLayout(Layout):
 
         Args:
             test: a DataFrame or a table file with one row per well: experiment, plate, well, and
-                an id (without one, ids are `<experiment>_<plate>_<well>`).
+                an id (without one, ids are `<experiment>_<plate>_<well>`). Wells whose class it
+                gives and that is one of `controls` are left out.
             predictions: see `cellsieve.read_predictions`; several are averaged. Rows are joined to
                 the wells by id; rows whose id is that of a well and `_s1`, `_s2`, ... are sites of
                 it and are averaged. Without ids, rows stand in the order of `test`. A matrix
@@ -109,6 +149,7 @@ class PlateLayout(Layout):
             ids, classes: names of rows and columns that `predictions` itself lacks.
             average: how sites and sources are averaged. "probability": the mean of probabilities
                 (the default for them); "log": the mean of logarithms (the default for others).
+            weights: how much each source counts in averages, one number each; by default alike.
             jobs: number of threads that share the rows; by default one per processor. The result
                 is the same to the last bit.
 
@@ -122,7 +163,8 @@ class PlateLayout(Layout):
             any other order. Where there are more than 1,000 candidates, none of these, but for
             each plate `plate_<plate>`, the group that the best order puts there (-1 on plates
             without wells), and `group_<g>_on_<plate>`, probabilities; `best` is -1 if the order
-            was never seen.
+            was never seen. Likewise where names of plates are barcodes: `plate_1` is the first by
+            name.
 
         Raises:
             OSError: a file can't be read.
@@ -141,6 +183,7 @@ class PlateLayout(Layout):
             ids=ids,
             classes=classes,
             average=average,
+            weights=weights,
             jobs=jobs,
         )
 
@@ -157,6 +200,7 @@ class PlateLayout(Layout):
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
+        weights: Sequence[float] | None = None,
         temperature: float | Literal["fit"] = 1.0,
         one_to_one: bool = False,
         use_known_layouts: bool = False,
@@ -166,7 +210,8 @@ class PlateLayout(Layout):
 
         Methods:
             "marginal" (the default): the class with the highest marginal probability, given that
-                each class is used at most once per plate (from a seeded sample of matchings); where
+                each class is used at most once per plate, or as often as it has wells there
+                (replicates; from a seeded sample of matchings); where
                 the assignment of groups is uncertain, a mixture over those with posterior 0.001 or
                 more. With `one_to_one`, each class at most once, such that the sum of marginals,
                 the expected number of wells that are right, is highest.
@@ -179,7 +224,7 @@ class PlateLayout(Layout):
                 and it makes them up.
 
         Args:
-            test, predictions, kind, ids, classes, average, jobs: as for `infer`. Hard
+            test, predictions, kind, ids, classes, average, weights, jobs: as for `infer`. Hard
                 predictions count as 90 % on the class and 10 % spread over all classes.
             posterior: the table that `infer` returned or its file; or a Series (or two columns
                 `experiment` and `best`) of assignment numbers to take as certain; or `None` to
@@ -197,13 +242,13 @@ class PlateLayout(Layout):
                 are in `.attrs["known_layouts"]` of the result.
 
         Returns:
-            One row per well in the order of `test`: the id; the class; experiment, plate and well
-            as they stand in `test`, under the layout's names; `confidence`, the probability
-            that the class is right (for "argmax" and "assignment": of the softmax over the group,
-            times the posterior of the group; for "marginal" the marginal itself, calibrated if the
-            scores are); `runner_up`, the best other allowed class (missing if there is none);
-            `margin`, nats of log probability to it, below 0 where an assignment passed over the
-            better class.
+            One row per well in the order of `test`, controls as they are: the id; the class;
+            experiment, plate and well as they stand in `test`, under the layout's names;
+            `confidence`, the probability that the class is right (for "argmax" and "assignment":
+            of the softmax over the group, times the posterior of the group; for "marginal" the
+            marginal itself, calibrated if the scores are); `runner_up`, the best other allowed
+            class (missing if there is none); `margin`, nats of log probability to it, below 0 where
+            an assignment passed over the better class.
 
         Raises:
             OSError, ValueError, TypeError: as for `infer`; also a posterior that does not fit the
@@ -227,6 +272,7 @@ class PlateLayout(Layout):
             ids=ids,
             classes=classes,
             average=average,
+            weights=weights,
             temperature=temperature,
             one_to_one=one_to_one,
             use_known_layouts=use_known_layouts,
@@ -242,6 +288,7 @@ class PlateLayout(Layout):
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
+        weights: Sequence[float] | None = None,
         temperature: float = 1.0,
         permutations: int = 1000,
         seed: int = 0,
@@ -259,8 +306,8 @@ class PlateLayout(Layout):
         and of `test`.
 
         Args:
-            test, predictions, kind, ids, classes, average: as for `infer`, but `predictions` need
-                not have every well of `test`.
+            test, predictions, kind, ids, classes, average, weights: as for `infer`, but
+                `predictions` need not have every well of `test`.
             temperature: as for `decode`; a number.
             permutations: random orders of the wells that the best match is compared with, at most.
             seed: seed of the generator of these.
@@ -290,6 +337,7 @@ class PlateLayout(Layout):
             ids=ids,
             classes=classes,
             average=average,
+            weights=weights,
             temperature=temperature,
             permutations=permutations,
             seed=seed,
@@ -305,11 +353,12 @@ class PlateLayout(Layout):
         ids: Names | None = None,
         classes: Names | None = None,
         average: Average | None = None,
+        weights: Sequence[float] | None = None,
     ) -> pd.DataFrame:
         """What each step gains on wells whose classes are known.
 
         Args:
-            test, predictions, kind, ids, classes, average: as for `infer`.
+            test, predictions, kind, ids, classes, average, weights: as for `infer`.
             truth: a table with the id and the class of some of the wells of `test`.
 
         Returns:
@@ -331,7 +380,33 @@ class PlateLayout(Layout):
             ids=ids,
             classes=classes,
             average=average,
+            weights=weights,
         )
+
+    def agreement(
+        self,
+        test: Table,
+        predictions: Sequence[Source],
+        kind: ScoreKind | None = None,
+        *,
+        ids: Names | None = None,
+        classes: Names | None = None,
+    ) -> pd.DataFrame:
+        """The share of wells on which models agree: those that err alike gain little together.
+
+        Args:
+            test, kind, ids, classes: as for `infer`.
+            predictions: two sources or more.
+
+        Returns:
+            One row and one column per model, in the order given: `model`, its file (or
+            `predictions` and a number), and under each model's name the share of wells whose best
+            of all classes is the same.
+
+        Raises:
+            OSError, ValueError, TypeError: as for `infer`.
+        """
+        return of_models(self, test, predictions, kind, ids=ids, classes=classes)
 
     def shared_layouts(self, at_least: float = 0.5) -> pd.DataFrame:
         """Plates of different experiments on which at least this share of the wells agree.

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.tables import read_table
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Wells, first, load
@@ -88,6 +89,7 @@ def read_predictions(
         ValueError: a file of another form; more or fewer names than rows or columns.
         TypeError: a source of another type.
     """
+    source = in_pandas(source)
     name = os.fspath(source) if is_path(source) else "predictions"
     if isinstance(source, Predictions):
         found = source
@@ -135,8 +137,9 @@ def _from_numpy(path: Path) -> Predictions:
         except Exception as error:  # numpy and zipfile raise anything on a broken file
             if isinstance(error, ValueError) and str(error).startswith(f"{name}: "):
                 raise
+            said = " ".join(str(error).split())
             raise ValueError(
-                f"{name}: not an array that can be read safely: {type(error).__name__}: {error}"
+                f"{name}: not an array that can be read safely: {type(error).__name__}: {said}"
             ) from error
 
 
@@ -156,12 +159,20 @@ def _from_npz(file: IO[bytes], name: str) -> Predictions:
     for part, array in parts.items():
         if not isinstance(array, np.ndarray) or (part != key and array.ndim != 1):
             raise ValueError(f"{name}: {part!r} is not an array with one name each")
+        if array.dtype.kind == "U" and array.dtype.itemsize and not _is_text(array):
+            raise ValueError(f"{name}: {part!r} holds what is no text")
     return Predictions(
         parts[key],
         parts["ids"].tolist() if "ids" in parts else None,
         parts["classes"].tolist() if "classes" in parts else None,
         name,
     )
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    """Whether each number in it is that of a character; numpy looks at none, pandas at some."""
+    points = np.frombuffer(array.tobytes(), np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+    return bool(((points < 0xD800) | ((points > 0xDFFF) & (points <= 0x10FFFF))).all())
 
 
 def _from_table(table: pd.DataFrame, name: str, id_column: str, class_column: str) -> Predictions:
@@ -241,7 +252,8 @@ def covered(wells: Wells, read: list[Predictions]) -> NDArray[np.bool_]:
     """Which wells have predictions in any of the sources."""
     there = np.zeros(len(wells), bool)
     for found in read:
-        there[_located(found, wells)] = True
+        place = _located(found, wells)
+        there[place[place >= 0]] = True
     return there
 
 
@@ -253,10 +265,12 @@ def join(
     average: Average | None,
     ids: Names | None = None,
     classes: Names | None = None,
+    weights: Sequence[float] | None = None,
 ) -> WellScores:
     """The scores of each well: joined by id, averaged over sites and sources.
 
-    Where `kind` is `None`, one class per row is hard, and scores are probabilities.
+    `weights` say how much each source counts. Where `kind` is `None`, one class per row is hard,
+    and scores are probabilities.
 
     Raises:
         ValueError: see `PlateLayout.infer`.
@@ -266,6 +280,7 @@ def join(
     if average is not None:
         check_choice("average", average, Average)
     read = read_sources(layout, sources, ids, classes)
+    weights = _weights(weights, len(read))
     hard = [found.scores.ndim == 1 for found in read]
     if kind is None and not any(hard):
         for found in read:
@@ -280,21 +295,36 @@ def join(
         )
     places = [_places(found, wells) for found in read]
     if kind == "hard":
-        return _join_hard(layout, wells, read, places)
+        return _join_hard(layout, wells, read, places, weights)
     of_columns = [_columns(layout, found) for found in read]
     if any(not np.array_equal(other, of_columns[0]) for other in of_columns):
         raise ValueError(
             "predictions: the files order their classes differently; expected one order"
         )
     matrices = [_numbers(found) for found in read]
-    if len(read) == 1 and len(places[0]) == len(wells):
+    used = [np.flatnonzero(place >= 0) for place in places]
+    if len(read) == 1 and len(used[0]) == len(wells):
         rows = None
         if not np.array_equal(places[0], np.arange(len(wells))):
             rows = np.empty(len(wells), np.int64)
-            rows[places[0]] = np.arange(len(wells))
+            rows[places[0][used[0]]] = used[0]
         return WellScores(read[0].name, matrices[0], rows, kind, of_columns[0])
-    mean, kind = _averaged(matrices, places, len(wells), kind, average)
+    mean, kind = _averaged(matrices, places, len(wells), kind, average, weights)
     return WellScores(_together(read), mean, None, kind, of_columns[0])
+
+
+def _weights(weights: Sequence[float] | None, sources: int) -> Sequence[float]:
+    if weights is None:
+        return [1.0] * sources
+    found = np.asarray(weights)
+    if found.shape != (sources,) or found.dtype.kind not in "iuf":
+        raise ValueError(
+            f"weights: found {weights!r}; expected {sources} numbers, one for each of the "
+            "predictions"
+        )
+    if not ((found > 0) & np.isfinite(found)).all():
+        raise ValueError(f"weights: found {weights!r}; expected positive numbers")
+    return list(map(float, found * sources / found.sum()))
 
 
 def _notice_similarities(found: Predictions) -> None:
@@ -333,42 +363,43 @@ def _numbers(found: Predictions) -> NDArray[Any]:
 
 
 def _located(found: Predictions, wells: Wells) -> NDArray[np.int64]:
-    """The well of each row of the predictions."""
+    """The well of each row of the predictions; -1 for control wells."""
+    place = wells.place()
     if found.ids is None:
-        if found.scores.shape[0] != len(wells):
+        if found.scores.shape[0] != len(place):
             raise ValueError(
                 f"{found.name}: {found.scores.shape[0]} rows without ids, but {wells.name} has "
-                f"{len(wells)} wells; expected one row per well in the same order, or ids"
+                f"{len(place)} wells; expected one row per well in the same order, or ids"
             )
-        return np.arange(len(wells))
+        return place
     ids = pd.Index(found.ids)
     if not isinstance(ids.dtype, pd.StringDtype):
         ids = ids.astype(str)
-    if ids.equals(wells.ids):
-        return np.arange(len(wells))
+    if ids.equals(wells.everyone):
+        return place
     if not ids.is_unique:
         twice = ids[ids.duplicated()].unique().tolist()
         raise ValueError(f"{found.name}: duplicate ids: {first(twice)}; expected one row per id")
-    place = wells.ids.get_indexer(ids)
-    unknown = np.flatnonzero(place < 0)
+    row = wells.everyone.get_indexer(ids)
+    unknown = np.flatnonzero(row < 0)
     if len(unknown):
         # Sites: the id of a well with the number of the site behind it.
         of_sites = ids[unknown]
-        place[unknown] = wells.ids.get_indexer(of_sites.str.replace(SITE, "", regex=True))
-        if (place < 0).any():
-            strange = ids[place < 0].tolist()
+        row[unknown] = wells.everyone.get_indexer(of_sites.str.replace(SITE, "", regex=True))
+        if (row < 0).any():
+            strange = ids[row < 0].tolist()
             raise ValueError(
                 f"{found.name}: ids that are not in {wells.name}: {first(strange)}; "
                 "expected wells of that file, or their sites (..._s1)"
             )
-    return place.astype(np.int64)
+    return place[row]
 
 
 def _places(found: Predictions, wells: Wells) -> NDArray[np.int64]:
     """The well of each row of the predictions, which have every well."""
     place = _located(found, wells)
     missing = np.ones(len(wells), bool)
-    missing[place] = False
+    missing[place[place >= 0]] = False
     if missing.any():
         raise ValueError(
             f"{found.name}: no predictions for {first(wells.ids[missing].tolist())} of "
@@ -386,6 +417,9 @@ def _columns(layout: Layout, found: Predictions) -> NDArray[np.int64]:
     """The layout's class of each column."""
     count = found.scores.shape[1]
     if found.classes is None:
+        every = layout.classes.append(layout.controls).sort_values()
+        if len(layout.controls) and np.array_equal(every, np.arange(count)):
+            return layout.classes.get_indexer(every).astype(np.int64)
         if not np.array_equal(layout.classes, np.arange(len(layout.classes))):
             raise ValueError(
                 f"{found.name}: the columns have no class names, and the layout's classes "
@@ -417,17 +451,21 @@ def _join_hard(
     wells: Wells,
     read: list[Predictions],
     places: list[NDArray[np.int64]],
+    weights: Sequence[float],
 ) -> WellScores:
     """One prediction per well stays a vote; several become shares of votes."""
     known = _class_index(layout)
     n_classes = len(known)
     votes = []
-    for found in read:
-        vote = layout.classes.get_indexer(pd.Index(found.scores))
+    for number, found in enumerate(read):
+        of_well = np.flatnonzero(places[number] >= 0)  # a control's row may say anything
+        places[number] = places[number][of_well]
+        named = pd.Index(found.scores[of_well])
+        vote = layout.classes.get_indexer(named)
         if (vote < 0).any():  # numbers against text, or classes that do not exist
-            vote = np.where(vote < 0, known.get_indexer(pd.Index(found.scores).map(str)), vote)
+            vote = np.where(vote < 0, known.get_indexer(named.map(str)), vote)
         if (vote < 0).any():
-            row = int((vote < 0).argmax())
+            row = int(of_well[(vote < 0).argmax()])
             raise ValueError(
                 f"{found.name}: row {row} predicts {found.scores[row]!s}, "
                 "which is none of the layout's classes"
@@ -440,8 +478,8 @@ def _join_hard(
         by_well[places[0]] = votes[0]
         return WellScores(read[0].name, empty, None, "hard", columns, by_well)
     shares = np.zeros((len(wells), n_classes), np.float32)
-    for place, vote in zip(places, votes, strict=True):
-        np.add.at(shares, (place, vote), np.float32(1))
+    for place, vote, weight in zip(places, votes, weights, strict=True):
+        np.add.at(shares, (place, vote), np.float32(weight))
     shares *= (1 - HARD_MISS) / shares.sum(axis=1, keepdims=True)
     shares += HARD_MISS / n_classes
     return WellScores(_together(read), shares, None, "probability", columns)
@@ -453,19 +491,23 @@ def _averaged(
     wells: int,
     kind: ScoreKind,
     average: Average | None,
+    weights: Sequence[float],
 ) -> tuple[NDArray[Any], ScoreKind]:
     """The mean over sites and sources, and what kind of scores that gives."""
     average = average or ("probability" if kind == "probability" else "log")
     dtype = np.result_type(np.float32, *matrices)
     total = np.zeros((wells, matrices[0].shape[1]), dtype)
     count = np.zeros(wells)
-    for matrix, place in zip(matrices, places, strict=True):
-        np.add.at(count, place, 1)
+    for matrix, place, weight in zip(matrices, places, weights, strict=True):
+        np.add.at(count, place[place >= 0], weight)
         for start in range(0, len(place), BLOCK):
             block = np.asarray(matrix[start : start + BLOCK], dtype=dtype)
             block = _for_mean(block, kind, average)
+            if weight != 1:
+                block = block * dtype.type(weight)
             # Rows of one well never share a block pass, so that each is added.
             into = place[start : start + BLOCK]
+            block, into = block[into >= 0], into[into >= 0]
             while len(into):
                 _, once = np.unique(into, return_index=True)
                 total[into[once]] += block[once]

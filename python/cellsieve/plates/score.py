@@ -20,7 +20,7 @@ from cellsieve.plates.predictions import (
     join,
     read_predictions,
 )
-from cellsieve.plates.wells import as_text, first, load, need, read_wells
+from cellsieve.plates.wells import as_text, first, load, need
 from cellsieve.schema.choices import Average, ScoreKind
 from cellsieve.schema.types import Table
 
@@ -35,9 +35,10 @@ def score(
     ids: Names | None = None,
     classes: Names | None = None,
     average: Average | None = None,
+    weights: Sequence[float] | None = None,
 ) -> pd.DataFrame:
     """As `PlateLayout.score`."""
-    wells = read_wells(test, layout.columns, layout.plates)
+    wells = layout.wells_of(test)
     sources: list[Any] = (
         list(predictions) if isinstance(predictions, list | tuple) else [predictions]
     )
@@ -54,16 +55,18 @@ def score(
     ]
     known = _known(layout, wells.ids, truth)
 
-    def by_votes(these: list[Predictions]) -> NDArray[Any]:
+    def by_votes(these: list[Predictions], weights: Sequence[float] | None = None) -> NDArray[Any]:
         """The best of all classes."""
-        scores = join(layout, wells, these, kind, average)
+        scores = join(layout, wells, these, kind, average, weights=weights)
         return np.asarray(layout.classes.take(densities(layout, wells, scores, 1)[1]))
 
     def decoded(**options: Any) -> NDArray[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is uncertain shows in what is right
-            found = decode(layout, wells.table, read, kind=kind, average=average, **options)
-        return np.asarray(found[columns.class_column])
+            found = decode(
+                layout, wells.file, read, kind=kind, average=average, weights=weights, **options
+            )
+        return found[columns.class_column].to_numpy()[wells.rows]
 
     steps: list[tuple[str, NDArray[Any]]] = []
     one = _one_site(read[0], wells.ids)
@@ -71,7 +74,7 @@ def score(
         steps.append(("one site", by_votes([one])))
     steps.append(("all sites" if one is not None else "best of all classes", by_votes(read[:1])))
     if len(read) > 1:
-        steps.append((f"{len(read)} models", by_votes(read)))
+        steps.append((f"{len(read)} models", by_votes(read, weights)))
     steps.append(("mask: the plate's group", decoded(method="argmax")))
     steps.append(("one-to-one: marginals", decoded(method="marginal")))
     steps.append(("known layouts", decoded(method="marginal", use_known_layouts=True)))

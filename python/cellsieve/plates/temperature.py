@@ -41,7 +41,8 @@ def fit_temperature(
         np.concatenate([np.tile(i, (len(x), 1)) for i, x in zip(inside, logs, strict=True)]),
     )
     plain = [log_scores(scores, rows)[:, named] for _, _, rows in chosen]
-    fair = _by_uniqueness([x[:, i] for i, x in zip(inside, plain, strict=True)])
+    room = [int(layout.room[beliefs.best[e, q]]) for e, q, _ in chosen]
+    fair = _by_uniqueness([x[:, i] for i, x in zip(inside, plain, strict=True)], room)
     return (max(own, 1.0), False) if fair is None else (max(own, fair), True)
 
 
@@ -65,14 +66,16 @@ def _by_group(logs: Floats, inside: NDArray[np.bool_]) -> float:
     return float(np.clip(np.exp(found.x), LOWEST, HIGHEST))
 
 
-def _by_uniqueness(plates: list[Floats]) -> float | None:
+def _by_uniqueness(plates: list[Floats], room: list[int]) -> float | None:
     """The lowest temperature at which classes have no more unequal shares than they should.
+
+    `room` is how many wells each plate has, missing ones included.
 
     `None` if there is none: the model favours some classes more than can be taken out.
     """
     short = any((x == x.min(axis=1, keepdims=True)).mean() > SHORT for x in plates)
     plates = [x if short else unbiased(x) for x in plates]
-    excess = np.array([_excess(plates, temperature, short) for temperature in TEMPERATURES])
+    excess = np.array([_excess(plates, room, temperature, short) for temperature in TEMPERATURES])
     fine = np.flatnonzero(excess <= 0)
     if not len(fine):
         return None
@@ -85,7 +88,7 @@ def _by_uniqueness(plates: list[Floats]) -> float | None:
     return float(TEMPERATURES[first - 1] * np.exp(part * step))
 
 
-def _excess(plates: list[Floats], temperature: float, short: bool) -> float:
+def _excess(plates: list[Floats], room: list[int], temperature: float, short: bool) -> float:
     """By how much the shares vary more than expected; the logarithm of the ratio.
 
     The share of a class is the sum of its probabilities over the plate's wells. If these are
@@ -95,7 +98,7 @@ def _excess(plates: list[Floats], temperature: float, short: bool) -> float:
     taken out.
     """
     found = expected = 0.0
-    for logs in plates:
+    for logs, wells in zip(plates, room, strict=True):
         n, classes = logs.shape
         scaled = logs - logs.mean(axis=1, keepdims=True)
         p = np.exp((scaled - scaled.max(axis=1, keepdims=True)) / temperature)
@@ -104,7 +107,9 @@ def _excess(plates: list[Floats], temperature: float, short: bool) -> float:
         wrong = (1 - right) / max(classes - 1, 1)
         found += float(((p.sum(axis=0) - n / classes) ** 2).sum())
         variance = n * (right * (1 - right) - (1 - right) * wrong)
-        variance += n * (classes - n) / classes * (right - wrong) ** 2
+        # Which wells are missing: a hypergeometric variance.
+        absent = (wells - n) / max(wells - 1, 1)
+        variance += n * (1 - 1 / classes) * absent * (right - wrong) ** 2
         if not short:
             slope, spread = _covariance(1 - p, p, scaled)
             slope = n * slope + _covariance(p, p, scaled)[0] * n / classes

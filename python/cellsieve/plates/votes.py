@@ -9,21 +9,26 @@ from cellsieve.plates.wells import Wells
 Floats = NDArray[np.float64]
 
 
-def vote_weights(plate: NDArray[np.int64], votes: NDArray[np.int64], n_classes: int) -> Floats:
+def vote_weights(
+    plate: NDArray[np.int64], votes: NDArray[np.int64], slots: NDArray[np.int64]
+) -> Floats:
     """How much each vote counts: 1, or less the more wells of its plate vote for the same class.
 
     The class is in one of them at most. If classes not on the plate get Poisson numbers of votes
     whose rates vary between classes as a gamma distribution of shape a, that a class with m votes
     is there is m / (m - 1 + a) times as probable as before, up to a factor; so each of its votes
-    counts as a / (m - 1 + a). Found by moments, a is infinite where votes do not crowd.
+    counts as a / (m - 1 + a). Found by moments, a is infinite where votes do not crowd. Where a
+    class is in several wells (`slots`), votes beyond so many crowd.
     """
+    n_classes = len(slots)
     key = plate * n_classes + votes
     shared = np.bincount(key)[key]
     size = np.bincount(plate)
-    pairs = float((shared - 1).sum())
+    beyond = np.maximum(shared - slots[votes], 0)
+    pairs = float(beyond.sum())
     by_chance = float((size.astype(float) ** 2).sum()) / n_classes
     crowding = max(pairs / by_chance - 1, 0.0)
-    weight: Floats = 1 / (1 + (shared - 1) * crowding)
+    weight: Floats = 1 / (1 + beyond * crowding)
     return weight
 
 

@@ -3,12 +3,15 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.tables import read_table
+from cellsieve.plates.plate_names import numbered, sorted_codes
 from cellsieve.schema.types import Table, is_path
 
 
@@ -36,7 +39,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Wells:
-    """One row per well, in the order of the file."""
+    """One row per well, in the order of the file, without control wells."""
 
     name: str
     """The file or argument, for messages."""
@@ -48,7 +51,14 @@ class Wells:
     plate: NDArray[np.int64]
     """Index into the layout's plates."""
     well: NDArray[np.object_]
-    table: pd.DataFrame
+    plate_names: NDArray[Any]
+    """What plates are called, `(experiments, plates)`."""
+    rows: NDArray[np.int64]
+    """The row of each well in the file."""
+    file: pd.DataFrame
+    """Control wells included."""
+    everyone: pd.Index
+    """The ids of its rows."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -63,8 +73,19 @@ class Wells:
             experiment=self.experiment[wanted],
             plate=self.plate[wanted],
             well=self.well[wanted],
-            table=self.table[wanted],
+            rows=self.rows[wanted],
         )
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows of the file."""
+        return self.file if len(self) == len(self.file) else self.file.iloc[self.rows]
+
+    def place(self) -> NDArray[np.int64]:
+        """The well of each row of the file; -1 for those that are left out."""
+        place = np.full(len(self.everyone), -1)
+        place[self.rows] = np.arange(len(self))
+        return place
 
     def at(self, row: int) -> str:
         """How to name a row in a message."""
@@ -73,6 +94,7 @@ class Wells:
 
 def load(table: Table, argument: str) -> tuple[pd.DataFrame, str]:
     """The table, and the name that stands for it in messages."""
+    table = in_pandas(table)
     if isinstance(table, pd.DataFrame):
         return table, argument
     if is_path(table):
@@ -105,8 +127,12 @@ def first(values: list[str], limit: int = 10) -> str:
     return ", ".join(values[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
-def read_wells(table: Table, columns: Columns, plates: pd.Index) -> Wells:
-    """The wells of a test file, on plates that the layout knows.
+def read_wells(
+    table: Table, columns: Columns, plates: pd.Index, controls: pd.Index, own_names: bool = False
+) -> Wells:
+    """The wells of a test file, on plates that the layout knows or that have names of their own.
+
+    Wells that hold one of `controls`, by the file's column of classes, are left out.
 
     Raises:
         ValueError: missing columns or fields, an unknown plate, a duplicate well or id.
@@ -115,25 +141,26 @@ def read_wells(table: Table, columns: Columns, plates: pd.Index) -> Wells:
     need(frame, name, [columns.experiment, columns.plate, columns.well])
     if not len(frame):
         raise ValueError(f"{name}: no rows; expected one row per well")
-    experiment, experiments = pd.factorize(frame[columns.experiment])
-    plate = plates.get_indexer(pd.Index(frame[columns.plate]))
-    if (plate < 0).any():
-        row = int((plate < 0).argmax())
-        raise ValueError(
-            f"{name}: plate {frame[columns.plate].tolist()[row]!r} in row {row} is not in the "
-            f"layout, which has {first([repr(p) for p in plates.tolist()])}"
-        )
-    well_code, well_names = pd.factorize(frame[columns.well])
-    well = np.asarray(well_names).astype(str).astype(object)[well_code]
     if columns.id in frame.columns:
         need(frame, name, [columns.id])
         ids = pd.Index(as_text(frame[columns.id]))
     else:
-        parts = [frame[column].astype(str) for column in (columns.experiment, columns.plate)]
-        ids = pd.Index(parts[0] + "_" + parts[1] + "_" + pd.Series(well, index=frame.index))
+        three = (columns.experiment, columns.plate, columns.well)
+        parts = [frame[column].astype(str) for column in three]
+        ids = pd.Index(parts[0] + "_" + parts[1] + "_" + parts[2])
     if not ids.is_unique:
         twice = ids[ids.duplicated()].unique().tolist()
         raise ValueError(f"{name}: duplicate ids: {first(twice)}; expected one row per well")
+    file, everyone, rows = frame, ids, np.arange(len(frame))
+    if len(controls) and columns.class_column in frame.columns:
+        rows = np.flatnonzero(~pd.Index(frame[columns.class_column]).isin(controls))
+        if not len(rows):
+            raise ValueError(f"{name}: every well holds a control; expected others too")
+        frame, ids = frame.iloc[rows], ids[rows]
+    experiment, experiments = pd.factorize(frame[columns.experiment])
+    plate, plate_names = _plates(frame, name, columns, experiment, plates, own_names)
+    well_code, well_names = pd.factorize(frame[columns.well])
+    well = np.asarray(well_names).astype(str).astype(object)[well_code]
     key = experiment.astype(np.int64) * len(plates) + plate
     key = key * (len(well_names) + 1) + well_code
     if len(pd.unique(key)) < len(key):
@@ -150,8 +177,45 @@ def read_wells(table: Table, columns: Columns, plates: pd.Index) -> Wells:
         experiment=experiment.astype(np.int64),
         plate=plate.astype(np.int64),
         well=well,
-        table=frame,
+        plate_names=plate_names,
+        rows=rows,
+        file=file,
+        everyone=everyone,
     )
+
+
+def _plates(
+    frame: pd.DataFrame,
+    name: str,
+    columns: Columns,
+    experiment: NDArray[np.int64],
+    plates: pd.Index,
+    own_names: bool,
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """The plate of each well, and what plates are called in each experiment."""
+    n_experiments = int(experiment.max()) + 1
+    if own_names:
+        code, names = sorted_codes(frame[columns.plate])
+        plate, called = numbered(experiment.astype(np.int64), code, names)
+        if called.shape[1] > len(plates):
+            row = int((plate >= len(plates)).argmax())
+            raise ValueError(
+                f"{name}: experiment {frame[columns.experiment].tolist()[row]} has "
+                f"{called.shape[1]} plates or more; expected {len(plates)} at most, as in the "
+                "layout"
+            )
+        padded = np.full((n_experiments, len(plates)), None, object)
+        padded[:, : called.shape[1]] = called
+        return plate, padded
+    plate = plates.get_indexer(pd.Index(frame[columns.plate]))
+    if (plate < 0).any():
+        row = int((plate < 0).argmax())
+        raise ValueError(
+            f"{name}: plate {frame[columns.plate].tolist()[row]!r} in row {frame.index[row]} is "
+            f"not in the layout, which has {first([repr(p) for p in plates.tolist()])}"
+        )
+    every = np.array([*plates.tolist(), None], object)[:-1]
+    return plate, np.broadcast_to(every, (n_experiments, len(plates)))
 
 
 def by_plate(wells: Wells) -> Iterator[tuple[int, int, NDArray[np.int64]]]:

@@ -17,13 +17,13 @@ class Planted:
     train: pd.DataFrame
     """`id_code, experiment, plate, well, sirna`."""
     test: pd.DataFrame
-    """`id_code, experiment, plate, well`."""
+    """`id_code, experiment, plate, well`; with controls, `sirna` of their wells."""
     logits: NDArray[np.float32]
     """`(wells, classes)`, one row per row of `test`."""
     sirna: NDArray[np.int64]
-    """The class of each test well."""
+    """The class of each test well, controls included."""
     group_on_plate: NDArray[np.int64]
-    """The group on each plate, one row per test experiment."""
+    """The group on each plate, by the plates' names, one row per test experiment."""
     group: NDArray[np.int64]
     """The group of each class, numbered by first class as `PlateLayout` does."""
 
@@ -31,7 +31,10 @@ class Planted:
 def plant(
     *,
     plates: int = 4,
-    group_size: int = 277,
+    group_size: int | tuple[int, ...] = 277,
+    replicates: int = 1,
+    controls: int = 0,
+    barcodes: bool = False,
     train_experiments: int = 33,
     test_experiments: int = 18,
     signal: float = 3.5,
@@ -54,12 +57,22 @@ def plant(
     at temperature 1, the logits are calibrated. A share `missing` of the wells is left out.
     Rotations are drawn with the given weights: by default, some test experiments have one that no
     train experiment has. With `free`, each experiment has an order of its own instead.
+
+    Groups are of one size or, in a tuple, of several. Each class is in `replicates` wells of its
+    plate. So many `controls`, classes numbered after the others, are in the last wells of each
+    plate, and `test` says which they are in a column of classes. With `barcodes`, each plate has a
+    name of its own.
     """
     rng = np.random.default_rng(seed)
-    classes = plates * group_size
-    group = rng.permutation(np.arange(classes) % plates)
+    sizes = (group_size,) * plates if isinstance(group_size, int) else group_size
+    classes = sum(sizes)
+    by_group = np.arange(classes) % plates
+    group = rng.permutation(
+        by_group if isinstance(group_size, int) else np.repeat(np.arange(plates), sizes)
+    )
     group = np.unique(group, return_index=True)[1].argsort().argsort()[group]
-    wells = _well_names(group_size)
+    wells = _well_names(max(sizes) * replicates + controls)
+    plain_names = np.random.default_rng([seed, 1]).permutation(10_000)
 
     def experiments(count: int, first: int, weights: tuple[float, ...]) -> list[pd.DataFrame]:
         parts = []
@@ -71,9 +84,13 @@ def plant(
             if free:
                 order = rng.permutation(plates)
             for plate, held in enumerate(order.tolist()):
-                sirna = rng.permutation(np.flatnonzero(group == held))
-                part = pd.DataFrame({"experiment": name, "plate": plate + 1, "well": wells})
-                part["sirna"] = sirna
+                sirna = rng.permutation(np.repeat(np.flatnonzero(group == held), replicates))
+                used = wells[: len(sirna)] + wells[len(wells) - controls :]
+                called: object = plate + 1
+                if barcodes:
+                    called = f"BR{plain_names[(first + number) * plates + plate]:05d}"
+                part = pd.DataFrame({"experiment": name, "plate": called, "well": used})
+                part["sirna"] = np.concatenate([sirna, classes + np.arange(controls)])
                 part["group"] = held
                 parts.append(part[rng.random(len(part)) >= missing])
         return parts
@@ -90,7 +107,8 @@ def plant(
     of_well = pd.factorize(test["experiment"])[0]
     factors = np.exp(uneven * rng.standard_normal((2, test_experiments))) if uneven else ONES
     clear, crooked = factors[:, of_well if uneven else 0 * of_well].astype(np.float32)
-    evidence[np.arange(len(test)), sirna] += np.float32(signal) * clear
+    treated = np.flatnonzero(sirna < classes)
+    evidence[treated, sirna[treated]] += (np.float32(signal) * clear)[treated]
     if class_bias:
         evidence += (class_bias * rng.standard_normal(classes)).astype(np.float32)
     bag = test.groupby(["experiment", "plate"], sort=False).ngroup().to_numpy()
@@ -98,10 +116,14 @@ def plant(
         bias = plate_bias * rng.standard_normal((bag.max() + 1, classes))
         evidence += bias.astype(np.float32)[bag] * crooked[:, None]
     evidence *= np.float32(signal / temperature)
-    on_plate = test.drop_duplicates(["experiment", "plate"])["group"].to_numpy()
+    firsts = test.assign(of=of_well).drop_duplicates(["of", "plate"])
+    on_plate = firsts.sort_values(["of", "plate"])["group"].to_numpy()
+    shown = test.drop(columns=["sirna", "group"])
+    if controls:
+        shown["sirna"] = test["sirna"].where(test["sirna"] >= classes).astype("Int64")
     return Planted(
         train=train.drop(columns="group"),
-        test=test.drop(columns=["sirna", "group"]),
+        test=shown,
         logits=evidence,
         sirna=sirna,
         group_on_plate=on_plate.reshape(test_experiments, plates),
