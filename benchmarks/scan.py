@@ -36,9 +36,10 @@ except ImportError:
 
 
 def cellsieve(mask, image):
-    found = _core.measure(mask, image, ["area_above"])
+    found = _core.measure(mask, [image], ["area_above"])
     columns = ("label", "min_row", "min_col", "max_row", "max_col", "area", "area_above")
-    return np.stack([found.columns[name] for name in columns], axis=1)
+    values = found.columns | found.channels[0].columns
+    return np.stack([values[name] for name in columns], axis=1)
 
 
 def numpy_reference(mask, image):

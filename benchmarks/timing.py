@@ -11,13 +11,22 @@ from pathlib import Path
 import pandas as pd
 
 
-def arguments(description: str) -> argparse.Namespace:
+def parser(description: str) -> argparse.ArgumentParser:
     """What every benchmark takes."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="small and few: does it run at all")
-    parser.add_argument("--repeats", type=int, default=15, help="interleaved runs (default 15)")
-    parser.add_argument("--data", type=Path, help="folder of real HPA images (see the README)")
-    options = parser.parse_args()
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--quick", action="store_true", help="small and few: does it run at all")
+    made.add_argument("--repeats", type=int, default=15, help="interleaved runs (default 15)")
+    made.add_argument("--data", type=Path, help="folder of real HPA images (see the README)")
+    return made
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """What every benchmark of times takes."""
+    own = parser(description)
+    own.add_argument(
+        "--fastest", action="store_true", help="show the fastest run instead of the median"
+    )
+    options = own.parse_args()
     if options.quick:
         options.repeats = 2
     return options

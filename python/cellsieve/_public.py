@@ -7,6 +7,7 @@ from cellsieve.cells.dataset import measure_images as measure_images
 from cellsieve.cells.dataset import measure_to as measure_to
 from cellsieve.cells.image import measure as measure
 from cellsieve.cells.image import measure_file as measure_file
+from cellsieve.cells.merge import merge_to as merge_to
 from cellsieve.cells.rle import decode_rle as decode_rle
 from cellsieve.cells.rle import encode_rle as encode_rle
 from cellsieve.cleaning.counts import count_reasons as count_reasons
@@ -33,6 +34,7 @@ from cellsieve.io.readers import read_mask as read_mask
 from cellsieve.io.readers import write_png as write_png
 from cellsieve.io.tables import read_table as read_table
 from cellsieve.io.tables import write_table as write_table
+from cellsieve.look.notebook import show_cells as show_cells
 from cellsieve.look.plots import plot_assignment as plot_assignment
 from cellsieve.look.plots import plot_distribution as plot_distribution
 from cellsieve.look.plots import plot_gallery as plot_gallery

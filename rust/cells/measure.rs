@@ -5,8 +5,8 @@ use super::components::Suspect;
 use super::grid::Grid;
 use super::label::Label;
 use super::measures::{
-    Column, Light, Needs, Values, Working, above, basic, begin_of_mask, begin_of_plane, finish, focus, needs,
-    nuclei, place, sweep,
+    Column, Light, Needs, Values, Working, basic, begin_of_mask, begin_of_plane, finish, needs, nuclei,
+    place, sweep, whole,
 };
 use super::plane::{Outside, Plane, with_plane};
 use super::rle::{self, Rle};
@@ -248,17 +248,10 @@ fn of_image(
     names: &[&str],
 ) -> Vec<(&'static str, f64)> {
     let mut found = Vec::new();
-    if names.contains(&"image_saturated") {
-        found.push((
-            "image_saturated",
-            with_plane!(plane, |image| above::saturated_share(*image, light.saturation)),
-        ));
-    }
-    if names.contains(&"image_laplacian_variance") {
-        found.push((
-            "image_laplacian_variance",
-            with_plane!(plane, |image| focus::laplacian_variance(*image)),
-        ));
+    if names.iter().any(|name| whole::COLUMNS.contains(name)) {
+        let values = with_plane!(plane, |image| whole::columns(*image, light.saturation));
+        let columns = whole::COLUMNS.iter().copied().zip(values);
+        found.extend(columns.filter(|(name, _)| names.contains(name)));
     }
     if let Some(outside) = outside {
         let median = outside.quantile(0.5);

@@ -61,6 +61,15 @@ impl Tally {
         squares / self.len() as f64
     }
 
+    /// The number of pixels that are strictly above this; 0 for NaN.
+    pub fn above(&self, limit: f64) -> u64 {
+        if limit.is_nan() {
+            return 0;
+        }
+        let place = self.values.partition_point(|&value| value <= limit);
+        self.len() - place.checked_sub(1).map_or(0, |place| self.upto[place])
+    }
+
     /// The number of pixels that are at least this.
     pub fn at_least(&self, limit: f64) -> u64 {
         let place = self.values.partition_point(|&value| value < limit);

@@ -55,6 +55,10 @@ impl<R: Read> Array<R> {
         let mut header = vec![0; length as usize];
         file.read_exact(&mut header).map_err(cut_short)?;
         let header = String::from_utf8(header).map_err(|_| bad("a .npy header that is not text"))?;
+        // What is said of it is one line.
+        if header.trim_end().contains(char::is_control) {
+            return Err(bad("a .npy header that is not text"));
+        }
 
         let descr = field(&header, "descr")?;
         let descr = match descr.as_bytes() {

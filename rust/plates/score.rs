@@ -77,6 +77,7 @@ impl Score for f32 {
     }
 
     #[inline(always)]
+    #[allow(clippy::float_cmp)] // it is one of the scores
     fn is(self, key: f32) -> bool {
         self == key
     }
@@ -105,6 +106,7 @@ impl Score for f64 {
     }
 
     #[inline(always)]
+    #[allow(clippy::float_cmp)] // it is one of the scores
     fn is(self, key: f64) -> bool {
         self == key
     }

@@ -278,3 +278,45 @@ def test_a_function_that_fails_for_a_cell_leaves_the_others(tmp_path, rng):
 def test_wrong_functions_are_refused(properties, said):
     with pytest.raises((ValueError, TypeError), match=said):
         cs.measure(np.ones((2, 2), int), np.ones((2, 2), np.uint8), properties=properties)
+
+
+def test_an_installed_package_offers_measures_by_name(monkeypatch, rng):
+    """As its entry point `cellsieve.measures` says."""
+
+    class Entry:
+        def load(self):
+            return two
+
+    def points(group, name):
+        assert group == "cellsieve.measures"
+        return [Entry()] if name == "pair_of_numbers" else []
+
+    monkeypatch.setattr("cellsieve.cells.own.entry_points", points)
+    mask, image = blobs(rng, (20, 30), [1, 2]), rng.poisson(9, (20, 30)).astype(np.uint8)
+    found = cs.measure(mask, image, properties=["pair_of_numbers", "shape"])
+    np.testing.assert_array_equal(found["in_cell"], found["area"])
+    with pytest.raises(ValueError, match="properties: found another"):
+        cs.measure(mask, image, properties=["another"])
+
+
+def by_loops(image):
+    """The slope of the power spectrum, ring by ring."""
+    rows, cols = image.shape
+    power = np.abs(np.fft.fft2(image - image.mean())) ** 2
+    radii, sums = [], []
+    for radius in range(2, int(np.floor(min(rows, cols) / 8))):
+        ring = [
+            power[r, c]
+            for r in range(rows)
+            for c in range(cols)
+            if int(np.hypot(min(r, rows - 1 - r), min(c, cols - 1 - c))) + 1 == radius
+        ]
+        radii.append(radius)
+        sums.append(sum(ring))
+    return np.polyfit(np.log(radii), np.log(sums), 1)[0]
+
+
+@pytest.mark.parametrize("shape", [(48, 64), (41, 77)])
+def test_the_slope_of_the_power_spectrum_is_that_of_its_definition(rng, shape):
+    image = rng.poisson(ndimage.gaussian_filter(rng.random(shape), 1) * 200).astype(np.uint16)
+    np.testing.assert_allclose(power_spectrum_slope(image), by_loops(image), rtol=1e-4)

@@ -11,7 +11,15 @@ from cellsieve.cleaning.preset import PRESETS, about, preset_text
 from cellsieve.cli import main
 
 CHANNELS = ("red", "green", "blue", "yellow")  # as many as the Atlas has
-MEASURED = ("laplacian_variance_relative", "contrast", "saturated", "intensity_mean", "fraction")
+MEASURED = (
+    "laplacian_variance_relative",
+    "contrast",
+    "saturated",
+    "intensity_mean",
+    "intensity_p05",
+    "mass_displacement",
+    "fraction",
+)
 
 
 def sound(rng, n=240, channels=()):
@@ -22,6 +30,9 @@ def sound(rng, n=240, channels=()):
             "class_label": np.tile(["0", "16"], n // 2),
             "label": np.arange(1, n + 1),
             "area": rng.uniform(950, 1050, n),
+            "equivalent_diameter_area": rng.uniform(34.8, 36.6, n),
+            "perimeter": rng.uniform(115, 125, n),
+            "axis_major_length": rng.uniform(38, 42, n),
             "solidity": rng.uniform(0.94, 0.96, n),
             "form_factor": rng.uniform(0.65, 0.75, n),
             "contact_share": rng.uniform(0, 0.1, n),
@@ -34,21 +45,36 @@ def sound(rng, n=240, channels=()):
         cells[f"contrast{end}"] = rng.uniform(20, 40, n)
         cells[f"saturated{end}"] = 0.0
         cells[f"intensity_mean{end}"] = rng.uniform(95, 105, n)
+        cells[f"intensity_p05{end}"] = rng.uniform(45, 55, n)
+        cells[f"mass_displacement{end}"] = rng.uniform(0.5, 1.5, n)
         cells[f"fraction{end}"] = rng.uniform(0.4, 0.6, n)
     return cells
 
 
 #: What is planted in a cell, and how it shows.
 FAULTS = {
-    "out of focus": {"laplacian_variance_relative": 0.1},
+    "out of focus": {"laplacian_variance_relative": 0.02},
     "saturated": {"saturated": 0.4},
     "at the border": {"touches_border": True},
     "no nucleus": {"nuclei": 0},
-    "debris": {"area": 30.0, "contrast": 1.0, "nuclei": 0},
-    "merged": {"area": 2000.0, "solidity": 0.7, "nuclei": 2},
-    "split": {"area": 500.0, "contact_share": 0.4, "nuclei": 0},
+    "no signal": {"contrast": 0.3},
+    "mask shifted": {"mass_displacement": 8.0, "intensity_p05": 12.0},
+    "debris": {
+        "area": 30.0,
+        "equivalent_diameter_area": 6.2,
+        "intensity_mean": 20.0,
+        "contrast": 1.0,
+        "nuclei": 0,
+    },
+    "merged": {"area": 2000.0, "perimeter": 220.0, "solidity": 0.7, "nuclei": 2},
+    "split": {"area": 500.0, "axis_major_length": 22.0, "contact_share": 0.4, "nuclei": 0},
 }
-MITOTIC = {"intensity_mean": 300.0, "form_factor": 0.95, "area": 600.0}
+MITOTIC = {
+    "intensity_mean": 300.0,
+    "form_factor": 0.95,
+    "area": 300.0,
+    "equivalent_diameter_area": 19.5,
+}
 
 
 def planted(cells, preset, channel=""):
@@ -90,8 +116,9 @@ def test_planted_faults_are_found_by_name(preset, channel, extension, rng, tmp_p
 
 @pytest.mark.parametrize("preset", ["faults", "nuclei"])
 def test_a_table_with_today_s_columns_says_what_could_not_be_looked_for(preset, rng, tmp_path):
-    cells = sound(rng)[["image_id", "class_label", "label", "area", "solidity", "contact_share"]]
-    cells.loc[0, ["area", "solidity"]] = [3000.0, 0.5]
+    columns = ["image_id", "class_label", "label", "area", "perimeter", "solidity", "contact_share"]
+    cells = sound(rng)[columns]
+    cells.loc[0, ["area", "perimeter", "solidity"]] = [3000.0, 300.0, 0.5]
     with pytest.warns(UserWarning, match="not applied") as said:
         found = cs.clean(cells, rules=preset)
     left_out = {str(each.message).partition(":")[0] for each in said}

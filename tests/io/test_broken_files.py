@@ -212,3 +212,15 @@ def test_encodings(form, rng):
     assert len(said) > TIMES
     for sentence in said:
         assert sentence.startswith(("rle: ", "size: ", "counts: "))
+
+
+@pytest.mark.parametrize("descr", ["<u\n2", "<u\x002", "'\x1b[31m'"])
+def test_a_header_that_would_break_the_line(tmp_path, descr):
+    path = tmp_path / "mask.npy"
+    np.save(path, np.ones((2, 3), np.uint16))
+    whole = path.read_bytes()
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 3), }}".ljust(117) + "\n"
+    path.write_bytes(whole[:8] + bytes([118, 0]) + header.encode() + whole[128:])
+    with pytest.raises(ValueError, match="header that is not text") as refused:
+        cs.read_mask(path)
+    assert str(refused.value).isprintable()

@@ -1,5 +1,7 @@
 """Which image, mask and label belong together."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -367,6 +369,8 @@ def test_masks_of_nuclei(folders):
     assert not plain.has_nuclei
     assert images.channels == plain.channels
     assert images.table["image_id"].tolist() == plain.table["image_id"].tolist()
+    both = cs.ImageSet.from_patterns(*patterns, nuclei=patterns[1])
+    assert both.table["path_nuclei"].equals(both.table["path_mask"].rename("path_nuclei"))
     with pytest.raises(ValueError, match="no nuclei fits"):
         cs.ImageSet.from_patterns(*patterns, nuclei=f"{folders}/n/{{id}}.tif")
 
@@ -402,7 +406,27 @@ def test_paths_from_another_root(tmp_path):
         assert table["path_mask"].tolist() == [f"{tmp_path}/m/a.npz", "/m/b.npz"]
     table = cs.ImageSet.from_table(tmp_path / "sub" / "files.csv").table
     assert table["path_1"][1] == str(tmp_path / "sub" / "b.tif")
-    assert cs.ImageSet.from_table(frame).table["path_1"][1] == "b.tif"
+    assert cs.ImageSet.from_table(frame).table["path_1"][1] == str(Path.cwd() / "b.tif")
+
+
+def test_relative_paths_of_a_table_in_memory(small_set, monkeypatch):
+    """They start from the working directory, wherever the output lies and whoever reads them."""
+    monkeypatch.chdir(small_set)
+    frame = pd.DataFrame(
+        {
+            "image_id": ["im0", "im1"],
+            "path_mask": ["masks/im0.npz", "masks/im1.npz"],
+            "path_green": ["images/im0_green.png", "images/im1_green.png"],
+        }
+    )
+    images = cs.ImageSet.from_table(frame)
+    cs.measure_to(images, "out/cells.csv", progress=False)
+    listed = cs.read_image_table("out/cells.images.csv")
+    assert listed["path_mask"].tolist() == [str(small_set / path) for path in frame["path_mask"]]
+    before = (small_set / "out" / "cells.csv").read_bytes()
+    (small_set / "masks" / "im0.npz").unlink()  # it is not read again
+    cs.measure_to(images, "out/cells.csv", progress=False, resume=True)
+    assert (small_set / "out" / "cells.csv").read_bytes() == before
 
 
 def test_paths_that_share_nothing_with_the_table_stay_absolute(tmp_path):

@@ -1,5 +1,6 @@
 """Plots: what is drawn, what is said where there is nothing, and the files."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,24 @@ def test_distribution_on_given_axes_of_one_class() -> None:
     assert sum(bar.get_height() for bar in mine.patches) == 4
 
 
+def test_distribution_of_a_skewed_column_can_be_read() -> None:
+    """Its bars are equally wide on a logarithmic axis, and no cell is missing."""
+    rng = np.random.default_rng(0)
+    skewed = np.exp(2 * rng.normal(size=500))
+    for values in (skewed, skewed - 1, -skewed):
+        ax = cs.plot_distribution(table(list(values)), bins=40)
+        heights = [bar.get_height() for bar in ax.patches]
+        assert sum(heights) == 500
+        assert max(heights) < 150  # on a linear axis, nearly all would be in the first bar
+        assert "logarithmic axis" in ax.get_xlabel()
+    even = cs.plot_distribution(table(list(rng.random(500))))
+    assert even.get_xscale() == "linear"
+    assert cs.plot_distribution(table(list(skewed)), axis="linear").get_xscale() == "linear"
+    assert cs.plot_distribution(table([0.1, 0.2]), axis="log").get_xscale() == "log"
+    with pytest.raises(ValueError, match="axis: found 'lin'"):
+        cs.plot_distribution(table([0.1]), axis="lin")  # type: ignore[arg-type]
+
+
 def test_distribution_of_any_column_without_limits() -> None:
     cells = table([0.1, 0.2]).drop(columns=["lower_limit", "upper_limit"]).assign(area=[5, 900])
     ax = cs.plot_distribution(cells, "area")
@@ -123,7 +142,7 @@ def test_pick_takes_cells_from_their_band() -> None:
     assert pick(cells, "low", 7, seed=1).equals(low)
     assert not pick(cells, "low", 7, seed=2).equals(low)
     assert pick(cells, "low", 3, order="lowest")["label"].tolist() == [1, 2, 3]
-    assert pick(cells, "all", 2, order="highest")["label"].tolist() == [100, 101]
+    assert pick(cells, "all", 2, order="highest")["label"].tolist() == [101, 100]
 
 
 def test_pick_refuses_what_it_does_not_know() -> None:
@@ -141,6 +160,35 @@ def test_gallery_shows_cells_with_their_values(demo: Path) -> None:
     assert values == sorted(values)
     lowest = clean.loc[clean["reason"] == "low", "fraction"]
     assert {f"{value:.4g}" for value in lowest} >= {ax.get_title() for ax in shown}
+
+
+def test_gallery_has_a_title_a_scale_bar_and_a_legend(demo: Path) -> None:
+    clean = cs.read_table(demo / "clean.csv")
+    images = demo / "clean.images.csv"
+    figure = cs.plot_gallery(clean, images, "low", 3, column="fraction", pixel_size=0.5)
+    low = int((clean["fraction"] < clean["lower_limit"]).sum())
+    assert figure.get_suptitle() == f"3 of {low} cells below the limit of fraction"
+    [legend] = figure.legends
+    said = [text.get_text() for text in legend.get_texts()]
+    assert said == ["red", "green", "blue", "fraction, dropped"]
+    scale = re.fullmatch(r"Scale bar: (\d+) µm\.", legend.get_title().get_text())
+    assert scale
+    white = mpl.colors.to_rgba("white")
+    bars = [bar for ax in figure.axes for bar in ax.patches if bar.get_facecolor() == white]
+    assert [bar.get_width() for bar in bars] == [int(scale[1]) / 0.5]
+    widths = {np.ptp(ax.get_xlim()) for ax in figure.axes}
+    assert len(widths) == 1  # one scale
+    own = cs.plot_gallery(clean, images, "low", 3, same_scale=False, title="Mine")
+    assert own.get_suptitle() == "Mine"
+    assert len({np.ptp(ax.get_xlim()) for ax in own.axes}) > 1
+    with pytest.raises(ValueError, match="pixel_size: found 0; expected the µm"):
+        cs.plot_gallery(clean, images, pixel_size=0)
+
+
+def test_numbers_below_cells_are_as_people_write_them(demo: Path) -> None:
+    clean = cs.read_table(demo / "clean.csv").assign(size=10160.4)
+    figure = cs.plot_gallery(clean, demo / "clean.images.csv", n=1, column="size")
+    assert figure.axes[0].get_title() == "10,160"
 
 
 def test_gallery_from_an_image_set(demo: Path) -> None:
@@ -183,6 +231,34 @@ def test_overlay_shows_three_panels_with_ids() -> None:
     assert not mine.texts
 
 
+def test_overlay_leaves_out_ids_that_would_overlap() -> None:
+    """Of those of two cells, the larger one's is written, and it says how many are missing."""
+    mask = np.zeros((400, 400), np.uint16)
+    for k in range(400):
+        row, column = divmod(k, 20)
+        mask[20 * row : 20 * row + 15, 20 * column : 20 * column + 15] = 1000 + k
+    mask[380:400, 380:400] = 1399
+    figure = cs.plot_overlay(mask, mask)
+    boxes = [text.get_window_extent() for text in figure.axes[2].texts]
+    assert 20 < len(boxes) < 400
+    assert not any(box.count_overlaps(boxes[:k]) for k, box in enumerate(boxes))
+    assert "1399" in words(figure.axes[2])
+    assert figure.get_suptitle() == f"400 cells; {400 - len(boxes)} ids left out"
+
+
+def test_outlines_are_drawn_whole_however_large_the_image_is() -> None:
+    """Every pixel of a one pixel wide outline of a large mask is seen in what is drawn."""
+    mask = np.zeros((3001, 3001), np.uint8)
+    mask[500:2500, 701:2503] = 3
+    shown = cs.plot_overlay(np.zeros_like(mask), mask, ids=False).axes[2].images[0].get_array()
+    lines = shown.any(axis=2)
+    assert max(lines.shape) < 1024
+    inside = lines[lines.any(axis=1)][:, lines.any(axis=0)]
+    assert inside[[0, -1]].all()
+    assert inside[:, [0, -1]].all()
+    assert not inside[1:-1, 1:-1].any()
+
+
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["u1", "u2", "i4", "i8", "u8"]))
 def test_the_centre_of_a_cell_is_the_mean_of_its_pixels(seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
@@ -191,7 +267,8 @@ def test_the_centre_of_a_cell_is_the_mean_of_its_pixels(seed: int, kind: str) ->
     expected = []
     for label in np.unique(labels[labels != 0]):
         rows, columns = np.nonzero(labels == label)
-        expected.append((int(label), rows.sum() / len(rows), columns.sum() / len(rows)))
+        many = len(rows)
+        expected.append((int(label), rows.sum() / many, columns.sum() / many, many))
     assert cell_centres(labels.astype(kind)) == expected
 
 
@@ -255,6 +332,13 @@ def test_plate_draws_values_and_leaves_gaps() -> None:
     assert drawn[7, 11] == 0
     assert drawn.mask.sum() == 94
     assert "no well has a value" in words(cs.plot_plate(wells.assign(x=np.nan), "x"))
+    ax = cs.plot_plate(wells, "agree", limits=(0, 0.5), title="plate 1")
+    assert ax.get_title(loc="left") == "plate 1"
+    assert ax.images[0].get_clim() == (0, 0.5)
+    assert ax.get_xlabel() == "gray: no value; crossed: no well"
+    assert len(ax.collections[0].get_offsets()) == 93
+    with pytest.raises(ValueError, match=r"limits: found \(1, 0\); expected two numbers"):
+        cs.plot_plate(wells, "agree", limits=(1, 0))
     with pytest.raises(ValueError, match="column 'Well': not in the table"):
         cs.plot_plate(wells, "agree", well="Well")
 
@@ -276,6 +360,7 @@ def test_assignment_heat_map(inferred: pd.DataFrame) -> None:
     assert ax.images[0].get_array().tolist() == [[0.2, 0.8], [0.9, 0.1]]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["RPE-01", "<b>"]
     assert [patch.get_xy() for patch in ax.patches] == [(0.5, -0.5), (-0.5, 0.5)]
+    assert not any(patch.get_clip_on() for patch in ax.patches)  # frames at the edge are whole
     assert "no experiments" in words(cs.plot_assignment(inferred.head(0)))
     with pytest.raises(ValueError, match="has no column posterior_0"):
         cs.plot_assignment(inferred, "posterior")
@@ -306,7 +391,7 @@ def test_commands_write_pictures_and_replace_none_unasked(
         "distribution.svg": ["plot", "distribution", clean, "--column", "area"],
         "overlay.png": ["plot", "overlay", image, str(demo / "masks" / "demo-00.npz")],
         "plate.svg": ["plot", "plate", f"{tmp_path}/wells.csv", "--value", "confidence",
-                      "--where", "plate=2"],
+                      "--where", "plate=2", "--limits", "0,1"],
         "assignment.png": ["plot", "assignment", f"{tmp_path}/inferred.csv"],
     }.items():  # fmt: skip
         assert main([*arguments, "-o", str(tmp_path / name)]) == 0

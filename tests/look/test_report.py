@@ -315,9 +315,10 @@ def test_a_file_that_is_gone_is_said_in_its_place(demo: Path, tmp_path: Path) ->
     assert main([*command, "-q", "-o", str(tmp_path / "again.html")]) == 1
     of_it = sum(cell["image_id"] == "demo-00" for cell in page.data["cells"])
     assert of_it > 0
-    # Once in full, with a way out; in every tile in short, since a path is cut off there.
+    # Once in full, with a way out; in every tile, and in the place of the whole image, in short,
+    # since a path is cut off there.
     assert page.text.count("gone.npz: No such file or directory") == 1
-    assert page.text.count("No such file or directory") == 1 + of_it
+    assert page.text.count("No such file or directory") == 2 + of_it
     assert f"{of_it} of the {len(page.data['cells'])} cells shown have no picture" in page.text
     assert "--moved OLD=NEW" in page.text
 
@@ -600,6 +601,17 @@ def test_plates_report_shows_assignments_confidence_and_maps(
     labels = [str(attrs.get("aria-label")) for tag, attrs in page.tags if tag == "svg"]
     assert any("Plate 1 of RPE-01" in label and "1 wrong" in label for label in labels)
     assert any("Plate 1 of U_2_OS" in label and "P24" in label for label in labels)
+    assert page.text.index(HOSTILE[:7]) < page.text.index("RPE-01 3 0.001")  # the uncertain first
+    assert "look at these by hand" in page.text
+    assert "A B C D E F G H" in page.text  # the rows' letters
+    for words in ("confidence from 0 to 1", "a dot: no well", "a frame: no confidence"):
+        assert words in page.text
+
+
+def test_nobody_is_asked_to_look_at_no_experiments(inferred: pd.DataFrame, tmp_path: Path) -> None:
+    page = written(inferred.assign(certain=True), tmp_path)
+    assert "Uncertain 0 none to look at" in page.text
+    assert "by hand" not in page.text
 
 
 def test_plates_report_without_wells_or_truth(
@@ -627,3 +639,108 @@ def test_real_images(real_data: Path, tmp_path: Path) -> None:
     page = written(tmp_path / "clean.csv", tmp_path)
     assert len(pictures_in(page, "outline")) == len(page.data["cells"]) > 20
     assert "Images 3 none failed" in page.text
+
+
+# ---- columns ----
+
+
+def test_any_columns_can_be_set_against_each_other(tmp_path: Path) -> None:
+    table = rows(list(np.linspace(0.1, 0.4, 40))).assign(area=range(40), extra=7.5)
+    found = written(table, tmp_path).data["scatter"]["columns"]
+    assert [each["name"] for each in found] == ["fraction", "area"]  # nothing differs in the other
+    page = written(table, tmp_path, columns=["area", "extra"])
+    assert [each["name"] for each in page.data["scatter"]["columns"]] == [
+        "fraction",
+        "area",
+        "extra",
+    ]
+    flat = page.data["scatter"]["pairs"][0]
+    assert sum(flat[1::3]) + sum(flat[2::3]) == 40
+    assert sum(flat[1::3]) == table["clean"].sum()
+    with pytest.raises(ValueError, match="column 'aera': not in the table"):
+        written(table, tmp_path, columns=["aera"])
+    with pytest.raises(ValueError, match="columns: found 21; expected at most 20"):
+        written(table, tmp_path, columns=["area"] * 21)
+
+
+def test_a_table_of_several_channels_shows_the_first_with_its_measure(tmp_path: Path) -> None:
+    """Without images too: the columns alone name the channels."""
+    table = rows(list(np.linspace(0.1, 0.4, 40)))
+    table = table.drop(columns=["reason", "clean", "lower_limit", "upper_limit", "group_size"])
+    for name in ("area_above", "fraction"):
+        table[f"{name}_green"] = table[f"{name}_red"] = table["fraction"]
+    table = table.drop(columns="fraction")
+    page = written(table, tmp_path)
+    assert page.data["column"] == "fraction_green"
+    said = "fraction_green: share of the pixels that are strictly above the threshold"
+    assert f"{said} (area_above / area); channel green" in page.text
+    assert page.data["axis"] == [0, 1]  # a share
+    judged = cs.clean(table, column="fraction_red", lower=0.1, upper=0.9)
+    assert written(judged, tmp_path).data["column"] == "fraction_red"
+
+
+# ---- before and after ----
+
+
+def test_what_moved_between_two_cleanings(tmp_path: Path) -> None:
+    table = rows(list(np.linspace(0, 1, 100)))
+    measured = table.drop(columns=["lower_limit", "upper_limit", "group_size", "reason", "clean"])
+    before = cs.clean(measured, lower=0.2, upper=0.95)
+    page = written(table, tmp_path, against=before)
+    newly = set(table["label"][before["clean"] & ~table["clean"]])
+    again = set(table["label"][~before["clean"] & table["clean"]])
+    assert len(newly) == 5
+    assert len(again) == 10
+    assert "5 newly dropped, 10 kept again" in page.text
+    assert "judged otherwise before: 15" in page.text
+    said = {cell["label"]: cell["said"] for cell in page.data["cells"]}
+    assert {
+        label for label, text in said.items() if text.startswith("dropped") and "; kept" in text
+    } == newly
+    assert {
+        label for label, text in said.items() if text == "kept; dropped (too low) before"
+    } == again
+    assert "Kept then: fraction from the 20 % to the 95 % percentile" in page.text
+
+
+def test_the_other_cleaning_may_have_other_cells(tmp_path: Path) -> None:
+    table = rows(list(np.linspace(0, 1, 100)))
+    other = table.iloc[:60].assign(fraction=table["fraction"].where(table["label"] > 3, 0.5))
+    page = written(table, tmp_path, against=pd.concat([other, other.tail(1).assign(label=999)]))
+    assert "0 newly dropped, 0 kept again" in page.text
+    assert "with another fraction there: 3. Cells that are not there: 40." in page.text
+    assert "there alone: 1." in page.text
+    with pytest.raises(ValueError, match="against: has no cell of this table"):
+        written(table, tmp_path, against=other.assign(image_id="b"))
+    with pytest.raises(ValueError, match="against: has no column clean"):
+        written(table, tmp_path, against=other.drop(columns="clean"))
+
+
+# ---- images ----
+
+
+def test_images_are_ranked_and_drawn_with_verdicts(demo: Path, tmp_path: Path) -> None:
+    clean = cs.read_table(demo / "clean.csv")
+    page = written(clean, tmp_path, images=demo / "clean.images.csv")
+    cut = clean["reason"].isin(["low", "high"]).groupby(clean["image_id"]).mean()
+    places = [page.source.index(f'<tr><th scope="row">{name}</th><td data-value') for name in
+              cut.sort_values(ascending=False, kind="stable").index]  # fmt: skip
+    shares = cut.sort_values(ascending=False)
+    first = min(zip(places, shares.index, strict=True))[1]
+    assert cut[first] == cut.max()
+    assert re.search(r'data-column="\d">threshold</button>', page.source)
+    drawn = pictures_in(page, "lines")
+    assert len(drawn) == min(8, len(cut))
+    lines = drawn[0]
+    orange = (lines[..., :3] == (255, 140, 90)).all(axis=2) & (lines[..., 3] == 255)
+    teal = (lines[..., :3] == (92, 205, 175)).all(axis=2) & (lines[..., 3] == 255)
+    own = clean[clean["image_id"] == first]
+    assert orange.any() == (own["reason"] != "").any()
+    assert teal.any() == own["clean"].any()
+
+
+def test_an_image_that_is_gone_is_named_among_the_images(demo: Path, tmp_path: Path) -> None:
+    clean = cs.read_table(demo / "clean.csv")
+    images = cs.read_image_table(demo / "clean.images.csv").assign(path_green="/nowhere/green.png")
+    page = written(clean, tmp_path, images=images)
+    assert re.search('<span class="nothing">No such file or directory</span>', page.source)

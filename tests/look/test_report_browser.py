@@ -95,6 +95,22 @@ def wait(browser: Any, condition: Any) -> Any:
     return WebDriverWait(browser, 20).until(condition)
 
 
+def serious_findings(page: Any) -> list[str]:
+    """What axe calls serious or critical."""
+    package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
+    page.execute_script((Path(package.__file__).parent / "axe.min.js").read_text("utf-8"))
+    found = page.execute_async_script(
+        "axe.run(document, {resultTypes: ['violations']}).then(arguments[0])"
+    )
+    assert found["testEngine"]["name"] == "axe-core"
+    return [
+        f"{each['impact']} {each['id']}: {node['html'][:120]}"
+        for each in found["violations"]
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"][:3]
+    ]
+
+
 def test_it_opens_without_a_request(page: Any) -> None:
     requests = [
         entry["message"]
@@ -652,7 +668,6 @@ def test_it_can_be_used_by_keyboard_from_the_top(page: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", ["page", "larger view", "use these limits", "narrow"])
 def test_axe_finds_nothing_serious(page: Any, scheme: str, state: str) -> None:
-    package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
     page.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
@@ -663,18 +678,7 @@ def test_axe_finds_nothing_serious(page: Any, scheme: str, state: str) -> None:
         elif state != "page":
             every(page, ".open" if state == "larger view" else "#use")[0].click()
             wait(page, lambda _: shown(page, "dialog"))
-        page.execute_script((Path(package.__file__).parent / "axe.min.js").read_text("utf-8"))
-        found = page.execute_async_script(
-            "axe.run(document, {resultTypes: ['violations']}).then(arguments[0])"
-        )
-        serious = [
-            f"{each['impact']} {each['id']}: {node['html'][:120]}"
-            for each in found["violations"]
-            if each["impact"] in ("serious", "critical")
-            for node in each["nodes"][:3]
-        ]
-        assert serious == []
-        assert found["testEngine"]["name"] == "axe-core"
+        assert serious_findings(page) == []
     finally:
         page.set_window_size(1300, 900)
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
@@ -730,4 +734,130 @@ def test_a_page_without_cells(browser: Any, tmp_path: Path) -> None:
     browser.get((tmp_path / "page.html").as_uri())
     write(one(browser, "#lower-0"), "3")
     assert "holds no cells" in one(browser, "body").text
+    assert browser.get_log("browser") == []
+
+
+def test_a_well_is_read_by_pointer_and_by_key(browser: Any, tmp_path: Path) -> None:
+    wells = pd.DataFrame(
+        {"id_code": ["E_1_B02", "E_1_B03", "E_1_H12"], "sirna": [5, 6, 7],
+         "confidence": [0.95, 0.0, np.nan], "runner_up": 1, "margin": 0.5}
+    )  # fmt: skip
+    truth = pd.DataFrame({"id_code": ["E_1_B02", "E_1_B03"], "sirna": [5, 9]})
+    cs.report(wells, tmp_path / "page.html", truth=truth)
+    browser.get((tmp_path / "page.html").as_uri())
+    plate, said = one(browser, ".plates svg"), one(browser, ".plates .well")
+    path = every(browser, ".plates path.keep")[-1]  # the well of the highest confidence
+    ActionChains(browser).move_to_element(path).perform()
+    assert said.text == "B2: 0.95, right"
+    browser.execute_script("arguments[0].focus()", plate)
+    ActionChains(browser).send_keys(Keys.RIGHT).perform()
+    assert said.text == "B3: 0, wrong"
+    ActionChains(browser).send_keys(Keys.RIGHT).perform()
+    assert said.text == "B4: no well"
+    ActionChains(browser).send_keys(Keys.DOWN * 10 + Keys.RIGHT * 20).perform()
+    assert said.text == "H12: no confidence"
+    assert serious_findings(browser) == []
+
+
+SET = """
+for (const [name, value] of Object.entries(arguments[0])) {
+  const input = document.getElementById(`brush-${name}`);
+  input.value = value;
+  input.dispatchEvent(new Event("input"));
+}
+"""
+
+
+@pytest.mark.parametrize("judged", [True, False], ids=["cleaned", "not cleaned"])
+def test_a_brush_becomes_two_rules_that_clean_to_what_it_promised(
+    browser: Any, tmp_path: Path, judged: bool
+) -> None:
+    rng = np.random.default_rng(3)
+    area = rng.integers(1, 300, 400)  # many ties
+    table = cells(list(area), width=np.round(area * rng.lognormal(size=400), 3))
+    table.loc[:9, "width"] = np.nan
+    if judged:
+        table = cs.clean(table, column="area", lower=0.1, upper=0.9)
+    table.to_parquet(tmp_path / "table.parquet")
+    cs.report(tmp_path / "table.parquet", tmp_path / "page.html", column="area", n=60)
+    browser.get((tmp_path / "page.html").as_uri())
+    one(browser, "#scatter > summary").click()
+    assert not one(browser, "#brush-use").is_enabled()
+    browser.execute_script(SET, {"x-from": 3, "x-to": 31, "y-from": 8, "y-to": 33})
+    said = one(browser, "#brush-said").text
+    inside = int(re.match(r"(\d+) cells inside", said)[1])  # type: ignore[index]
+    assert 50 < inside < 390
+    crops = every(browser, "#brushed .cell")
+    assert len(crops) == min(48, int(re.search(r"(\d+) of them are on", said)[1]))  # type: ignore[index]
+    crops[0].find_element(By.CSS_SELECTOR, ".open").click()
+    assert one(browser, "#view").is_displayed()
+    one(browser, "#view .close").click()
+    one(browser, "#brush-use").click()
+    promised = int(one(browser, "#use-promise").text.split()[0])
+    one(browser, "#use-download").click()
+    wait(browser, lambda _: (browser.downloads / "limits.toml").exists())
+    wait(browser, lambda _: (browser.downloads / "limits.toml").stat().st_size > 0)
+    shutil.move(browser.downloads / "limits.toml", tmp_path / "limits.toml")
+    words = ["clean", str(tmp_path / "table.parquet"), "-o", str(tmp_path / "new.parquet")]
+    assert main([*words, "--rules", str(tmp_path / "limits.toml")]) == 0
+    new = cs.read_table(tmp_path / "new.parquet")
+    assert new["clean"].sum() == promised
+    if not judged:
+        assert promised == inside
+    rules = cs.read_rules(tmp_path / "limits.toml")
+    assert [rule.column for rule in rules[-2:]] == ["area", "width"]
+    assert len(rules) == 2 + judged
+    assert browser.get_log("browser") == []
+
+
+def test_a_brush_is_drawn_and_what_is_hidden_cannot_be_had(page: Any) -> None:
+    one(page, "#scatter > summary").click()
+    plot = one(page, "#scatter .ground")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
+    ActionChains(page).move_to_element_with_offset(plot, -60, -60).click_and_hold().move_by_offset(
+        100, 120
+    ).release().perform()
+    box = one(page, "#scatter .brush")
+    assert 90 < float(str(box.get_attribute("width"))) < 140
+    ends = [int(one(page, f"#brush-x-{end}").get_property("value")) for end in ("from", "to")]
+    assert 0 < ends[0] < ends[1] < 40
+    one(page, "#scatter-y option:nth-child(1)").click()  # the same as across: the other gives way
+    assert one(page, "#scatter-x").get_property("value") == "1"
+    assert serious_findings(page) == []
+
+
+def test_images_are_sorted_by_any_column(page: Any) -> None:
+    one(page, "#images > summary").click()
+
+    def column(k: int) -> list[float]:
+        cells_of = every(page, f"#images tbody tr > :nth-child({k})")
+        return [float(str(each.get_attribute("data-value"))) for each in cells_of]
+
+    assert column(5) == sorted(column(5), reverse=True)  # the share cut
+    headings = every(page, "#images th button")
+    threshold = 1 + [each.text for each in headings].index("threshold")
+    headings[threshold - 1].click()
+    assert column(threshold) == sorted(column(threshold), reverse=True)
+    one(page, f"#images th:nth-child({threshold}) button").click()
+    assert column(threshold) == sorted(column(threshold))
+    drawn = every(page, ".fields-drawn img")
+    assert drawn
+    assert all(each.get_property("naturalWidth") > 100 for each in drawn)
+    assert serious_findings(page) == []
+
+
+def test_a_notebook_shows_the_page_itself(browser: Any, clean: Path, tmp_path: Path) -> None:
+    made = cs.report(clean, tmp_path / "page.html", n=2)
+    assert made.path == tmp_path / "page.html"
+    (tmp_path / "notebook.html").write_text(made._repr_html_(), "utf-8")
+    made.path.unlink()  # what a notebook keeps needs no file
+    browser.get((tmp_path / "notebook.html").as_uri())
+    browser.get_log("browser")
+    browser.switch_to.frame(one(browser, "iframe"))
+    before = numbers(browser)["kept"]
+    write(one(browser, "#lower-0"), "40")
+    assert numbers(browser)["kept"] < before
+    one(browser, "#classes .name").click()
+    wait(browser, lambda _: shown(browser, "section.class"))
+    browser.switch_to.default_content()
     assert browser.get_log("browser") == []

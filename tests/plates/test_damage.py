@@ -172,3 +172,18 @@ def test_a_layout_that_says_two_things_is_refused(layout, tmp_path, key):
 def test_one_column_cannot_be_two_things():
     with pytest.raises(ValueError, match="expected four different columns"):
         cs.PlateLayout.fit(MADE.train, well="plate")
+
+
+@pytest.mark.parametrize("part", ["ids", "classes"])
+@pytest.mark.parametrize("point", [0xD800, 0x110000, 2**32 - 1])
+def test_names_of_no_characters_are_named(layout, tmp_path, part, point):
+    """Numbers that no character has: numpy's files can hold them."""
+    path = tmp_path / "p.npz"
+    parts = {
+        "scores": probabilities(MADE.logits),
+        "ids": MADE.test["id_code"].to_numpy(str),
+        "classes": np.arange(16).astype(str),
+    }
+    parts[part].view(np.uint32)[0] = point
+    np.savez(path, **parts)
+    assert refused(lambda: layout.infer(MADE.test, path), path)

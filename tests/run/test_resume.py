@@ -11,6 +11,7 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.cli import main
+from cellsieve.io.places import atomic
 
 MEASURE = {
     "quantile": (["--quantile", "0.9"], "quantile was 0.99, now 0.9"),
@@ -52,7 +53,7 @@ ANNOTATE = {
     "format": (["--format", "mmdet"], "format was coco, now mmdet"),
     "multi": (["--multi", "one"], "multi was each, now one"),
     "categories": (["--categories", "NAMES"], "categories was not given, now 16=16,0=0"),
-    "channel": (["--channels", "red"], "channel was green, now red"),
+    "channel": (["--channel", "red"], "channel was green, now red"),
     "min_intensity": (["--min-intensity", "9"], "min_intensity was not given, now 9.0"),
     "except_class": (
         ["--min-intensity", "9", "--except-class", "0,16"],
@@ -176,6 +177,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from cellsieve.cli import main
+from cellsieve.io.places import atomic
 ending, number, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 replace, left = Path.replace, [number]
 def slow(self, target):
@@ -186,7 +188,7 @@ def slow(self, target):
             sys.stdin.readline()
     return replace(self, target)
 Path.replace = slow
-main([*arguments, "--jobs", "1"])
+main([*arguments, *(["--jobs", "1"] * (arguments[0] != "clean"))])
 """
 
 
@@ -412,3 +414,36 @@ def test_numbers_of_numpy_are_settings_too(clean_table, small_set):
         clean_table, small_set / "c", channels=("green",), per_class=2, size=(9, 8), seed=1,
         resume=True, progress=False,
     )  # fmt: skip
+
+
+def test_two_writers_of_one_file(tmp_path):
+    """As a task that a cluster gives to two workers: each ends with the whole file."""
+    path = tmp_path / "crop.png"
+    with atomic(path) as one:
+        one.write_bytes(b"wh")
+        with atomic(path) as other:
+            other.write_bytes(b"whole")
+        assert path.read_bytes() == b"whole"
+        one.write_bytes(b"whole")
+    assert path.read_bytes() == b"whole"
+    assert [each.name for each in tmp_path.iterdir()] == ["crop.png"]
+
+
+@pytest.mark.parametrize("again", [[], ["--overwrite"]])
+def test_what_a_killed_run_without_a_journal_leaves(clean_table, small_set, again):
+    """`clean` and `merge` write files as a whole; half of one goes when it is begun again."""
+    table = str(small_set / "new.csv")
+    arguments = ["clean", str(small_set / "cells.csv"), "-o", table, "--by", "none", "-q"]
+    assert main(arguments) == 0
+    before = {path.name: path.read_bytes() for path in small_set.glob("new.*")}
+    if not again:
+        for path in small_set.glob("new.*"):
+            path.unlink()
+    kill([*arguments, "--overwrite"], "new.csv", 1)
+    assert list(small_set.glob(".new.csv.*.tmp"))
+    other = small_set / ".other.csv.1234567-12345678.tmp"
+    other.write_text("another's")
+    assert main([*arguments, *again]) == 0
+    assert not list(small_set.glob(".new.*.tmp"))
+    assert other.exists()
+    assert {path.name: path.read_bytes() for path in small_set.glob("new.*")} == before

@@ -16,8 +16,8 @@ from cellsieve.cells.table import Found, cell_table, image_values
 from cellsieve.io.image_set import ImageSet, unusable
 from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
-from cellsieve.run.journal import Journal
-from cellsieve.run.parallel import chunks, default_jobs, run
+from cellsieve.run.journal import SHARD, Journal
+from cellsieve.run.parallel import chunks, run, workers_of
 from cellsieve.run.tasks import Chunk, Done, do_chunk, run_tasks
 from cellsieve.schema.choices import Convention, Vocabulary
 from cellsieve.schema.images import MASK, MEASURED, NUCLEI, is_whole
@@ -183,7 +183,7 @@ def measure_images(
         max_pixels=max_pixels,
         rle=rle,
     )
-    work = chunks(tasks(images, settings), jobs or default_jobs())
+    work = chunks(tasks(images, settings), workers_of(jobs, executor))
     chunk = chunk_measurer(settings)
     results = dict(
         run(chunk, work, jobs=jobs, executor=executor, progress=progress, description="measure")
@@ -269,7 +269,7 @@ def measure_to(
         output,
         settings.columns_of_set,
         image_columns(settings),
-        _asked(settings, columns),
+        _asked(settings, columns, images.shard),
         resume=resume,
         overwrite=overwrite,
     ) as journal:
@@ -322,8 +322,13 @@ def _settings(
 
 def _files(images: ImageSet, settings: Settings) -> list[str]:
     """The columns of the files that are read of each image."""
-    masks = [MASK, *([NUCLEI] if reads_nuclei(settings) else [])]
-    return [*masks, *(images.path_column(str(channel)) for channel in settings.channels)]
+    nuclei = [NUCLEI] if reads_nuclei(settings) else []
+    return [MASK, *nuclei, *_channel_files(images, settings)]
+
+
+def _channel_files(images: ImageSet, settings: Settings) -> list[str]:
+    """The column of the files of each channel."""
+    return [images.path_column(str(channel)) for channel in settings.channels]
 
 
 def reads_nuclei(settings: Settings) -> bool:
@@ -347,33 +352,21 @@ class Task(NamedTuple):
 def tasks(images: ImageSet, settings: Settings) -> list[Task]:
     """What can be measured, in the order of the images."""
     table = images.table[_unusable(images, settings)["status"].isna()]
-    requests = _requests(table, images, settings)
-    paths = _files(images, settings)
-    first = 2 if reads_nuclei(settings) else 1
-    files = table[paths].astype(object).itertuples(index=False, name=None)
-    said = table[list(images.parts)].astype(object).itertuples(index=False, name=None)
     labels = table["class_label"].astype(object).where(table["class_label"].notna(), None)
-    return [
-        Task(
-            row,
-            image_id,
-            label,
-            of_image[0],
-            of_image[1] if first == 2 else None,
-            list(of_image[first:]),
-            request,
-            of_name,
-        )
-        for row, image_id, label, of_image, request, of_name in zip(
-            table.index.tolist(),
-            table["image_id"].tolist(),
-            labels.tolist(),
-            files,
-            requests.tolist(),
-            said,
-            strict=True,
-        )
-    ]
+    nuclei = table[NUCLEI].tolist() if reads_nuclei(settings) else [None] * len(table)
+    channels = table[_channel_files(images, settings)].astype(object).to_numpy()
+    parts = table[list(images.parts)].astype(object).to_numpy()
+    columns = (
+        table.index,
+        table["image_id"],
+        labels,
+        table[MASK],
+        nuclei,
+        channels.tolist(),
+        _requests(table, images, settings),
+        map(tuple, parts.tolist()),
+    )
+    return [Task(*row) for row in zip(*columns, strict=True)]
 
 
 def _unusable(images: ImageSet, settings: Settings) -> pd.DataFrame:
@@ -435,7 +428,7 @@ def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) ->
     return table
 
 
-def _asked(settings: Settings, columns: Vocabulary) -> dict[str, Any]:
+def _asked(settings: Settings, columns: Vocabulary, shard: str | None) -> dict[str, Any]:
     """What decides a cell table besides the files. Raising `max_pixels` changes no number."""
     given = settings.threshold
     return {
@@ -448,6 +441,7 @@ def _asked(settings: Settings, columns: Vocabulary) -> dict[str, Any]:
         "properties": [measure.name for measure in settings.asked]
         + [name for own in settings.own for name in own.columns],
         "max_value": None if settings.max_value is None else float(settings.max_value),
+        **({} if shard is None else {SHARD: shard}),
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.tables import read_table
 from cellsieve.schema.types import Table, is_table
 from cellsieve.schema.verdicts import BETWEEN
@@ -30,6 +31,7 @@ def count_reasons(table: Table) -> pd.DataFrame:
         ValueError: the table is not cleaned.
         OSError: the file can't be read.
     """
+    table = in_pandas(table)
     if not is_table(table):
         raise TypeError(f"table: found {type(table).__name__}; expected a table or its file")
     rows = table if isinstance(table, pd.DataFrame) else read_table(table)

@@ -18,7 +18,7 @@ from cellsieve.cleaning.judge import (
 )
 from cellsieve.cleaning.overrides import apply_overrides, read_marks, unknown_marks
 from cellsieve.cleaning.preset import as_rules
-from cellsieve.io.image_table import absolute_paths, image_table_path, write_image_table
+from cellsieve.io.image_table import image_table_path, read_fields, write_image_table
 from cellsieve.io.parts import Parts, prefixed, prefixes
 from cellsieve.io.places import place
 from cellsieve.io.records import beside
@@ -215,8 +215,7 @@ def _image_tables(
     names = prefixes(inputs) if prefix_ids else [""] * len(inputs)
     rows = []
     for table, name in zip(tables, names, strict=True):
-        fields = pd.read_csv(table, dtype=str, keep_default_na=False, na_values=[""])
-        rows.append(prefixed(absolute_paths(fields, table.parent), name))
+        rows.append(prefixed(read_fields(table), name))
     owners = pd.Series([str(t) for t, some in zip(tables, rows, strict=True) for _ in some.index])
     joined = pd.concat(rows, ignore_index=True).fillna("")  # a column that only some have
     # Parts of one table may each have brought the image table of the whole.

@@ -16,6 +16,7 @@ from cellsieve.cleaning.passes import Passes, run_passes
 from cellsieve.cleaning.preset import as_rules
 from cellsieve.cleaning.quantiles import group_quantiles
 from cellsieve.cleaning.spread import group_spread
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.parts import Parts
 from cellsieve.io.tables import TEXT, read_table
 from cellsieve.schema.choices import SeveralClasses
@@ -102,7 +103,10 @@ def group_limits(
     [rule] = resolved([rule], multi, 1)
     if not rule.grouped:
         raise ValueError(f"rule for {rule.column}: found kind 'value', which has no groups")
+    table = in_pandas(table)
     tables = [table] if is_table(table) else table
+    if isinstance(tables, Sequence):
+        tables = [in_pandas(each) for each in tables]
     if not isinstance(tables, Sequence) or not all(is_table(each) for each in tables):
         raise TypeError(f"table: found {table!r}; expected a cell table, its file, or a list")
     parts = Parts(tables, text_columns([rule]), (rule.column,), prefix_ids=prefix_ids)
@@ -184,6 +188,7 @@ def clean(
         3       0.6   True
         4       0.9  False   high
     """
+    table = in_pandas(table)
     if not is_table(table):
         raise TypeError(f"table: found {type(table).__name__}; expected a cell table or its file")
     asked = [Rule(column, lower, upper, by)] if rules is None else as_rules(rules)

@@ -4,6 +4,7 @@ import os
 
 import pandas as pd
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.tables import read_table
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.types import Table, is_table
@@ -30,6 +31,7 @@ def read_marks(marks: Table) -> pd.DataFrame:
         ValueError: a column is missing, a mark is neither, a label is not a whole number, or one
             cell is marked both ways. The message names the row.
     """
+    marks = in_pandas(marks)
     if not is_table(marks):
         raise TypeError(f"marks: found {type(marks).__name__}; expected a table or its file")
     table = marks if isinstance(marks, pd.DataFrame) else read_table(marks)

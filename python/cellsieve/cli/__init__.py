@@ -11,6 +11,7 @@ from io import StringIO
 
 from cellsieve import __version__
 from cellsieve.cli.parser import Parser
+from cellsieve.cli.record import Record
 from cellsieve.cli.streams import outlets
 
 #: Each command: the module with its arguments, and what it does.
@@ -20,6 +21,7 @@ COMMANDS = {
         "measure every cell: box, area, share above background, and much more",
     ),
     "properties": ("properties", "list everything that can be measured, with its formula"),
+    "merge": ("merge", "put the tables of shards together"),
     "clean": ("cells", "mark the cells outside the percentile band of their class"),
     "rules": ("cells", "list the rules that come with cellsieve, or print one to copy and edit"),
     "plates": ("plates", "learn which classes share a plate, infer assignments, decode wells"),
@@ -68,20 +70,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     chosen = next((argument for argument in arguments if not argument.startswith("-")), "")
+    record, refused = None, ""
     with outlets():
         try:
             options = parser(chosen).parse_args(arguments)
+            record = Record(options, arguments)
             with redirect_stdout(StringIO()) if options.quiet else nullcontext():
                 code: int = options.run(options)
             print(end="", flush=True)  # here, where a full disk can still be said
-        except (ValueError, TypeError, ImportError) as error:
-            return _refuse(str(error))
-        except OSError as error:
-            return _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        except (ValueError, TypeError, ImportError, OSError) as error:
+            refused = _reason(error)
+            code = _refuse(refused)
         except KeyboardInterrupt:
-            print("cellsieve: interrupted; what is finished is kept", file=sys.stderr)
-            return 130
+            refused = "interrupted; what is finished is kept"
+            print(f"cellsieve: {refused}", file=sys.stderr)
+            code = 130
+        try:
+            if record is not None:
+                record.close(code, refused)
+        except OSError as error:
+            return _refuse(_reason(error))
         return code
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _refuse(reason: str) -> int:

@@ -35,6 +35,14 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def shard(text: str) -> tuple[int, int]:
+    """An argument like 3/16."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected as 1/16 to 16/16")
+    return int(number), int(of)
+
+
 def add_jobs(command: argparse.ArgumentParser) -> None:
     """How many threads."""
     command.add_argument(
@@ -76,6 +84,13 @@ def add_columns(command: argparse.ArgumentParser, readers: str = "other commands
 def add_run(command: argparse.ArgumentParser, resume: str) -> None:
     """What every long run over images takes; `resume` says what becomes of an earlier run."""
     add_jobs(command)
+    command.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="let the workers of a Dask cluster do it: the address of its scheduler, as "
+        "tcp://host:8786; they must see the files under the same paths (needs pip install "
+        "'cellsieve[dask]')",
+    )
     command.add_argument(
         "--max-pixels",
         type=positive,

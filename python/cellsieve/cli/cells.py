@@ -18,12 +18,14 @@ from cellsieve.cli.arguments import (
     add_run,
     file_path,
     positive,
+    shard,
     table_path,
 )
 from cellsieve.cli.summary import LARGEST, summary
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.tables import FORMATS
+from cellsieve.run.cluster import dask_executor
 from cellsieve.schema.choices import Convention, RuleKind, SeveralClasses
 from cellsieve.schema.images import MEASURED
 from cellsieve.schema.rules import MIN_GROUP, Rule
@@ -240,6 +242,14 @@ def add_measure(commands: Any, summary: str) -> None:
         action="store_true",
         help="add each cell's run-length encoding, so that 'annotate' needs no mask",
     )
+    command.add_argument(
+        "--shard",
+        type=shard,
+        metavar="K/N",
+        help="measure only the Kth of N parts of the images, as 3/16; a hash of its id says which "
+        "part an image is in, whatever others there are. 'cellsieve merge' puts the tables "
+        "together",
+    )
     add_run(
         command,
         "resume an interrupted run with the same settings: measure what is missing or failed",
@@ -267,26 +277,35 @@ def _measure(options: argparse.Namespace) -> int:
         mask_scale=options.mask_scale,
         allow_pickle=options.allow_pickle,
     )
+    if options.shard is not None:
+        images = images.sharded(*options.shard)
     print(images)
-    table = measure_to(
-        images,
-        options.output,
-        channels_of(options),
-        properties=options.properties.split(",") if options.properties else (),
-        compartments=options.compartments,
-        quantile=options.quantile,
-        threshold=options.threshold,
-        max_value=options.max_value,
-        convention=options.convention,
-        columns=options.columns,
-        jobs=options.jobs,
-        progress=False if options.quiet else None,
-        max_pixels=options.max_pixels,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        rle=options.rle,
-    )
+    with dask_executor(options.dask) as executor:
+        table = measure_to(
+            images,
+            options.output,
+            channels_of(options),
+            properties=options.properties.split(",") if options.properties else (),
+            compartments=options.compartments,
+            quantile=options.quantile,
+            threshold=options.threshold,
+            max_value=options.max_value,
+            convention=options.convention,
+            columns=options.columns,
+            jobs=options.jobs,
+            executor=executor,
+            progress=False if options.quiet else None,
+            max_pixels=options.max_pixels,
+            resume=options.resume,
+            overwrite=options.overwrite,
+            rle=options.rle,
+        )
     channels = images.measured_channels(channels_of(options))
+    options.counts = {
+        "images": len(table),
+        **table["status"].value_counts().to_dict(),
+        "cells": table["cells"].sum(),
+    }
     print(
         f"{count(table['cells'].sum(), 'cell')} of "
         f"{count(table['status'].isin(MEASURED).sum(), 'image')}, "
@@ -510,6 +529,11 @@ def _clean(options: argparse.Namespace) -> int:
         prefix_ids=options.prefix_ids,
         overwrite=options.overwrite,
     )
+    options.counts = {
+        "cells": counts["cells"].sum(),
+        "kept": counts.loc[counts["clean"], "cells"].sum(),
+        "reasons": counts.groupby("reason")["cells"].sum().drop("", errors="ignore").to_dict(),
+    }
     if not options.quiet:
         for line in summary(counts, grouped_by(rules), options.output):
             print(line)

@@ -4,7 +4,8 @@ import argparse
 import errno
 import os
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, get_args
 
 import pandas as pd
@@ -22,6 +23,7 @@ from cellsieve.export.annotate import annotate
 from cellsieve.export.crops import crops
 from cellsieve.export.crops.shards import SHARD_CELLS
 from cellsieve.export.masks import masks
+from cellsieve.run.cluster import dask_executor
 from cellsieve.schema.choices import (
     AnnotatedClasses,
     AnnotationFormat,
@@ -48,17 +50,20 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     add_run(command, "resume an interrupted run with the same settings")
 
 
-def _common(options: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "images": options.image_table,
-        "root": options.root,
-        "all_cells": options.all_cells,
-        "jobs": options.jobs,
-        "progress": False if options.quiet else None,
-        "max_pixels": options.max_pixels,
-        "resume": options.resume,
-        "overwrite": options.overwrite,
-    }
+@contextmanager
+def _common(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    with dask_executor(options.dask) as executor:
+        yield {
+            "executor": executor,
+            "images": options.image_table,
+            "root": options.root,
+            "all_cells": options.all_cells,
+            "jobs": options.jobs,
+            "progress": False if options.quiet else None,
+            "max_pixels": options.max_pixels,
+            "resume": options.resume,
+            "overwrite": options.overwrite,
+        }
 
 
 def _add_clean_argument(command: argparse.ArgumentParser) -> None:
@@ -158,21 +163,22 @@ def add_annotate(commands: Any, summary: str) -> None:
 
 
 def _annotate(options: argparse.Namespace) -> int:
-    listed = annotate(
-        options.clean,
-        options.output,
-        format=options.format,
-        multi=options.multi,
-        categories=options.categories,
-        min_intensity=options.min_intensity,
-        channel=options.channel,
-        except_class=options.except_class,
-        composites=options.composites,
-        picture=options.picture,
-        colours=options.colours,
-        **_common(options),
-    )
-    return _report(listed, "cell", "annotated", options.output)
+    with _common(options) as common:
+        listed = annotate(
+            options.clean,
+            options.output,
+            format=options.format,
+            multi=options.multi,
+            categories=options.categories,
+            min_intensity=options.min_intensity,
+            channel=options.channel,
+            except_class=options.except_class,
+            composites=options.composites,
+            picture=options.picture,
+            colours=options.colours,
+            **common,
+        )
+    return _report(options, listed, "cell", "annotated")
 
 
 def add_export(commands: Any, summary: str) -> None:
@@ -220,8 +226,9 @@ def add_masks(commands: Any, summary: str) -> None:
 
 
 def _masks(options: argparse.Namespace) -> int:
-    listed = masks(options.clean, options.output, **_common(options))
-    return _report(listed, "mask", "written", options.output)
+    with _common(options) as common:
+        listed = masks(options.clean, options.output, **common)
+    return _report(options, listed, "mask", "written")
 
 
 def add_crops(commands: Any, summary: str) -> None:
@@ -308,27 +315,31 @@ size.__name__ = "size (as 512 or 512x384)"  # what argparse says was expected
 
 
 def _crops(options: argparse.Namespace) -> int:
-    listed = crops(
-        options.clean,
-        options.output,
-        channels=options.channels,
-        size=options.size,
-        fit=options.fit,
-        keep=options.keep,
-        kind=options.kind,
-        folders=options.folders,
-        per_class=options.per_class,
-        balance=options.balance,
-        seed=options.seed,
-        shard_cells=options.shard_cells,
-        **_common(options),
-    )
-    return _report(listed, "cell", "cut out", options.output)
+    with _common(options) as common:
+        listed = crops(
+            options.clean,
+            options.output,
+            channels=options.channels,
+            size=options.size,
+            fit=options.fit,
+            keep=options.keep,
+            kind=options.kind,
+            folders=options.folders,
+            per_class=options.per_class,
+            balance=options.balance,
+            seed=options.seed,
+            shard_cells=options.shard_cells,
+            **common,
+        )
+    return _report(options, listed, "cell", "cut out")
 
 
-def _report(listed: pd.DataFrame, what: str, done: str, output: Path, most: int = 5) -> int:
+def _report(
+    options: argparse.Namespace, listed: pd.DataFrame, what: str, done: str, most: int = 5
+) -> int:
     """What was done and what was not, and the exit code of that."""
-    failed = listed[listed["status"] != "done"]
+    failed, output = listed[listed["status"] != "done"], options.output
+    options.counts = {"images": len(listed), "failed": len(failed), "cells": listed["cells"].sum()}
     images = count(len(listed) - len(failed), "image")
     print(f"{count(listed['cells'].sum(), what)} of {images} {done}: {output}")
     if len(failed):

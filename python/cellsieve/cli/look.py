@@ -16,7 +16,7 @@ from cellsieve.look.plots import (
     save,
 )
 from cellsieve.look.report import report
-from cellsieve.schema.choices import Band, Evidence, Neighbours, Order
+from cellsieve.schema.choices import AxisScale, Band, Evidence, Neighbours, Order
 from cellsieve.schema.wellmap import PLACE, with_places
 
 
@@ -50,15 +50,22 @@ def add_report(commands: Any, summary: str) -> None:
         help="the wells' true classes, to compare the confidences with",
     )
     command.add_argument(
-        "-n", type=int, default=8, metavar="N", help="most cells per gallery (default: 8)"
+        "--against",
+        metavar="TABLE",
+        type=table_path,
+        help="another cleaning of the same cells: the page shows which of them moved",
     )
     command.add_argument(
-        "--pixel-size",
-        type=float,
-        metavar="UM",
-        help="side of a pixel in µm, for scale bars (default: they are in pixels)",
+        "-n", type=int, default=8, metavar="N", help="most cells per gallery (default: 8)"
     )
+    _add_pixel_size(command)
     command.add_argument("--title", help="the page's title (default: the table's name)")
+    command.add_argument(
+        "--columns",
+        metavar="NAMES",
+        help="columns that can be set against each other, as area,solidity; at most 20 (default: "
+        "those that rules judge, and others, up to 10)",
+    )
     _add_column(command)
     _add_look(command)
     command.set_defaults(run=_report)
@@ -96,6 +103,13 @@ def add_gallery(commands: Any, summary: str) -> None:
     )
     _add_column(command)
     _add_look(command)
+    command.add_argument(
+        "--own-scale",
+        action="store_true",
+        help="let each cell fill its place, with a scale bar of its own (default: one scale)",
+    )
+    _add_pixel_size(command)
+    _add_title(command)
     command.set_defaults(run=_gallery)
 
 
@@ -120,6 +134,13 @@ def add_plot(commands: Any, summary: str) -> None:
     kind.add_argument(
         "--bins", type=int, default=80, metavar="N", help="number of bars (default: 80)"
     )
+    kind.add_argument(
+        "--axis",
+        choices=get_args(AxisScale),
+        default="auto",
+        help="the axis of the values (default: %(default)s, logarithmic where they are skewed)",
+    )
+    _add_title(kind)
     _add_column(kind)
     kind.set_defaults(run=_plot, draw=_distribution)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
@@ -132,6 +153,7 @@ def add_plot(commands: Any, summary: str) -> None:
     kind.add_argument("image", metavar="IMAGE", type=file_path, help="an image file")
     kind.add_argument("mask", metavar="MASK", type=file_path, help="its label image")
     kind.add_argument("--no-ids", action="store_true", help="don't label the cells with their ids")
+    _add_title(kind)
     kind.set_defaults(run=_plot, draw=_overlay)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
 
@@ -158,6 +180,14 @@ def add_plot(commands: Any, summary: str) -> None:
         metavar="COLUMN=VALUE",
         help="only rows with this value, as --where plate=1; may be given several times",
     )
+    kind.add_argument(
+        "--limits",
+        type=_two_numbers,
+        metavar="LOW,HIGH",
+        help="values at the ends of the colour scale, so that plates can be compared (default: "
+        "the extremes)",
+    )
+    _add_title(kind)
     kind.set_defaults(run=_plot, draw=_plate)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
 
@@ -173,6 +203,7 @@ def add_plot(commands: Any, summary: str) -> None:
         default="share",
         help="share of votes, or posterior (default: %(default)s)",
     )
+    _add_title(kind)
     kind.set_defaults(run=_plot, draw=_assignment)
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
 
@@ -184,9 +215,23 @@ def _add_output(command: Any, metavar: str, what: str) -> None:
     add_overwrite(command)
 
 
+def _add_pixel_size(command: Any) -> None:
+    command.add_argument(
+        "--pixel-size",
+        type=float,
+        metavar="UM",
+        help="side of a pixel in µm, for scale bars (default: they are in pixels)",
+    )
+
+
+def _add_title(command: Any) -> None:
+    command.add_argument("--title", help="the title (default: what is shown)")
+
+
 def _add_column(command: Any) -> None:
     command.add_argument(
-        "--column", default="fraction", help="column to show (default: %(default)s)"
+        "--column",
+        help="column to show (default: the first whose limits a rule finds, or else fraction)",
     )
 
 
@@ -222,6 +267,14 @@ def _moved(text: str) -> tuple[str, str]:
     return old, new
 
 
+def _two_numbers(text: str) -> tuple[float, float]:
+    low, _, high = text.partition(",")
+    try:
+        return float(low), float(high)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected LOW,HIGH") from None
+
+
 def _look(options: argparse.Namespace) -> dict[str, Any]:
     """The arguments that `report` and `plot_gallery` share."""
     return {
@@ -238,19 +291,22 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _report(options: argparse.Namespace) -> int:
-    lost = report(
+    made = report(
         options.table,
         options.output,
         images=options.image_table,
         wells=options.wells,
         truth=options.truth,
+        against=options.against,
         title=options.title,
+        columns=options.columns.split(",") if options.columns else None,
         pixel_size=options.pixel_size,
         progress=False if options.quiet else None,
         overwrite=options.overwrite,
         **_look(options),
     )
     print(f"report: {options.output} ({options.output.stat().st_size / 1e6:.1f} MB)")
+    lost = made.without_picture
     if lost:
         print(f"{lost} of the cells shown have no picture; the page says why", file=sys.stderr)
     return int(lost > 0)
@@ -271,6 +327,9 @@ def _gallery(options: argparse.Namespace) -> int:
         class_label=options.class_label,
         order=options.order,
         across=options.across,
+        same_scale=not options.own_scale,
+        pixel_size=options.pixel_size,
+        title=options.title,
         **_look(options),
     )
     save(figure, options.output)
@@ -285,11 +344,18 @@ def _plot(options: argparse.Namespace) -> int:
 
 def _distribution(options: argparse.Namespace) -> Any:
     table = read_table(options.table)
-    return plot_distribution(table, options.column, options.class_label, bins=options.bins)
+    return plot_distribution(
+        table,
+        options.column,
+        options.class_label,
+        bins=options.bins,
+        axis=options.axis,
+        title=options.title,
+    )
 
 
 def _overlay(options: argparse.Namespace) -> Any:
-    return plot_overlay(options.image, options.mask, ids=not options.no_ids)
+    return plot_overlay(options.image, options.mask, ids=not options.no_ids, title=options.title)
 
 
 def _plate(options: argparse.Namespace) -> Any:
@@ -307,8 +373,13 @@ def _plate(options: argparse.Namespace) -> Any:
         table = table[table[column].astype("str") == value]
         if table.empty:
             raise ValueError(f"--where {condition}: no row of {options.table} has it")
-    return plot_plate(table, options.value, well=options.well)
+    title = options.title or ", ".join(
+        condition.replace("=", " ", 1) for condition in options.where
+    )
+    return plot_plate(
+        table, options.value, well=options.well, limits=options.limits, title=title or None
+    )
 
 
 def _assignment(options: argparse.Namespace) -> Any:
-    return plot_assignment(read_table(options.table), options.kind)
+    return plot_assignment(read_table(options.table), options.kind, title=options.title)

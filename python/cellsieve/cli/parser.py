@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from cellsieve.cli.record import add_record
+
 
 class Help(argparse.HelpFormatter):
     """Paragraphs are wrapped; indented lines are examples and stay as they are."""
@@ -35,6 +37,7 @@ class Parser(argparse.ArgumentParser):
         self.set_defaults(parser=self)
         if example:  # it does something: it is no group of commands
             self.add_argument("-q", "--quiet", action="store_true", help="print only what failed")
+            add_record(self)
         self._given: Sequence[str] = ()
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:

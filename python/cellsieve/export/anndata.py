@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.extras import require
 from cellsieve.io.places import atomic, place
 from cellsieve.io.tables import read_table, refuse_existing
@@ -41,6 +42,7 @@ def to_anndata(cells: Table) -> Any:
         OSError: the file can't be read.
     """
     library = require("anndata", "anndata", "AnnData")
+    cells = in_pandas(cells)
     if not is_table(cells):
         raise TypeError(f"cells: found {type(cells).__name__}; expected a cell table or its file")
     table = cells if isinstance(cells, pd.DataFrame) else read_table(cells)

@@ -30,11 +30,11 @@ from cellsieve.export.source import (
     read_cleaned,
     requested,
 )
-from cellsieve.io.places import atomic, place
+from cellsieve.io.places import atomic, place, sweep
 from cellsieve.io.readers import MAX_PIXELS
 from cellsieve.io.tables import read_batches, refuse_existing, typed
 from cellsieve.run.folders import check_originals
-from cellsieve.run.journal import Journal, sweep
+from cellsieve.run.journal import Journal
 from cellsieve.run.tasks import Done, run_tasks
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.choices import AnnotatedClasses, AnnotationFormat, PictureFormat, check_choice
@@ -170,7 +170,7 @@ def annotate(
         channel or cleaned.channel,
         min_intensity,
         tuple(except_class),
-        None if composites is None else os.fspath(composites),
+        None if composites is None else os.fspath(place(composites).absolute()),
         picture,
         tuple(colours.items()),
         max_pixels,

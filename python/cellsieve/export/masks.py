@@ -81,7 +81,7 @@ def masks(
     check_originals(folder, (task.mask for task in cleaned.tasks), "masks")
     check_apart(folder / INDEX, table, images)
     counts = Counter(_original(task).name.lower() for task in cleaned.tasks)
-    masker = Masker(os.fspath(folder), max(counts.values()) > 1, max_pixels)
+    masker = Masker(os.fspath(folder.absolute()), max(counts.values()) > 1, max_pixels)
     tasks = requested(cleaned.tasks, masker.by_id)
     with FolderJournal(
         folder,

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.image_table import absolute_paths, read_image_table
 from cellsieve.io.patterns import find_files, find_nuclei
 from cellsieve.io.places import place
@@ -48,6 +50,7 @@ class ImageSet:
         parts: names of the columns that say more of each image, as "plate" and "well"; they are
             text, and columns of the image table and of the cell table too.
         labels_without_image: how many ids of the labels belong to no image.
+        shard: "3/16" if these are a shard of a data set; see `sharded`.
         ignored: paths of what lies in the folders and fits no pattern: files, and folders, which
             end with "/". What is hidden (its name begins with a dot) does not count.
     """
@@ -56,6 +59,7 @@ class ImageSet:
     parts: tuple[str, ...] = ()
     labels_without_image: int = 0
     ignored: tuple[str, ...] = ()
+    shard: str | None = None
 
     @classmethod
     def hpa(
@@ -180,11 +184,12 @@ class ImageSet:
             TypeError: as `from_patterns`.
         """
         check_parts(parts)
+        frame = in_pandas(frame)
         source = os.fspath(frame) if is_path(frame) else "frame"
         if not isinstance(frame, pd.DataFrame):
             frame = read_image_table(frame, root, text=tuple(parts))
-        elif root is not None:
-            frame = absolute_paths(frame, place(root))
+        else:
+            frame = absolute_paths(frame, place("." if root is None else root))
         frame = frame.reset_index(drop=True)
         paths = path_columns(map(str, frame.columns))
         missing = [name for name in ("image_id", MASK, *parts) if name not in frame.columns]
@@ -258,7 +263,7 @@ class ImageSet:
         """The same images with class labels, joined by id."""
         if labels is None:
             return self
-        table = self.table.copy()
+        table, labels = self.table.copy(), in_pandas(labels)
         if isinstance(labels, pd.DataFrame):
             name, given = "labels", labels
         elif not is_path(labels):
@@ -326,6 +331,28 @@ class ImageSet:
         """Some of the images, by their rows in `table`."""
         return ImageSet(self.table.iloc[list(rows)].reset_index(drop=True), self.parts)
 
+    def sharded(self, number: int, of: int) -> "ImageSet":
+        """One of several shards, which `merge_to` puts together again.
+
+        A hash of its id says which shard an image is in, so it is the same on every machine, and
+        whatever other images there are. A shard may be empty, and shards differ a little in size.
+
+        Args:
+            number: which, from 1.
+            of: how many there are.
+
+        Raises:
+            ValueError: there is no such shard.
+        """
+        if not 1 <= number <= of:
+            raise ValueError(f"shard: found {number}/{of}; expected 1/{of} to {of}/{of}")
+        rows = [
+            row
+            for row, image_id in enumerate(self.table["image_id"])
+            if stable_hash(image_id) % of == number - 1
+        ]
+        return replace(self, table=self.take(rows).table, shard=f"{number}/{of}")
+
     def __len__(self) -> int:
         """The number of images, including those that can't be used."""
         return len(self.table)
@@ -370,6 +397,12 @@ def unusable(images: ImageSet, channels: Sequence[str], *, nuclei: bool = False)
         outcome.loc[rows, "status"] = status
         outcome.loc[rows, "error"] = error
     return outcome
+
+
+def stable_hash(text: str) -> int:
+    """A number that is the same wherever and whenever it is asked for."""
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
 
 
 def _is_file(path: str, other: object) -> bool:

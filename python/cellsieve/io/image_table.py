@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 import pandas as pd
 
 from cellsieve.io.places import is_url, place
-from cellsieve.io.tables import FORMATS, TEXT, column_names, read_table, write_table
+from cellsieve.io.tables import FORMATS, TEXT, column_names, read_csv, read_table, write_table
 from cellsieve.schema.images import path_columns
 from cellsieve.schema.types import FilePath
 
@@ -48,6 +48,16 @@ def read_image_table(
     text = (*text, *TEXT_COLUMNS, *path_columns(column_names(path)))
     table = read_table(path, text=text)
     return absolute_paths(table, place(path).parent if root is None else place(root))
+
+
+def read_fields(path: FilePath) -> pd.DataFrame:
+    """An image table with every field as the text that stands there, and with absolute paths.
+
+    Raises:
+        OSError, ValueError: as `read_image_table`.
+    """
+    fields = read_csv(path, text=tuple(column_names(path)))
+    return absolute_paths(fields, place(path).parent)
 
 
 def write_image_table(table: pd.DataFrame, path: FilePath) -> None:

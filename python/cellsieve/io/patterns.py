@@ -235,8 +235,8 @@ def find_files(images: str, masks: str) -> Found:
 def find_nuclei(nuclei: str, images: str, masks: str, found: Found) -> tuple[list[File], Found]:
     """The files of a third pattern, and what the first two have found without them.
 
-    A file that another pattern fits too goes to the narrower one, and to the nuclei if both spell
-    out as much.
+    A file that another pattern fits too goes to the narrower one. If both spell out as much, an
+    image goes to the nuclei, and a mask is both: somebody wants it so.
 
     Raises:
         OSError, ValueError: as `find_files`.
@@ -253,8 +253,12 @@ def find_nuclei(nuclei: str, images: str, masks: str, found: Found) -> tuple[lis
     mine = {file.path for file in files}
     left = []
     for other, theirs in zip(others, (found.images, found.masks), strict=True):
-        if pattern.literal >= other.literal:
+        if pattern.literal > other.literal or (
+            pattern.literal == other.literal and other.what == "image"
+        ):
             left.append([file for file in theirs if file.path not in mine])
+        elif pattern.literal == other.literal:
+            left.append(theirs)
         else:
             left.append(theirs)
             mine -= {file.path for file in theirs}

@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import IO, Any, TypeVar, cast
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from cellsieve.io.extras import require
 from cellsieve.schema.types import FilePath
@@ -309,7 +310,8 @@ def atomic(path: FilePath) -> Iterator[Path]:
             target.put(made)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # Two threads, or processes of two machines, may be at it; each must write a file of its own.
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{uuid4().hex[:8]}.tmp")
     try:
         yield temporary
         temporary.replace(target)
@@ -317,3 +319,49 @@ def atomic(path: FilePath) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+#: What `atomic` calls a file while it is written, or `Journal` its parts while they go.
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)(-[0-9a-f]{8})?\.tmp", re.DOTALL)
+
+
+def sweep(folder: Path, ours: Callable[[str], object], *, shared: bool = False) -> None:
+    """Removes what killed runs have left half written in a folder.
+
+    Whose it is, is not decided by the number of its process: that may be in use again, and means
+    nothing on another machine or in another container. The caller holds the lock on its output, and
+    `ours` are names that only runs with this output write, so no run that lives is writing them.
+    Where locks don't work, or a killed run's workers live on elsewhere, the writer that loses its
+    file ends with an error, and no wrong file.
+
+    Args:
+        folder: where; nothing happens where it is not there.
+        ours: whether a file of this name may be in the making; of all others nothing is touched.
+        shared: runs with other outputs may write these names too. Then those are left alone that
+            belong to a process of this machine that lives.
+    """
+    if is_remote(folder):
+        return  # what is written there is made on this machine, in a folder that goes with it
+    for path in list(folder.iterdir()) if folder.is_dir() else ():
+        found = TEMPORARY.fullmatch(path.name)
+        if not found or not ours(found["name"]) or (shared and _lives(int(found["process"]))):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    """Whether another process of this number lives, as far as can be told without harm."""
+    if process == os.getpid():
+        return False  # nothing is written before the sweep
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -11,7 +11,7 @@ from typing import IO, Any
 import pandas as pd
 
 from cellsieve.io.extras import listed, require
-from cellsieve.io.places import atomic, is_remote, on_disk, place
+from cellsieve.io.places import atomic, is_remote, on_disk, place, sweep
 from cellsieve.io.records import from_metadata, in_metadata, kept_beside, read_beside
 from cellsieve.schema.record import Record, recorded, with_record
 from cellsieve.schema.types import FilePath
@@ -137,22 +137,25 @@ def _csv_settings(path: FilePath, text: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def read_batches(path: FilePath, *, text: tuple[str, ...] = TEXT) -> Iterator[pd.DataFrame]:
+def read_batches(
+    path: FilePath, *, text: tuple[str, ...] = TEXT, rows: int = ROWS
+) -> Iterator[pd.DataFrame]:
     """The table of `read_table`, some rows at a time: at least one piece, which may be empty.
 
     All pieces have the same types: those of a CSV file are found by reading it once more before,
-    unless that has been done and the file is still the same.
+    unless that has been done and the file is still the same, or all its columns are text.
     """
     check_table(path)
     with _reading(path) as file:
         if table_format(path) == ".parquet":
-            yield from recorded(_parquet_batches(file), _record(path))
+            yield from recorded(_parquet_batches(file, rows), _record(path))
             return
         settings = _csv_settings(file, text)
         state = file.stat()
         version = (state.st_ino, state.st_size, state.st_mtime_ns)
-        settings["dtype"] = _csv_types(file.resolve(), text, version)
-        with pd.read_csv(file, chunksize=ROWS, **settings) as reader:
+        if len(settings["dtype"]) < len(settings["na_values"]):
+            settings["dtype"] = _csv_types(file.resolve(), text, version)
+        with pd.read_csv(file, chunksize=rows, **settings) as reader:
             yield from recorded(reader, _record(path))
 
 
@@ -171,12 +174,12 @@ def _csv_types(
     return types | dict.fromkeys(settings["dtype"], "str")
 
 
-def _parquet_batches(path: FilePath) -> Iterator[pd.DataFrame]:
+def _parquet_batches(path: FilePath, rows: int) -> Iterator[pd.DataFrame]:
     parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
     with parquet.ParquetFile(path) as file:
         if file.metadata.num_rows == 0:
             yield file.read().to_pandas()
-        for batch in file.iter_batches(ROWS):
+        for batch in file.iter_batches(rows):
             yield batch.to_pandas()
 
 
@@ -209,6 +212,8 @@ def _common(types: set[str]) -> str:
 def refuse_existing(*paths: FilePath, overwrite: bool) -> None:
     """Refuses to replace files unasked; a command calls it before doing any work.
 
+    What killed runs have left half written of them is removed.
+
     Raises:
         FileExistsError: one of them is there, and `overwrite` is not asked for.
     """
@@ -217,6 +222,11 @@ def refuse_existing(*paths: FilePath, overwrite: bool) -> None:
             raise FileExistsError(
                 f"{os.fspath(path)} exists; overwrite (--overwrite) to replace it"
             )
+    names: dict[Path, set[str]] = {}
+    for path in map(place, paths):
+        names.setdefault(path.parent, set()).add(path.name)
+    for folder, ours in names.items():
+        sweep(folder, ours.__contains__, shared=True)
 
 
 def write_table(table: pd.DataFrame, path: FilePath) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.schema.colours import COLOURS, SHOWN
-from cellsieve.schema.images import channel_names, measured_channels
+from cellsieve.schema.images import WHOLE, channel_names, is_whole, measured_channels
 
 Colours = NDArray[np.uint8]
 """A picture of shape (rows, columns, 3)."""
@@ -27,6 +27,12 @@ def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
     colours = tuple(name for name in SHOWN if name in names)
     others = tuple(sorted(measured & set(names) - set(colours)))
     return others or colours or tuple(names[:1])
+
+
+def shown_channels(channels: Sequence[str] | None, images: pd.DataFrame) -> tuple[str, ...]:
+    """What pictures show of an image table's channels: those that were chosen, or the default."""
+    names = channel_names(images.columns)
+    return (WHOLE,) if is_whole(names) else tuple(channels or default_channels(images))
 
 
 def contrast(plane: NDArray[Any]) -> tuple[float, float]:

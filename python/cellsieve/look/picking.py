@@ -20,7 +20,7 @@ def pick(
     order: Order = "random",
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Some rows of a cell table, by ascending value of a column.
+    """Some rows of a cell table, by ascending value of a column; the highest from the highest down.
 
     Args:
         table: a cell table, cleaned if `which` is "low" or "high".
@@ -39,7 +39,8 @@ def pick(
         raise ValueError(f"n: found {n}; expected at least 1")
     rows = table if which == "all" else table[band(table, column) == which]
     values = np.asarray(column_values(rows, column), np.float64)
-    return rows.iloc[choose(values, n, order, seed)]
+    chosen = choose(values, n, order, seed)
+    return rows.iloc[chosen[::-1] if order == "highest" else chosen]
 
 
 def choose(

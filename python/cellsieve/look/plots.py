@@ -1,8 +1,8 @@
 """Plots of cells and plates with matplotlib; each returns what it drew on and needs no screen."""
 
 import os
+import textwrap
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -13,15 +13,25 @@ from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.places import atomic, place
 from cellsieve.io.readers import read_image, read_mask
-from cellsieve.look.colours import Colours, compose, contrast
+from cellsieve.look.colours import GRAY, Colours, compose, contrast, shown_channels
+from cellsieve.look.numbers import check_pixel_size, number, scale_bar
 from cellsieve.look.picking import class_rows, pick
-from cellsieve.look.views import Look, drawn, image_table, pictures
-from cellsieve.schema.choices import Band, Evidence, Neighbours, Order
+from cellsieve.look.views import Cut, Look, drawn, image_table, largest, pictures, rims, shrunk
+from cellsieve.schema.choices import AxisScale, Band, Evidence, Neighbours, Order, check_choice
+from cellsieve.schema.colours import COLOURS
 from cellsieve.schema.keys import check_cells
-from cellsieve.schema.measures import SHARES
+from cellsieve.schema.measures import is_share
 from cellsieve.schema.plates import assignment_columns
 from cellsieve.schema.types import FilePath, Table, is_path
-from cellsieve.schema.verdicts import column_values, limits, limits_note, remembered, verdicts
+from cellsieve.schema.verdicts import (
+    band,
+    column_values,
+    default_column,
+    limits,
+    limits_note,
+    remembered,
+    verdicts,
+)
 from cellsieve.schema.wellmap import plate_map, row_name
 
 if TYPE_CHECKING:
@@ -29,17 +39,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KEPT, CUT, INK = "#8fc9b8", "#a83f1c", "#1d2226"  # told apart in gray print too
-DRAWN = 1024  # pixels at most along each side of a drawn image
+DRAWN = 640  # pixels at most along each side of a drawn image
 DPI = 150  # of saved pictures
 WRITTEN = 24  # experiments up to which every field of a heat map is labelled with its number
 
 
 def plot_distribution(
     table: pd.DataFrame,
-    column: str = "fraction",
+    column: str | None = None,
     class_label: str | int | None = None,
     *,
     bins: int = 80,
+    axis: AxisScale = "auto",
+    title: str | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draws the histogram of a column: kept and dropped cells, the limits, how many lie beyond.
@@ -47,51 +59,70 @@ def plot_distribution(
     Args:
         table: a cell table; where it is cleaned, and by `column`, limits are drawn if all cells
             shown share them.
-        column: any numeric column. NaN is left out and counted below the axis.
+        column: any numeric column, by default as in `report`. NaN is left out and counted below the
+            axis.
         class_label: only the cells of this class.
         bins: number of bars.
+        axis: "linear"; "log", which is linear around 0 where there are values up to 0; or "auto":
+            logarithmic where the middle half of the values would fill less than a twelfth of a
+            linear axis.
+        title: above the plot; the class and how many cells there are if not given.
         ax: the Axes to draw on; a new figure if not given.
 
     Returns:
         The Axes. If there is no value at all, it says so.
 
     Raises:
-        ValueError: no such column or class; bins below 1.
+        ValueError: no such column or class; bins below 1; an unknown `axis`.
         ImportError: the extra `plot` is not installed.
     """
     rows = class_rows(table, class_label).reset_index(drop=True)
+    column = default_column(table) if column is None else column
     values = column_values(rows, column)
     ends = limits(rows, column)
     measured = values[np.isfinite(values)]
     missing = len(values) - len(measured)
     if bins < 1:
         raise ValueError(f"bins: found {bins}; expected at least 1")
+    check_choice("axis", axis, AxisScale)
     ax = _axes(ax, (7, 3.2))
-    title = "all cells" if class_label is None else f"class {class_label}"
     clean = pd.Series(verdicts(rows, column).clean, rows.index)
     dropped = int((~clean).sum())
-    title += f" ({_cells(len(rows))}{f', {dropped:,} dropped' if dropped else ''})"
+    if title is None:
+        title = "all cells" if class_label is None else f"class {class_label}"
+        title += f" ({_cells(len(rows))}{f', {dropped:,} dropped' if dropped else ''})"
     ax.set_title(title, loc="left", fontsize="medium", pad=18, parse_math=False)
     remarks = [f"{_cells(missing)} without a value"] if missing else []
     if remembered(table) is None and limits_note(table, column):
         remarks.append("the table does not say which rules it was cleaned by")
+    logarithmic = axis == "log" or (axis == "auto" and _skewed(measured))
+    if logarithmic and not measured.empty:
+        remarks.append("logarithmic axis")
     ax.set_xlabel(column + (f"   ({'; '.join(remarks)})" if remarks else ""), parse_math=False)
     ax.set_ylabel("cells")
     ax.spines[["top", "right"]].set_visible(False)
     if measured.empty:
         ax.text(0.5, 0.5, f"no cell has a value for {column}", ha="center", transform=ax.transAxes)
         return ax
-    span = (0.0, 1.0) if column in SHARES and measured.between(0, 1).all() else None
+    if logarithmic:
+        edges = _logarithmic(ax, measured, bins)
+    else:
+        whole = is_share(column) and measured.between(0, 1).all()
+        span = (0.0, 1.0) if whole else (measured.min(), measured.max())
+        edges = np.histogram_bin_edges(measured, bins, span)
+        ax.xaxis.set_major_formatter(lambda value, _: number(value))
     ax.hist(
         [measured[clean[measured.index]], measured[~clean[measured.index]]],
-        bins=bins,
-        range=span or (measured.min(), measured.max()),
+        bins=edges.tolist(),
         stacked=True,
         color=[KEPT, CUT],
         label=["kept", "dropped"],
     )
     if dropped:
-        ax.legend(frameon=False, fontsize="small")
+        ax.legend(
+            frameon=False, fontsize="small", ncols=2, loc="lower right", bbox_to_anchor=(1, 1),
+            borderaxespad=1.8,
+        )  # fmt: skip
     for side, end in (("lower", -1), ("upper", 1)):
         known = ends[side].dropna().unique()
         if len(known) != 1 or ends[side].isna().any():
@@ -101,7 +132,7 @@ def plot_distribution(
         ax.axvline(limit, color=INK, linestyle="--", linewidth=1)
         away = end if _room(ax, limit, end) else -end
         ax.annotate(
-            f"{beyond:,} {'below' if end < 0 else 'above'} {limit:.4g}",
+            f"{beyond:,} {'below' if end < 0 else 'above'} {number(limit)}",
             (limit, 1),
             (4 * away, 10),
             xycoords=("data", "axes fraction"),
@@ -114,14 +145,42 @@ def plot_distribution(
     return ax
 
 
-def _cells(number: int) -> str:
-    return f"{number:,} {'cell' if number == 1 else 'cells'}"
+def _cells(many: int) -> str:
+    return f"{many:,} {'cell' if many == 1 else 'cells'}"
+
+
+def _skewed(values: "pd.Series[float]") -> bool:
+    """Whether the middle half of the values would be squeezed together on a linear axis."""
+    if values.empty:
+        return False
+    half = values.quantile(0.75) - values.quantile(0.25)
+    return bool(0 < half < (values.max() - values.min()) / 12)
+
+
+def _logarithmic(ax: "Axes", values: "pd.Series[float]", bins: int) -> NDArray[np.float64]:
+    """Makes the axis logarithmic; the edges of bars that are equally wide on it."""
+    low, high = float(values.min()), float(values.max())
+    if low > 0:
+        ax.set_xscale("log")
+        edges = np.geomspace(low, high, bins + 1)
+        formatter: Any = lambda value, _: number(value)  # noqa: E731
+        ax.xaxis.set_major_formatter(formatter)
+        # Without a power of ten or two, the numbers between them are needed.
+        ax.xaxis.set_minor_formatter(formatter if high < 30 * low else "")
+    else:
+        width = float(values.abs()[values != 0].median()) if (values != 0).any() else 1.0
+        ax.set_xscale("asinh", linear_width=width)
+        edges = width * np.sinh(
+            np.linspace(np.arcsinh(low / width), np.arcsinh(high / width), bins + 1)
+        )
+        ax.xaxis.set_major_formatter(lambda value, _: number(value))
+    edges[[0, -1]] = low, high  # as they are, whatever rounding did
+    return edges
 
 
 def _room(ax: "Axes", limit: float, end: int) -> bool:
     """Whether there is room for text beyond a limit."""
-    low, high = ax.get_xlim()
-    place = (limit - low) / (high - low)
+    place = float(ax.transAxes.inverted().transform(ax.transData.transform((limit, 0)))[0])
     return place > 0.25 if end < 0 else place < 0.75
 
 
@@ -132,19 +191,22 @@ def plot_gallery(
     n: int = 12,
     *,
     class_label: str | int | None = None,
-    column: str = "fraction",
+    column: str | None = None,
     order: Order = "random",
     seed: int = 0,
     channels: Sequence[str] | None = None,
     neighbours: Neighbours = "dim",
     outline: bool = True,
+    same_scale: bool = True,
+    pixel_size: float | None = None,
+    title: str | None = None,
     across: int = 6,
     side: int = 320,
     jobs: int | None = None,
     root: FilePath | None = None,
     moved: tuple[str, str] | None = None,
 ) -> "Figure":
-    """Draws some cells, each with its value below.
+    """Draws some cells, each with its value below, a scale bar and a legend.
 
     Args:
         table: a cell table; cleaned, where `which` is "low" or "high".
@@ -152,13 +214,18 @@ def plot_gallery(
         which: cells "low" (below the lower limit), "middle", "high", or "all".
         n: how many, at most.
         class_label: only the cells of this class.
-        column: the column of the limits and of the values below the cells.
+        column: the column of the limits and of the values below the cells; by default as in
+            `report`.
         order: "random", or the "lowest" or "highest" of them.
         seed: seed of the random choice.
         channels: each shown in the colour it is named after, otherwise gray; by default those of
             red, green and blue that exist, or else the measured one.
         neighbours: pixels of other cells: "dim", "blank" or "show".
         outline: whether the cell is outlined.
+        same_scale: whether all cells are drawn at one scale; otherwise each fills its place, with
+            a scale bar of its own.
+        pixel_size: the side of a pixel in µm; without it the scale bar is in pixels.
+        title: above the cells; which they are and how many there are if not given.
         across: cells per row.
         side: pictures are shrunk to this many pixels.
         jobs: number of threads; by default one per processor.
@@ -177,25 +244,34 @@ def plot_gallery(
     """
     plt = require("matplotlib.pyplot", "plot", "drawing plots")
     check_cells(table, "table")
+    column = default_column(table) if column is None else column
     rows = pick(class_rows(table, class_label), which, n, column=column, order=order, seed=seed)
     look = Look(tuple(channels) if channels else None, neighbours, outline, side)
     note = limits_note(table, column) if which != "all" else ""
     if across < 1:
         raise ValueError(f"across: found {across}; expected at least 1")
+    check_pixel_size(pixel_size)
     if rows.empty:
         figure: Figure = plt.figure(figsize=(5, 1.5))
         words = f"no cell is {which}" + ("" if class_label is None else f" in class {class_label}")
         words += f"\n{note}" if note else ""
         figure.text(0.5, 0.5, words, ha="center", parse_math=False)
         return figure
-    made = pictures(
-        rows, image_table(images, root, moved), look, partial(drawn, look=look), jobs=jobs
-    )
+    table_of_images = image_table(images, root, moved)
+
+    def finish(cut: Cut) -> tuple[Colours, tuple[int, ...]]:
+        return drawn(cut, look), cut.own.shape
+
+    made = pictures(rows, table_of_images, look, finish, jobs=jobs)
+    sizes = [max(picture.made[1]) for picture in made if picture.made]
+    # A bar that stands in every picture fits in the smallest.
+    bar, said = scale_bar(sizes if same_scale or not sizes else [2 * min(sizes)], pixel_size)
     wide, high = min(across, len(rows)), -(-len(rows) // across)
-    figure = plt.figure(figsize=(1.7 * wide, 2.05 * high), layout="constrained")
+    figure = plt.figure(figsize=(max(4.5, 1.7 * wide), 1.9 * high + 0.8), layout="constrained")
     axes = figure.subplots(high, wide, squeeze=False).ravel()
     for ax in axes:
         ax.set_axis_off()
+    barred = False
     for ax, picture, (_, row), value in zip(
         axes, made, rows.iterrows(), column_values(rows, column), strict=False
     ):  # the last row may have empty places
@@ -205,37 +281,113 @@ def plot_gallery(
                 parse_math=False,
             )  # fmt: skip
         else:
-            ax.imshow(_squared(picture.made))
+            colours, shape = picture.made
+            side_shown = max(sizes) if same_scale else max(shape)
+            _centred(ax, colours, shape, side_shown)
+            if not (barred and same_scale):
+                _bar(ax, bar, side_shown, shape)
+            barred = True
         dropped = "clean" in row and not row["clean"]
-        ax.set_title(f"{value:.4g}", y=-0.14, fontsize="small", color=CUT if dropped else INK)
-    if note:
-        figure.supxlabel(note, fontsize="x-small", wrap=True, parse_math=False)
+        ax.set_title(number(value), y=-0.16, fontsize="small", color=CUT if dropped else INK)
+    figure.suptitle(title or _gallery_title(table, rows, which, class_label, column),
+                    fontsize="medium", x=0.02, ha="left", parse_math=False)  # fmt: skip
+    scale = f"Scale bar{'' if same_scale else 's'}: {said}. " if sizes else ""
+    channels = shown_channels(look.channels, table_of_images)
+    _legend(figure, rows, channels, column, textwrap.fill(scale + note, 22 * max(3, wide)))
     return figure
 
 
-def _squared(colours: Colours) -> Colours:
-    """A picture centred in a black square."""
-    rows, columns = colours.shape[:2]
-    side = max(rows, columns)
-    top, left = (side - rows) // 2, (side - columns) // 2
-    square = np.zeros((side, side, 3), np.uint8)
-    square[top : top + rows, left : left + columns] = colours
-    return square
+def _centred(ax: "Axes", colours: Colours, shape: tuple[int, ...], side: int) -> None:
+    """Draws a picture of so many of its image's pixels in the middle of a black square."""
+    rows, columns = shape
+    ax.imshow(colours, extent=(0, columns, rows, 0))
+    ax.set_xlim((columns - side) / 2, (columns + side) / 2)
+    ax.set_ylim((rows + side) / 2, (rows - side) / 2)
+    ax.add_patch(_rectangle((0, 0), 1, 1, transform=ax.transAxes, color="black", zorder=-1))
+
+
+def _bar(ax: "Axes", length: float, side: int, shape: tuple[int, ...]) -> None:
+    """Draws a scale bar in the lower left corner of a square around a picture."""
+    rows, columns = shape
+    left, bottom = (columns - side) / 2, (rows + side) / 2
+    place = (left + 0.06 * side, bottom - 0.09 * side)
+    ax.add_patch(_rectangle(place, length, 0.03 * side, facecolor="white", edgecolor="black",
+                            linewidth=0.5))  # fmt: skip
+
+
+def _rectangle(*place: Any, **style: Any) -> Any:
+    return require("matplotlib.patches", "plot", "drawing plots").Rectangle(*place, **style)
+
+
+def _gallery_title(
+    table: pd.DataFrame,
+    rows: pd.DataFrame,
+    which: Band,
+    class_label: str | int | None,
+    column: str,
+) -> str:
+    """Which cells of how many a gallery shows."""
+    of = class_rows(table, class_label)
+    every = len(of) if which == "all" else int((band(of, column) == which).sum())
+    whose = "" if class_label is None else f"class {class_label}: "
+    words = {
+        "low": f"below the limit of {column}",
+        "middle": f"within the limits of {column}",
+        "high": f"above the limit of {column}",
+        "all": "",
+    }
+    where = f" {words[which]}" if words[which] else ""
+    few = f"{len(rows):,} of " if len(rows) < every else ""
+    return f"{whose}{few}{_cells(every)}{where}"
+
+
+def _legend(
+    figure: "Figure", rows: pd.DataFrame, channels: Sequence[str], column: str, note: str
+) -> None:
+    """What colours mean: of the pictures, and of the numbers below them."""
+    marks = [
+        _rectangle((0, 0), 1, 1, facecolor=COLOURS.get(name, GRAY), edgecolor=INK, linewidth=0.5,
+                   label=name)
+        for name in channels
+    ]  # fmt: skip
+    clean = rows["clean"].astype(bool) if "clean" in rows else pd.Series(True, rows.index)
+    texts = [(f"{column}, kept", INK)] if clean.any() else []
+    texts += [(f"{column}, dropped", CUT)] if not clean.all() else []
+    marks += [_rectangle((0, 0), 0, 0, alpha=0, label=text) for text, _ in texts]
+    legend = figure.legend(
+        handles=marks, loc="outside lower center", ncols=6, frameon=False, fontsize="small",
+        handlelength=1, handleheight=1, title=note, title_fontsize="small",
+    )  # fmt: skip
+    for text in (legend.get_title(), *legend.get_texts()):
+        text.set_parse_math(False)
+    for text, (_, colour) in zip(legend.get_texts()[len(channels) :], texts, strict=True):
+        text.set_color(colour)
 
 
 @overload
 def plot_overlay(
-    image: ArrayLike | FilePath, mask: ArrayLike | FilePath, *, ids: bool = ..., ax: None = ...
+    image: ArrayLike | FilePath,
+    mask: ArrayLike | FilePath,
+    *,
+    ids: bool = ...,
+    title: str | None = ...,
+    ax: None = ...,
 ) -> "Figure": ...
 @overload
 def plot_overlay(
-    image: ArrayLike | FilePath, mask: ArrayLike | FilePath, *, ids: bool = ..., ax: "Axes"
+    image: ArrayLike | FilePath,
+    mask: ArrayLike | FilePath,
+    *,
+    ids: bool = ...,
+    title: str | None = ...,
+    ax: "Axes",
 ) -> "Axes": ...
 def plot_overlay(
     image: ArrayLike | FilePath,
     mask: ArrayLike | FilePath,
     *,
     ids: bool = True,
+    title: str | None = None,
     ax: "Axes | None" = None,
 ) -> "Figure | Axes":
     """Draws an image, its mask, and both with the cells' outlines and ids.
@@ -244,7 +396,10 @@ def plot_overlay(
         image: one channel, shape (rows, columns), or colours, shape (rows, columns, 3), or a file
             of either.
         mask: label image of the same (rows, columns), or its file.
-        ids: whether each cell's id is written on it.
+        ids: whether cells' ids are written on them; where two would overlap, on the larger cell
+            alone.
+        title: above the panels; how many cells there are, and how many ids are left out, if not
+            given.
         ax: the Axes to draw on, only the last of the three.
 
     Returns:
@@ -262,32 +417,76 @@ def plot_overlay(
             "same rows and columns"
         )
     step = max(1, -(-max(labels.shape) // DRAWN))
-    pixels, labels = pixels[::step, ::step], labels[::step, ::step]
     if pixels.ndim == 3:
         pixels = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0]
-    colours = compose([("gray", pixels, contrast(pixels))])
-    areas = _label_colours(labels)
-    rim = _rims(labels)
-    both = np.where(rim[:, :, None], areas, colours)
+    colours = shrunk(compose([("gray", pixels, contrast(pixels))]), DRAWN)
+    # Each outline in the size that is drawn: those of the whole image would be lost between pixels.
+    small = labels[::step, ::step]
+    areas = _label_colours(small)
+    lines = largest(np.where(rims(labels), labels, 0), step)
+    both = np.where(
+        (lines != 0)[:, :, None], _label_colours(lines), _to_shape(colours, lines.shape)
+    )
     names = cell_centres(labels) if ids else []
+    many = int(np.count_nonzero(np.unique(labels)))
     if ax is None:
         plt = require("matplotlib.pyplot", "plot", "drawing plots")
-        figure: Figure = plt.figure(figsize=(12, 4.3), layout="constrained")
-        panels = zip(
-            figure.subplots(1, 3), (colours, areas, both), ("image", "mask", "both"), strict=True
+        figure: Figure = plt.figure(
+            figsize=(13, 0.9 + 4.2 * min(3, labels.shape[0] / max(1, labels.shape[1]))),
+            layout="constrained",
         )
+        panels = list(
+            zip(
+                figure.subplots(1, 3), (colours, areas, both), ("image", "mask", "both"),
+                strict=True,
+            )
+        )  # fmt: skip
     else:
-        panels = zip([ax], [both], [""], strict=True)
-    for panel, shown, title in panels:
-        panel.imshow(shown, interpolation="nearest")
+        panels = [(ax, both, "")]
+    for panel, shown, name in panels:
+        panel.imshow(shown, extent=(0, labels.shape[1], labels.shape[0], 0))
         panel.set_axis_off()
-        panel.set_title(title, loc="left", fontsize="medium")
-        for label, row, column in names if shown is not colours else []:
-            panel.text(
-                column, row, str(label), color="white", fontsize="x-small", ha="center",
-                va="center", bbox={"facecolor": "black", "alpha": 0.55, "pad": 1, "linewidth": 0},
-            )  # fmt: skip
-    return figure if ax is None else ax
+        panel.set_title(name, loc="left", fontsize="medium")
+    left_out = 0
+    for panel, shown, _ in panels:
+        if shown is not colours:
+            left_out = max(left_out, _write_ids(panel, names))
+    said = _cells(many) + (f"; {left_out:,} ids left out" if left_out else "")
+    if ax is None:
+        figure.suptitle(title or said, x=0.01, ha="left", fontsize="medium", parse_math=False)
+        return figure
+    ax.set_title(title or "", loc="left", fontsize="medium", parse_math=False)
+    return ax
+
+
+def _write_ids(ax: "Axes", names: Sequence[tuple[int, float, float, int]]) -> int:
+    """Writes ids on their cells, the largest first; returns how many had no room."""
+    effects = require("matplotlib.patheffects", "plot", "drawing plots")
+    ax.figure.get_figure(root=True).draw_without_rendering()  # so that the texts' places are known
+    texts = [
+        ax.text(
+            column, row, str(label), color="white", fontsize="x-small", ha="center", va="center",
+            path_effects=[effects.withStroke(linewidth=1.6, foreground="black")],
+        )
+        for label, row, column, _ in names
+    ]  # fmt: skip
+    taken: list[Any] = []
+    for k in sorted(range(len(names)), key=lambda each: -names[each][3]):
+        box = texts[k].get_window_extent()
+        if box.count_overlaps(taken):
+            texts[k].remove()
+        else:
+            taken.append(box)
+    return len(names) - len(taken)
+
+
+def _to_shape(colours: Colours, shape: tuple[int, ...]) -> Colours:
+    """A picture in another size, each pixel the nearest."""
+    rows, columns = (
+        (np.arange(new) * old) // new for new, old in zip(shape, colours.shape[:2], strict=True)
+    )
+    found: Colours = colours[rows[:, None], columns]
+    return found
 
 
 def _label_colours(labels: NDArray[Any]) -> Colours:
@@ -301,30 +500,17 @@ def _label_colours(labels: NDArray[Any]) -> Colours:
     return found
 
 
-def _rims(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """The pixels of cells that touch another label."""
-    rim = np.zeros(labels.shape, bool)
-    for near, far in (
-        ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
-        ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
-    ):
-        differ = labels[near] != labels[far]
-        rim[near] |= differ
-        rim[far] |= differ
-    rim[:-1] |= rim[1:]  # two pixels wide: thinner lines are lost on a large image
-    rim[:, :-1] |= rim[:, 1:]
-    rim &= labels != 0
-    return rim
-
-
-def cell_centres(labels: NDArray[Any]) -> list[tuple[int, float, float]]:
-    """Each id of a label image, and the row and column of the middle of its cell."""
+def cell_centres(labels: NDArray[Any]) -> list[tuple[int, float, float, int]]:
+    """Each id of a label image, the row and column of the middle of its cell, and its area."""
     # scipy.ndimage.center_of_mass fails on an image without pixels, and takes 0.2 s to import.
     rows, columns = np.nonzero(labels)
     ids, cell = np.unique(labels[rows, columns], return_inverse=True)
     area = np.bincount(cell)
     centres = [np.bincount(cell, weights=axis) / area for axis in (rows, columns)]
-    return [(int(i), float(row), float(col)) for i, row, col in zip(ids, *centres, strict=True)]
+    return [
+        (int(i), float(row), float(col), int(many))
+        for i, row, col, many in zip(ids, *centres, area, strict=True)
+    ]
 
 
 def plot_plate(
@@ -334,6 +520,7 @@ def plot_plate(
     well: str = "well",
     shape: tuple[int, int] | None = None,
     limits: tuple[float, float] | None = None,
+    title: str | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draws a value of every well as a map of the plate.
@@ -344,22 +531,28 @@ def plot_plate(
         well: the column of well names, such as "B02".
         shape: rows and columns of the plate; the smallest usual plate that holds the wells if not
             given.
-        limits: the values at the two ends of the colour scale; by default the extremes.
+        limits: the values at the two ends of the colour scale, so that plates can be compared; by
+            default the extremes. What lies beyond has the colour of the end.
+        title: above the map.
         ax: the Axes to draw on; a new figure if not given.
 
     Returns:
-        The Axes. Wells without a value stay gray.
+        The Axes. Wells without a value stay gray, and those without a row in the table are crossed.
 
     Raises:
-        ValueError: a column is missing, an invalid well name, or a well outside the plate.
+        ValueError: a column is missing, an invalid well name, a well outside the plate, or limits
+            out of order.
         ImportError: the extra `plot` is not installed.
     """
     if well not in table.columns:
         raise ValueError(
             f"column {well!r}: not in the table, which has {', '.join(map(str, table.columns))}"
         )
+    if limits is not None and not -np.inf < limits[0] < limits[1] < np.inf:
+        raise ValueError(f"limits: found {limits}; expected two numbers, the lower first")
     plate = plate_map(table[well], column_values(table, value), shape)
-    ax = _axes(ax, (6, 4))
+    there = plate_map(table[well], pd.Series(1.0, table.index), plate.shape)
+    ax = _axes(ax, (6.4, 4))
     ax.set_facecolor("#d9dcdb")
     if np.isnan(plate).all():
         ax.text(0.5, 0.5, f"no well has a value for {value}", ha="center", transform=ax.transAxes)
@@ -367,7 +560,25 @@ def plot_plate(
     shown = ax.imshow(np.ma.masked_invalid(plate), vmin=low, vmax=high, aspect="equal")
     figure = ax.figure
     if not np.isnan(plate).all():
-        figure.colorbar(shown, ax=ax, shrink=0.8).set_label(value, parse_math=False)
+        low, high = limits or (np.nanmin(plate), np.nanmax(plate))
+        beyond = (bool(np.nanmin(plate) < low), bool(np.nanmax(plate) > high))
+        extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(beyond)
+        legend = figure.colorbar(
+            shown,
+            ax=ax,
+            shrink=0.8,
+            extend=extend or "neither",
+            format=lambda each, _: number(each),
+        )
+        legend.set_label(value, parse_math=False)
+    rows, columns = np.nonzero(np.isnan(there))
+    ax.scatter(columns, rows, marker="x", s=6, linewidths=0.6, color="#8d9593")
+    notes = ["gray: no value"] if np.isnan(plate[~np.isnan(there)]).any() else []
+    notes += ["crossed: no well"] if len(rows) else []
+    if notes:
+        ax.set_xlabel("; ".join(notes), fontsize="x-small")
+    if title:
+        ax.set_title(title, loc="left", fontsize="medium", pad=18, parse_math=False)
     ax.set_xticks(range(plate.shape[1]), [str(k + 1) for k in range(plate.shape[1])])
     ax.set_yticks(range(plate.shape[0]), [row_name(k) for k in range(plate.shape[0])])
     ax.tick_params(length=0, labelsize="x-small", top=True, labeltop=True, bottom=False,
@@ -384,6 +595,7 @@ def plot_assignment(
     kind: Evidence = "share",
     *,
     experiment: str | None = None,
+    title: str | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draws the evidence for each assignment of each experiment as a heat map.
@@ -394,6 +606,7 @@ def plot_assignment(
         kind: "share": the share of wells whose prediction fits the assignment; "posterior": the
             probability of the assignment.
         experiment: the column that names the experiments; the first column if not given.
+        title: above the map.
         ax: the Axes to draw on; a new figure if not given.
 
     Returns:
@@ -416,7 +629,10 @@ def plot_assignment(
         ax.text(0.5, 0.5, "no experiments", ha="center", transform=ax.transAxes)
         return ax
     shown = ax.imshow(values, aspect="auto", vmin=0, vmax=1, cmap="Greens")
-    ax.figure.colorbar(shown, ax=ax).set_label(kind)
+    legend = ax.figure.colorbar(shown, ax=ax)
+    legend.set_label("share of wells whose vote fits" if kind == "share" else "posterior")
+    ax.set_title(title or "framed: the best of each experiment", loc="left", fontsize="medium",
+                 parse_math=False)  # fmt: skip
     ax.set_xticks(range(len(columns)), [each.rpartition("_")[2] for each in columns])
     ax.set_yticks(range(len(table)), [str(each) for each in table[name]], parse_math=False)
     ax.tick_params(length=0, labelsize="small")
@@ -427,10 +643,11 @@ def plot_assignment(
                     color="white" if share > 0.6 else INK)  # fmt: skip
         if "best" in table.columns and pd.notna(table["best"].iloc[row]):
             best = int(table["best"].iloc[row])
-            rectangle = require("matplotlib.patches", "plot", "drawing plots").Rectangle
-            ax.add_patch(
-                rectangle((best - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=CUT, linewidth=1.5)
-            )
+            frame = _rectangle(
+                (best - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=CUT, linewidth=1.5,
+                clip_on=False, zorder=3,
+            )  # fmt: skip
+            ax.add_patch(frame)
     return ax
 
 

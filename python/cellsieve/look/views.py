@@ -1,7 +1,7 @@
 """Cells as pictures: their pixels read again, in colour, with an outline."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -27,7 +27,6 @@ from cellsieve.schema.images import (
     check_known,
     file_of,
     is_whole,
-    measured_channels,
     path_columns,
 )
 from cellsieve.schema.keys import check_images
@@ -103,6 +102,15 @@ class Cut(NamedTuple):
     """The image's measured or first channel, for the first of its cells; else None."""
 
 
+class Field(NamedTuple):
+    """An image as a whole."""
+
+    image_id: str
+    mask: NDArray[Any]
+    plane: Plane
+    """Its measured or first channel."""
+
+
 class _Image(NamedTuple):
     """One image to open: its files, and the cells to cut from it."""
 
@@ -113,6 +121,7 @@ class _Image(NamedTuple):
     measured_file: str | None
     cells: tuple[tuple[int, int, tuple[int, int, int, int]], ...]  # row of the table, label, box
     shape: tuple[int, int] | None  # where the image table says it
+    field: int | None = None  # its place among the pictures, if it is shown as a whole
 
 
 def pictures(
@@ -122,10 +131,12 @@ def pictures(
     finish: Callable[[Cut], Finished],
     *,
     measured: str | Literal[True] | None = None,
+    fields: Sequence[str] = (),
+    finish_field: Callable[[Field], Any] | None = None,
     jobs: int | None = None,
     progress: bool | None = False,
-) -> list[Picture[Finished]]:
-    """A picture of every row of a cell table, in its order.
+) -> list[Picture[Any]]:
+    """A picture of every row of a cell table, in its order; then those of whole images.
 
     Each image is decoded once, whatever the number of its cells, and only a few are in memory at a
     time: what is kept is what `finish` makes of each cell.
@@ -137,6 +148,8 @@ def pictures(
         finish: what becomes of each cell, in the thread that read it; `drawn` makes a picture.
         measured: this channel is read too, whatever is shown; True: the one that each image was
             measured in.
+        fields: images that are shown as a whole.
+        finish_field: what becomes of each of these.
         jobs, progress: as for `cellsieve.run.parallel.run`.
 
     What is wrong with an image (its file is gone) is stated in place of its cells' pictures.
@@ -144,25 +157,31 @@ def pictures(
     Raises:
         ValueError: a requested channel that no image has.
     """
-    made: list[Picture[Finished]] = [Picture(None, "")] * len(cells)
+    made: list[Picture[Any]] = [Picture(None, "")] * (len(cells) + len(fields))
     work = []
     by_id = images.assign(image_id=images["image_id"].astype("str"))
     by_id = by_id.drop_duplicates("image_id").set_index("image_id")
     check_known(look.channels or (), channel_names(by_id.columns))
     defaults = default_channels(by_id)
+    # A row of a DataFrame costs milliseconds, and there are thousands.
+    rows_by_id: Any = by_id.to_dict("index")
     boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
     labels = cells["label"].to_numpy(np.int64).tolist()
     groups: dict[str, list[int]] = {}
     for row, image_id in enumerate(cells["image_id"].astype("str").tolist()):
         groups.setdefault(image_id, []).append(row)
+    field_rows = {image_id: len(cells) + k for k, image_id in enumerate(fields)}
+    for image_id in fields:
+        groups.setdefault(image_id, [])
     for image_id, rows in groups.items():
         wanted = tuple((row, labels[row], tuple(boxes[row])) for row in rows)
         try:
-            work.append([_image(image_id, by_id, look, defaults, measured, wanted)])
+            image = _image(image_id, rows_by_id, look, defaults, measured, wanted)
+            work.append([image._replace(field=field_rows.get(image_id))])
         except ValueError as error:
-            for row in rows:
+            for row in [*rows, *filter(None, [field_rows.get(image_id)])]:
                 made[row] = Picture(None, str(error))
-    task = partial(_cut_image, finish=finish)
+    task = partial(_cut_image, finish=finish, finish_field=finish_field)
     # One image per task: decoding takes long enough, and fewer images are in memory at a time.
     for _, cut in run(
         task,
@@ -216,19 +235,20 @@ def image_table(
 
 def _image(
     image_id: str,
-    by_id: pd.DataFrame,
+    by_id: Mapping[str, Mapping[str, Any]],
     look: Look,
     defaults: tuple[str, ...],
     wanted: str | Literal[True] | None,
     cells: tuple[Any, ...],
 ) -> _Image:
-    if image_id not in by_id.index:
+    if image_id not in by_id:
         raise ValueError(f"image {image_id} is not in the image table")
-    row: pd.Series[Any] = by_id.loc[[image_id]].iloc[0]
+    row = by_id[image_id]
     paths = channel_files(row)
     if pd.isna(row.get(MASK)) or not paths:
         raise ValueError(f"image {image_id}: the image table names no mask or no channel")
-    first = next(iter(measured_channels(by_id.loc[[image_id]])), None)
+    known_channel = row.get("channel")
+    first = None if pd.isna(known_channel) else str(known_channel).split(",")[0]
     measured = first if wanted in (True, None) else str(wanted)
     file = None if wanted is None or measured is None else file_of(paths, measured)
     known = pd.notna(row.get("height")) and pd.notna(row.get("width"))
@@ -245,20 +265,22 @@ def _image(
 
 
 def _cut_image(
-    work: Sequence[_Image], finish: Callable[[Cut], Finished]
-) -> list[tuple[int, Picture[Finished]]]:
+    work: Sequence[_Image],
+    finish: Callable[[Cut], Finished],
+    finish_field: Callable[[Field], Any] | None,
+) -> list[tuple[int, Picture[Any]]]:
     """The cells of one image."""
     [image] = work
     try:
-        mask = read_mask(image.mask, shape=image.shape)
-        planes = [_plane(name, path, image, mask.shape) for name, path in image.channels]
-        measured = _measured(image, planes, mask.shape)
+        mask, planes, measured = _opened(image)
     except Exception as error:  # whatever is wrong with one image, the others are drawn
-        text = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, OSError) and error.strerror:
-            text = f"{error.filename}: {error.strerror}"
-        return [(row, Picture(None, text)) for row, _, _ in image.cells]
-    cut: list[tuple[int, Picture[Finished]]] = []
+        rows = [row for row, _, _ in image.cells]
+        rows += [] if image.field is None else [image.field]
+        return [(row, Picture(None, _problem(error))) for row in rows]
+    cut: list[tuple[int, Picture[Any]]] = []
+    if image.field is not None and finish_field is not None:
+        field = Field(image.image_id, mask, measured or planes[0])
+        cut.append((image.field, Picture(finish_field(field))))
     whole: NDArray[Any] | None = (measured or planes[0]).pixels
     for row, label, box in image.cells:
         window = _window(box, mask.shape)
@@ -280,6 +302,19 @@ def _cut_image(
         whole = None
         cut.append((row, Picture(finish(one))))
     return cut
+
+
+def _opened(image: _Image) -> tuple[NDArray[Any], list[Plane], Plane | None]:
+    """The mask of an image, what is shown of it, and the measured channel."""
+    mask = read_mask(image.mask, shape=image.shape)
+    planes = [_plane(name, path, image, mask.shape) for name, path in image.channels]
+    return mask, planes, _measured(image, planes, mask.shape)
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _plane(name: str, path: str, image: _Image, shape: tuple[int, ...]) -> Plane:
@@ -345,6 +380,27 @@ def edge(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     surrounded = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     rim: NDArray[np.bool_] = inside & ~surrounded
     return rim
+
+
+def rims(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """The pixels of cells that touch another label."""
+    rim = np.zeros(labels.shape, bool)
+    for near, far in (
+        ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
+        ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
+    ):
+        differ = labels[near] != labels[far]
+        rim[near] |= differ
+        rim[far] |= differ
+    rim &= labels != 0
+    return rim
+
+
+def largest(labels: NDArray[Any], step: int) -> NDArray[Any]:
+    """The largest value of each square of so many pixels."""
+    for axis in (0, 1):
+        labels = np.maximum.reduceat(labels, np.arange(0, labels.shape[axis], step), axis=axis)
+    return labels
 
 
 def to_side(

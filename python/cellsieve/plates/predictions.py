@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.tables import read_table
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Wells, first, load
@@ -88,6 +89,7 @@ def read_predictions(
         ValueError: a file of another form; more or fewer names than rows or columns.
         TypeError: a source of another type.
     """
+    source = in_pandas(source)
     name = os.fspath(source) if is_path(source) else "predictions"
     if isinstance(source, Predictions):
         found = source
@@ -135,8 +137,9 @@ def _from_numpy(path: Path) -> Predictions:
         except Exception as error:  # numpy and zipfile raise anything on a broken file
             if isinstance(error, ValueError) and str(error).startswith(f"{name}: "):
                 raise
+            said = " ".join(str(error).split())
             raise ValueError(
-                f"{name}: not an array that can be read safely: {type(error).__name__}: {error}"
+                f"{name}: not an array that can be read safely: {type(error).__name__}: {said}"
             ) from error
 
 
@@ -156,12 +159,20 @@ def _from_npz(file: IO[bytes], name: str) -> Predictions:
     for part, array in parts.items():
         if not isinstance(array, np.ndarray) or (part != key and array.ndim != 1):
             raise ValueError(f"{name}: {part!r} is not an array with one name each")
+        if array.dtype.kind == "U" and array.dtype.itemsize and not _is_text(array):
+            raise ValueError(f"{name}: {part!r} holds what is no text")
     return Predictions(
         parts[key],
         parts["ids"].tolist() if "ids" in parts else None,
         parts["classes"].tolist() if "classes" in parts else None,
         name,
     )
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    """Whether each number in it is that of a character; numpy looks at none, pandas at some."""
+    points = np.frombuffer(array.tobytes(), np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+    return bool(((points < 0xD800) | ((points > 0xDFFF) & (points <= 0x10FFFF))).all())
 
 
 def _from_table(table: pd.DataFrame, name: str, id_column: str, class_column: str) -> Predictions:

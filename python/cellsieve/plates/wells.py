@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.tables import read_table
 from cellsieve.plates.plate_names import numbered, sorted_codes
 from cellsieve.schema.types import Table, is_path
@@ -93,6 +94,7 @@ class Wells:
 
 def load(table: Table, argument: str) -> tuple[pd.DataFrame, str]:
     """The table, and the name that stands for it in messages."""
+    table = in_pandas(table)
     if isinstance(table, pd.DataFrame):
         return table, argument
     if is_path(table):

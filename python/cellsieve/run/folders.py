@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from cellsieve.io.places import entries, is_remote, place
+from cellsieve.io.places import entries, is_remote, place, sweep
 from cellsieve.io.tables import read_csv, refuse_existing
-from cellsieve.run.journal import Journal, sweep
+from cellsieve.run.journal import Journal
 from cellsieve.schema.choices import Vocabulary
 
 INDEX = "index.csv"

@@ -13,9 +13,8 @@ earlier run was finished or not.
 
 import json
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
@@ -32,7 +31,7 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 from cellsieve.io.image_table import absolute_paths, image_table_path, write_image_table
-from cellsieve.io.places import is_remote, place
+from cellsieve.io.places import is_remote, place, sweep
 from cellsieve.io.tables import (
     FORMATS,
     column_names,
@@ -47,6 +46,9 @@ from cellsieve.schema.vocabulary import rename_columns
 
 #: The column of an image table that says, as JSON, with which settings an image was done.
 SETTINGS = "settings"
+
+#: The setting that says which shard of a data set was done; a table of the whole has none.
+SHARD = "shard"
 
 
 class Journal:
@@ -79,7 +81,7 @@ class Journal:
     ) -> None:
         self.output = place(output)
         self.image_table = image_table_path(output)
-        self.parts = self.output.with_name(self.output.name + ".parts")
+        self.parts = parts_of(self.output)
         self.cell_columns = cell_columns
         self.image_columns = image_columns
         self.settings = json.dumps(settings, default=lambda number: number.item())  # numpy's
@@ -263,20 +265,20 @@ class Journal:
                     f"{path}: its column {SETTINGS} does not say what the earlier run was asked "
                     "for, so it can't be resumed; overwrite (--overwrite) to start over"
                 ) from None
-            other = [
-                f"{name} was {_said(before.get(name))}, now {_said(now.get(name))}"
-                for name in {**now, **before}
-                if before.get(name) != now.get(name)
-            ]
-            if other:
+            if other := differences(before, now, "{} was {}, now {}"):
                 raise ValueError(
-                    f"{self.output}: an earlier run had other settings: {'; '.join(other)}; resume "
+                    f"{self.output}: an earlier run had other settings: {other}; resume "
                     "with the same, or overwrite (--overwrite) to start over"
                 )
 
     @staticmethod
     def _text(columns: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(name for name, kind in columns.items() if kind == "str")
+
+
+def parts_of(output: Path) -> Path:
+    """The folder of what an unfinished run has finished so far."""
+    return output.with_name(output.name + ".parts")
 
 
 def _only_run(path: Path, output: Path) -> IO[Any]:
@@ -301,50 +303,13 @@ def _only_run(path: Path, output: Path) -> IO[Any]:
     return file
 
 
-#: What `tables.atomic` calls a file while it is written, or `Journal` its parts while they go.
-TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)\.tmp", re.DOTALL)
-
-
-def sweep(folder: Path, ours: Callable[[str], object], *, shared: bool = False) -> None:
-    """Removes what killed runs have left half written in a folder.
-
-    Whose it is, is not decided by the number of its process: that may be in use again, and means
-    nothing on another machine or in another container. The caller holds the lock on its output, and
-    `ours` are names that only runs with this output write, so no run that lives is writing them.
-    Where locks don't work, or a killed run's workers live on elsewhere, the writer that loses its
-    file ends with an error, and no wrong file.
-
-    Args:
-        folder: where; nothing happens where it is not there.
-        ours: whether a file of this name may be in the making; of all others nothing is touched.
-        shared: runs with other outputs may write these names too. Then those are left alone that
-            belong to a process of this machine that lives.
-    """
-    if is_remote(folder):
-        return  # what is written there is made on this machine, in a folder that goes with it
-    for path in list(folder.iterdir()) if folder.is_dir() else ():
-        found = TEMPORARY.fullmatch(path.name)
-        if not found or not ours(found["name"]) or (shared and _lives(int(found["process"]))):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _lives(process: int) -> bool:
-    """Whether another process of this number lives, as far as can be told without harm."""
-    if process == os.getpid():
-        return False  # nothing is written before the sweep
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True
+def differences(one: Mapping[str, Any], other: Mapping[str, Any], said: str) -> str:
+    """In what settings differ; `said` has room for the name and both values."""
+    return "; ".join(
+        said.format(name, _said(one.get(name)), _said(other.get(name)))
+        for name in {**other, **one}
+        if one.get(name) != other.get(name)
+    )
 
 
 def _said(setting: Any) -> str:

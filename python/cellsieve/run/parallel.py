@@ -1,15 +1,21 @@
 """Parallelism, in one place: a bounded number of chunks in flight on any executor."""
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from itertools import islice
 from typing import Any, TypeVar
+from uuid import uuid4
+
+from cellsieve.schema.words import sentence
 
 Chunk = TypeVar("Chunk", bound=Sequence[Any])
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+ASK = 1.0  # seconds between two looks at how many workers there are
 CHUNK = 64  # images a task: about a second's work, so neither tables nor a kill cost much
 
 
@@ -18,15 +24,20 @@ def default_jobs() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def workers_of(jobs: int | None) -> int:
-    """How many workers that asks for: as many as processors if it is None.
+def workers_of(jobs: int | None, executor: Executor | None = None) -> int:
+    """How many workers there are: as many as asked for, as the executor has, or as processors.
+
+    Dask's executors know how many threads their cluster has now, which may change at any time.
 
     Raises:
         ValueError: fewer than 1.
     """
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs: found {jobs}; expected at least 1")
-    return jobs or default_jobs()
+    client: Any = getattr(executor, "_client", None)
+    if jobs is None and hasattr(client, "nthreads"):
+        jobs = sum(client.nthreads().values())
+    return jobs or getattr(executor, "_max_workers", None) or default_jobs()
 
 
 def chunks(items: Sequence[Any], jobs: int) -> list[Sequence[Any]]:
@@ -50,7 +61,7 @@ def run(
         task: a function of one chunk. On an executor of other processes or machines, it, its chunk
             and its result must be picklable.
         work: the chunks.
-        jobs: how many threads; as many as processors if not given.
+        jobs: how many threads; see `workers_of`.
         executor: any `concurrent.futures.Executor` (a Dask `Client.get_executor()` is one) in place
             of threads. It is not shut down.
         progress: a bar counting items; if not given, only on a terminal.
@@ -58,29 +69,53 @@ def run(
 
     At most twice as many chunks as workers are in flight, so memory does not grow with the work.
     On an interrupt, what has not begun is cancelled.
+
+    Raises:
+        OSError: the executor has lost its workers, or given up.
     """
-    workers = workers_of(jobs)
+    called = uuid4().hex
     with ExitStack() as stack:
-        pool = executor or stack.enter_context(ThreadPoolExecutor(workers))
+        pool = executor or stack.enter_context(ThreadPoolExecutor(workers_of(jobs)))
         bar = stack.enter_context(_bar(sum(map(len, work)), progress, description))
         waiting = iter(enumerate(work))
         flying: dict[Future[Result], int] = {}
+        most, again = 0, 0.0
         try:
             while True:
-                for place, chunk in waiting:
-                    flying[pool.submit(task, chunk)] = place
-                    if len(flying) >= 2 * workers:
-                        break
+                if time.monotonic() >= again:  # a cluster grows and shrinks; asking takes its time
+                    most, again = 2 * workers_of(jobs, executor), time.monotonic() + ASK
+                for place, chunk in islice(waiting, max(0, most - len(flying))):
+                    flying[pool.submit(_only_now, called, task, chunk)] = place
                 if not flying:
                     return
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     place = flying.pop(future)
-                    yield place, future.result()
+                    yield place, _result(future)
                     if bar is not None:
                         bar.update(len(work[place]))
         finally:
             for future in flying:
                 future.cancel()
+
+
+def _only_now(_: str, task: Callable[[Chunk], Result], chunk: Chunk) -> Result:
+    """Calls `task`, which another run may have called with the same chunk.
+
+    What it says may have changed since, and so may the files that it writes. Dask takes calls of
+    the same function with the same arguments for one, and keeps what it has in memory.
+    """
+    return task(chunk)
+
+
+def _result(future: Future[Result]) -> Result:
+    try:
+        return future.result()
+    except (OSError, ValueError, TypeError, ImportError):
+        raise
+    except Exception as error:  # what is wrong with an image is no error: it stands in the result
+        raise OSError(
+            f"the executor has given up: {sentence(error)}; what is finished is kept"
+        ) from error
 
 
 def in_order(

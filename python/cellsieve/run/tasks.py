@@ -5,6 +5,7 @@ that is here: which images an earlier run has done already, in what pieces the r
 image that fails leaves, and what the others notice of it.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, NamedTuple, Protocol
@@ -13,8 +14,12 @@ import pandas as pd
 
 from cellsieve.io.tables import typed
 from cellsieve.run.journal import Journal
-from cellsieve.run.parallel import chunks, default_jobs, run
+from cellsieve.run.parallel import chunks, run, workers_of
 from cellsieve.schema.words import sentence
+
+#: Progress and failures; nobody hears of them unless a handler is set, as `--log` does.
+LOG = logging.getLogger("cellsieve")
+LOG.addHandler(logging.NullHandler())
 
 
 class Task(Protocol):
@@ -111,10 +116,16 @@ def run_tasks(
     finished = journal.finished()
     before = dict(zip(finished["image_id"], requests(finished), strict=True))
     todo = [task for task in tasks if before.get(task.image_id) != task.request]
-    work = cut(todo, jobs or default_jobs())
+    work = cut(todo, workers_of(jobs, executor))
+    done = 0
+    LOG.info("%s: %d of %d images are to be done", description, len(todo), len(tasks))
     for place, (rows, outcomes) in run(
         chunk, work, jobs=jobs, executor=executor, progress=progress, description=description
     ):
         journal.add(rows, image_rows(work[place], outcomes))
+        done += len(work[place])
+        for row in outcomes[outcomes["status"] == "failed"].itertuples():
+            LOG.warning("%s: %s", row.image_id, row.error)
+        LOG.info("%s: %d of %d images", description, done, len(todo))
     ids = pd.DataFrame({"image_id": pd.Series([task.image_id for task in tasks], dtype="str")})
     return ids.merge(journal.finished(), on="image_id", how="left")

@@ -24,6 +24,7 @@ CropKind = Literal["png", "npz", "npy", "tar"]
 Band = Literal["low", "middle", "high", "all"]
 Order = Literal["random", "lowest", "highest"]
 Neighbours = Literal["dim", "blank", "show"]
+AxisScale = Literal["auto", "linear", "log"]
 Evidence = Literal["share", "posterior"]
 
 ScoreKind = Literal["probability", "log_probability", "logit", "similarity", "hard"]

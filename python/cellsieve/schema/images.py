@@ -58,9 +58,9 @@ def path_column(channels: Sequence[str], channel: str) -> str:
     return PATH + (WHOLE if is_whole(channels) else channel)
 
 
-def channel_files(row: "pd.Series[Any]") -> dict[str, str]:
+def channel_files(row: "pd.Series[Any] | Mapping[str, Any]") -> dict[str, str]:
     """The channels of one image, a row of its table, that have a file; and the files."""
-    files = {name: row[PATH + name] for name in channel_names(row.index)}
+    files = {name: row[PATH + name] for name in channel_names(row.keys())}
     return {name: str(file) for name, file in files.items() if pd.notna(file)}
 
 

@@ -21,7 +21,18 @@ DEFAULT = tuple(measure for measure in MEASURES if measure.family == "basic")
 ON_REQUEST = ("compartments", "power_spectrum_slope")
 
 #: Columns whose values lie between 0 and 1.
-SHARES = frozenset(measure.name for measure in MEASURES if measure.unit == "share")
+SHARES = tuple(measure.name for measure in MEASURES if measure.unit == "share")
+
+
+def is_share(column: str) -> bool:
+    """Whether a column's values lie between 0 and 1, whatever channel its name ends with."""
+    return any(column == name or column.startswith(f"{name}_") for name in SHARES)
+
+
+def channels_of(columns: Iterable[str]) -> list[str]:
+    """The channels that the columns of a cell table are of, where their names end with them."""
+    found = [name.removeprefix("fraction_") for name in columns if name.startswith("fraction_")]
+    return list(dict.fromkeys(found))
 
 
 def chosen(properties: Sequence[str], *, nuclei: bool) -> tuple[Measure, ...]:

@@ -11,7 +11,7 @@ FilePath = str | os.PathLike[str]
 """The path of a file or folder."""
 
 Table = Union["pd.DataFrame", FilePath]
-"""A table in memory, or its file."""
+"""A table in memory, or its file. One of polars or pyarrow will do too: see `in_pandas`."""
 
 
 def is_path(value: object) -> "TypeIs[FilePath]":

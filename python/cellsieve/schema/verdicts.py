@@ -245,6 +245,18 @@ def deciding(table: pd.DataFrame, column: str) -> list[Judgement] | None:
     return [each for each in known if each.rule.column == column and each.alone]
 
 
+def default_column(table: pd.DataFrame) -> str:
+    """The column that a table is shown by unless another is asked for.
+
+    The first whose limits a rule finds and that decides alone, or else `fraction`, where there are
+    several channels that of the first, or else the first that a rule judges.
+    """
+    judging = remembered(table) or []
+    found = [each.rule.column for each in judging if each.alone and each.rule.grouped]
+    found += [str(name) for name in table.columns if f"{name}_".startswith("fraction_")]
+    return [*found, *(each.rule.column for each in judging), "fraction"][0]
+
+
 def column_values(table: pd.DataFrame, column: str) -> "pd.Series[float]":
     """A column of numbers as float64, missing as NaN.
 

@@ -55,7 +55,7 @@ fn count_runs_body<P: Pixel>(runs: &[Run], image: Grid<'_, P>, limit: P) -> i64 
 /// Counts in blocks short enough for byte counters, so that the compiler compares a whole vector
 /// at a time and never widens inside the loop.
 #[inline(always)]
-fn count<P: Pixel>(pixels: &[P], limit: P) -> i64 {
+pub(super) fn count<P: Pixel>(pixels: &[P], limit: P) -> i64 {
     const LANES: usize = 32;
     let mut total = 0;
     for block in pixels.chunks(LANES * 255) {
@@ -72,20 +72,4 @@ fn count<P: Pixel>(pixels: &[P], limit: P) -> i64 {
         total += counters.iter().map(|&c| i64::from(c)).sum::<i64>();
     }
     total
-}
-
-/// The share of a whole image's pixels that are at least `limit`, by default the largest of their
-/// type; NaN where there is none.
-pub(in crate::cells) fn saturated_share<P: Pixel>(image: Grid<'_, P>, limit: Option<f64>) -> f64 {
-    let Some(limit) = limit.or(P::LARGEST) else { return f64::NAN };
-    let saturated = match P::above(limit.next_down()) {
-        Above::None => 0,
-        Above::All => image.values.len() as i64,
-        Above::Than(below) => count_all(Level::best(), image.values, below),
-    };
-    saturated as f64 / image.values.len() as f64
-}
-
-at_level! {
-    fn count_all<P: Pixel>(pixels: &[P], limit: P) -> i64 = count
 }

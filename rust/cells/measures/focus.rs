@@ -37,47 +37,181 @@ impl<P: Pixel> Family for Focus<'_, P> {
     }
 }
 
-/// The variance of the Laplacian of a whole image; NaN below 3 x 3 pixels.
-pub(in crate::cells) fn laplacian_variance<P: Pixel>(image: Grid<'_, P>) -> f64 {
-    let (rows, columns) = (image.rows as u32, image.columns as u32);
-    let span = |row| Span { row, start: 1, end: columns.saturating_sub(1) };
-    let inside: Vec<Span> =
-        (1..rows.saturating_sub(1)).map(span).filter(|span| span.start < span.end).collect();
-    laplacian(Level::best(), &inside, image)
-}
-
-/// Pixels whose sums of squares stay below 2^31 where they are computed in 32 bits.
-const TOGETHER: usize = 512;
-
 at_level! {
     /// The columns of one cell.
     fn sharpness<P: Pixel>(runs: &[Run], around: &Neighbourhood, image: Grid<'_, P>) -> [f64; 4] = sharpness_body
 }
 
+/// Where a pixel's neighbours lie: so many rows further down, so many columns further right.
+const EIGHT: [(isize, isize); 9] =
+    [(0, 0), (-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)];
+
 #[inline(always)]
 fn sharpness_body<P: Pixel>(runs: &[Run], around: &Neighbourhood, image: Grid<'_, P>) -> [f64; 4] {
-    let mut pairs = Pairs::<P>::from(runs, image);
-    let mut brenner = (0, P::Total::default());
-    for run in runs {
-        pairs.along(run.of(image), &mut brenner);
-    }
-    for span in &around.down {
-        let places = span.places(image.columns);
-        let below = places.start + image.columns..places.end + image.columns;
-        pairs.across(&image.values[places], &image.values[below]);
-    }
-    let (brenner_n, brenner) = brenner;
-    [
-        brenner.number() / brenner_n as f64,
-        laplacian_body(&around.inside, image),
-        tenengrad_body(&around.deep, image),
-        pairs.correlation(),
-    ]
+    let Some(first) = runs.first() else { return [f64::NAN; 4] };
+    let mut found = Sharpness::<P> { origin: first.of(image)[0].wide(), ..Sharpness::default() };
+    // Where all eight neighbours lie in the cell, everything is computed in one go.
+    each_part(
+        &around.deep,
+        #[inline(always)]
+        |span| found.whole(beside(image, span, EIGHT)),
+    );
+    // Then what is left for those that don't take all eight.
+    let four = around.inside.iter().copied();
+    each_other(
+        four,
+        &around.deep,
+        image.columns,
+        #[inline(always)]
+        |place| found.laplacian(image, place),
+    );
+    let centres = runs.iter().map(|run| Span { row: run.row, start: run.start + 1, end: run.end - 1 });
+    each_other(
+        centres,
+        &around.deep,
+        image.columns,
+        #[inline(always)]
+        |place| found.brenner(image, place),
+    );
+    let lefts = runs.iter().map(|run| Span { row: run.row, start: run.start, end: run.end - 1 });
+    each_other(
+        lefts,
+        &around.deep,
+        image.columns,
+        #[inline(always)]
+        |place| found.pair(image, place, (0, 1)),
+    );
+    let uppers = around.down.iter().copied();
+    each_other(
+        uppers,
+        &around.deep,
+        image.columns,
+        #[inline(always)]
+        |place| found.pair(image, place, (1, 0)),
+    );
+    found.columns()
 }
 
-/// The pixels of a span and those beside them: so many rows below it, so many columns to its right.
+/// What is added up over a cell. Each sum has a number of its own of places that it is over.
+#[derive(Default)]
+struct Sharpness<P: Pixel> {
+    /// Differences from any pixel of the cell keep sums over pairs small.
+    origin: P::Wide,
+    centres: u64,
+    brenner: P::Total,
+    fours: u64,
+    laplacian: P::Total,
+    laplacian_squares: P::Total,
+    eights: u64,
+    gradient: P::Total,
+    pairs: u64,
+    pair_sums: P::Total,
+    pair_squares: P::Total,
+    pair_products: P::Total,
+}
+
+impl<P: Pixel> Sharpness<P> {
+    /// Takes in pixels and their eight neighbours.
+    #[inline(always)]
+    fn whole(&mut self, pixels: [&[P]; 9]) {
+        let n = pixels[0].len() as u64;
+        let origin = self.origin;
+        let parts = sums(
+            pixels,
+            |_, [centre, north_west, north, north_east, west, east, south_west, south, south_east]| {
+                let curvature =
+                    P::product((centre + centre - north - south) + (centre + centre - west - east));
+                let (falling, rising) = (south_east - north_west, north_east - south_west);
+                let (across, along) = (east - west, south - north);
+                let x = P::product((falling + rising) + (across + across));
+                let y = P::product((falling - rising) + (along + along));
+                let across = P::product(across);
+                let (a, right, below) =
+                    (P::product(centre - origin), P::product(east - origin), P::product(south - origin));
+                [
+                    curvature,
+                    curvature * curvature,
+                    x * x + y * y,
+                    across * across,
+                    a + a + right + below,
+                    a * a + a * a + right * right + below * below,
+                    a * (right + below),
+                ]
+            },
+        );
+        self.laplacian += parts[0].part();
+        self.laplacian_squares += parts[1].part();
+        self.gradient += parts[2].part();
+        self.brenner += parts[3].part();
+        self.pair_sums += parts[4].part();
+        self.pair_squares += parts[5].part();
+        self.pair_products += parts[6].part();
+        self.centres += n;
+        self.fours += n;
+        self.eights += n;
+        self.pairs += 2 * n;
+    }
+
+    #[inline(always)]
+    fn laplacian(&mut self, image: Grid<'_, P>, place: usize) {
+        let at = |rows, columns| neighbour(image, place, (rows, columns)).wide();
+        let centre = at(0, 0) + at(0, 0);
+        let value = P::product((centre - at(-1, 0) - at(1, 0)) + (centre - at(0, -1) - at(0, 1)));
+        self.laplacian += value.part();
+        self.laplacian_squares += (value * value).part();
+        self.fours += 1;
+    }
+
+    #[inline(always)]
+    fn brenner(&mut self, image: Grid<'_, P>, centre: usize) {
+        let across = P::product(image.values[centre + 1].wide() - image.values[centre - 1].wide());
+        self.brenner += (across * across).part();
+        self.centres += 1;
+    }
+
+    #[inline(always)]
+    fn pair(&mut self, image: Grid<'_, P>, place: usize, shift: (isize, isize)) {
+        let a = P::product(image.values[place].wide() - self.origin);
+        let b = P::product(neighbour(image, place, shift).wide() - self.origin);
+        self.pair_sums += (a + b).part();
+        self.pair_squares += (a * a + b * b).part();
+        self.pair_products += (a * b).part();
+        self.pairs += 1;
+    }
+
+    /// Of the places that there are; NaN where there is none.
+    fn columns(&self) -> [f64; 4] {
+        // Each pair is taken both ways, so that either side has the same mean and variance.
+        let (sum, n) = (self.pair_sums, 2 * self.pairs);
+        let scatter = P::Total::scatter(n, self.pair_squares, sum, sum);
+        let together = P::Total::scatter(n, self.pair_products.twice(), sum, sum);
+        [
+            self.brenner.number() / self.centres as f64,
+            variance(self.fours, self.laplacian, self.laplacian_squares),
+            self.gradient.number() / self.eights as f64,
+            if scatter == 0.0 { f64::NAN } else { together / scatter },
+        ]
+    }
+}
+
+pub(super) fn variance<Part, T: Total<Part>>(n: u64, sum: T, squares: T) -> f64 {
+    T::scatter(n, squares, sum, sum) / (n as f64 * n as f64)
+}
+
+// Places and what is beside them.
+
 #[inline(always)]
-fn beside<P, const N: usize>(image: Grid<'_, P>, span: Span, shifts: [(isize, isize); N]) -> [&[P]; N] {
+fn neighbour<P: Pixel>(image: Grid<'_, P>, place: usize, (rows, columns): (isize, isize)) -> P {
+    image.values[place.wrapping_add_signed(rows * image.columns as isize + columns)]
+}
+
+/// The pixels of a span and those beside them.
+#[inline(always)]
+pub(super) fn beside<P, const N: usize>(
+    image: Grid<'_, P>,
+    span: Span,
+    shifts: [(isize, isize); N],
+) -> [&[P]; N] {
     let places = span.places(image.columns);
     let mut slices = [&image.values[..0]; N];
     for (slice, (rows, columns)) in slices.iter_mut().zip(shifts) {
@@ -88,137 +222,73 @@ fn beside<P, const N: usize>(image: Grid<'_, P>, span: Span, shifts: [(isize, is
     slices
 }
 
+/// Pixels whose sums of squares stay below 2^31 where they are computed in 32 bits.
+const TOGETHER: u32 = 512;
+
 /// Spans, cut where they are too long to be added up in one go.
 #[inline(always)]
-fn each_part(spans: &[Span], mut call: impl FnMut(Span)) {
+pub(super) fn each_part(spans: &[Span], mut call: impl FnMut(Span)) {
     for &span in spans {
         let mut start = span.start;
         while start < span.end {
-            let end = span.end.min(start + TOGETHER as u32);
+            let end = span.end.min(start + TOGETHER);
             call(Span { start, end, ..span });
             start = end;
         }
     }
 }
 
-at_level! {
-    /// The variance of the Laplacian: four times a pixel less its four neighbours.
-    fn laplacian<P: Pixel>(spans: &[Span], image: Grid<'_, P>) -> f64 = laplacian_body
-}
-
+/// The columns of each row that are in these spans and not in those others, which lie within.
 #[inline(always)]
-fn laplacian_body<P: Pixel>(spans: &[Span], image: Grid<'_, P>) -> f64 {
-    let (mut n, mut sum, mut squares) = (0, P::Total::default(), P::Total::default());
-    each_part(
-        spans,
-        #[inline(always)]
-        |span| {
-            let pixels = beside(image, span, [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)]);
-            let parts = sums(pixels, |_, [centre, up, down, left, right]| {
-                let value = P::product((centre + centre - up - down) + (centre + centre - left - right));
-                [value, value * value]
-            });
-            n += span.length();
-            sum += parts[0].part();
-            squares += parts[1].part();
-        },
-    );
-    P::Total::scatter(n, squares, sum, sum) / (n as f64 * n as f64)
+fn each_other(
+    spans: impl Iterator<Item = Span>,
+    others: &[Span],
+    columns: usize,
+    mut call: impl FnMut(usize),
+) {
+    let mut others = others.iter().peekable();
+    for span in spans {
+        let row = span.row as usize * columns;
+        let mut start = span.start;
+        while let Some(other) = others.next_if(|other| (other.row, other.start) < (span.row, span.end)) {
+            (start..other.start).for_each(|column| call(row + column as usize));
+            start = other.end;
+        }
+        (start..span.end).for_each(|column| call(row + column as usize));
+    }
 }
 
-/// The mean squared length of the gradient, by Sobel's operator.
-#[inline(always)]
-fn tenengrad_body<P: Pixel>(spans: &[Span], image: Grid<'_, P>) -> f64 {
-    const SHIFTS: [(isize, isize); 8] =
-        [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)];
-    let (mut n, mut squares) = (0, P::Total::default());
-    each_part(
-        spans,
-        #[inline(always)]
-        |span| {
-            let pixels = beside(image, span, SHIFTS);
-            let [part] = sums(
-                pixels,
-                |_, [north_west, north, north_east, west, east, south_west, south, south_east]| {
-                    let (falling, rising) = (south_east - north_west, north_east - south_west);
-                    let (across, along) = (east - west, south - north);
-                    let x = P::product((falling + rising) + (across + across));
-                    let y = P::product((falling - rising) + (along + along));
-                    [x * x + y * y]
-                },
-            );
-            n += span.length();
-            squares += part.part();
-        },
-    );
-    squares.number() / n as f64
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
 
-/// Sums over pairs of neighbours (a, b): of a + b, a² + b² and ab.
-struct Pairs<P: Pixel> {
-    /// Differences from any pixel of the cell keep the sums small.
-    origin: P::Wide,
-    n: u64,
-    sums: [P::Total; 3],
-}
-
-impl<P: Pixel> Pairs<P> {
-    fn from(runs: &[Run], image: Grid<'_, P>) -> Self {
-        let origin = runs.first().map_or(P::default(), |run| run.of(image)[0]).wide();
-        Pairs { origin, n: 0, sums: [P::Total::default(); 3] }
+    fn same_at_all_levels<P: Pixel>(pixels: &[P], columns: usize, seed: u64) {
+        let image = Grid::new(pixels, (pixels.len() / columns, columns));
+        let mut runs: Vec<Run> = Vec::new();
+        for row in 0..image.rows as u32 {
+            let left = (seed >> (row % 40)) as u32 % columns as u32;
+            let right = left + 1 + (seed >> (row % 23)) as u32 % (columns as u32 - left);
+            runs.push(Run { row, start: left, end: right, region: 0 });
+        }
+        let mut around = Neighbourhood::default();
+        around.find(&runs, image.shape());
+        let found = Level::available().into_iter().map(|level| sharpness(level, &runs, &around, image));
+        let bits: Vec<_> = found.map(|row| row.map(f64::to_bits)).collect();
+        assert!(bits.iter().all(|one| *one == bits[0]));
     }
 
-    /// Takes in the pixels of a run and, in the same go, the squared differences of those two apart.
-    #[inline(always)]
-    fn along(&mut self, pixels: &[P], brenner: &mut (u64, P::Total)) {
-        let origin = self.origin;
-        if let Some(ends) = pixels.get(2..) {
-            brenner.0 += ends.len() as u64;
-            let firsts = pixels.chunks(TOGETHER).zip(pixels[1..].chunks(TOGETHER));
-            for ((first, second), third) in firsts.zip(ends.chunks(TOGETHER)) {
-                let n = third.len();
-                let parts = sums([&first[..n], &second[..n], third], |_, [a, b, c]| {
-                    let difference = P::product(c - a);
-                    let (a, b) = (P::product(a - origin), P::product(b - origin));
-                    [a + b, a * a + b * b, a * b, difference * difference]
-                });
-                self.take(n, [parts[0], parts[1], parts[2]]);
-                brenner.1 += parts[3].part();
-            }
+    proptest! {
+        #[test]
+        fn a_level_changes_no_bit(columns in 1..90_usize, rows in 1..20_usize, seed: u64) {
+            let bytes: Vec<u8> = (0..rows * columns)
+                .map(|place| ((place as u64 + 1).wrapping_mul(seed | 1) >> 27) as u8)
+                .collect();
+            same_at_all_levels(&bytes, columns, seed);
+            let words: Vec<u16> = bytes.iter().map(|&byte| u16::from(byte) * 257).collect();
+            same_at_all_levels(&words, columns, seed);
+            let floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) * 0.1).collect();
+            same_at_all_levels(&floats, columns, seed);
         }
-        // The last two pixels begin no three.
-        if let [.., a, b] = *pixels {
-            let (a, b) = (P::product(a.wide() - origin), P::product(b.wide() - origin));
-            self.take(1, [a + b, a * a + b * b, a * b]);
-        }
-    }
-
-    /// Takes in pixels and their lower neighbours.
-    #[inline(always)]
-    fn across(&mut self, above: &[P], below: &[P]) {
-        let origin = self.origin;
-        for (above, below) in above.chunks(TOGETHER).zip(below.chunks(TOGETHER)) {
-            let parts = sums([above, below], |_, [a, b]| {
-                let (a, b) = (P::product(a - origin), P::product(b - origin));
-                [a + b, a * a + b * b, a * b]
-            });
-            self.take(above.len(), parts);
-        }
-    }
-
-    #[inline(always)]
-    fn take(&mut self, n: usize, parts: [P::Product; 3]) {
-        self.n += n as u64;
-        for (sum, part) in self.sums.iter_mut().zip(parts) {
-            *sum += part.part();
-        }
-    }
-
-    /// Pearson's correlation. Each pair is taken both ways, so that either side has the same mean
-    /// and variance.
-    fn correlation(&self) -> f64 {
-        let ([sum, squares, products], n) = (self.sums, 2 * self.n);
-        let scatter = P::Total::scatter(n, squares, sum, sum);
-        if scatter == 0.0 { f64::NAN } else { P::Total::scatter(n, products.twice(), sum, sum) / scatter }
     }
 }

@@ -6,6 +6,7 @@ use crate::cells::pixel::Pixel;
 use crate::cells::tally::{Scratch, Tally};
 
 pub(super) const COLUMNS: &[&str] = &[
+    "area_above",
     "intensity_min",
     "intensity_max",
     "intensity_mean",
@@ -24,7 +25,8 @@ pub(super) const COLUMNS: &[&str] = &[
 /// All of them are NaN for a cell without pixels; `saturated` where no value is known to be the largest.
 pub(super) struct Intensity<'a, P> {
     image: Grid<'a, P>,
-    saturation: f64,
+    light: Light,
+    above: Vec<i64>,
     scratch: Scratch,
     tally: Tally,
     columns: [Vec<f64>; 13],
@@ -34,7 +36,8 @@ impl<'a, P: Pixel> Intensity<'a, P> {
     pub(super) fn new(image: Grid<'a, P>, light: Light) -> Self {
         Intensity {
             image,
-            saturation: light.saturation.or(P::LARGEST).unwrap_or(f64::NAN),
+            light,
+            above: Vec::new(),
             scratch: Scratch::default(),
             tally: Tally::default(),
             columns: Default::default(),
@@ -50,8 +53,9 @@ impl<P: Pixel> Family for Intensity<'_, P> {
         let (min, max) = tally.ends();
         let (sum, median) = (tally.sum(), tally.quantile::<P>(0.5));
         let mean = sum / area;
-        let saturated =
-            if self.saturation.is_nan() { f64::NAN } else { tally.at_least(self.saturation) as f64 / area };
+        let saturation = self.light.saturation.or(P::LARGEST);
+        let saturated = saturation.map_or(f64::NAN, |limit| tally.at_least(limit) as f64 / area);
+        self.above.push(tally.above(self.light.threshold) as i64);
         let row = [
             min,
             max,
@@ -73,6 +77,7 @@ impl<P: Pixel> Family for Intensity<'_, P> {
     }
 
     fn finish(self: Box<Self>) -> Vec<Values> {
-        self.columns.into_iter().map(Values::Reals).collect()
+        let reals = self.columns.into_iter().map(Values::Reals);
+        std::iter::once(Values::Integers(self.above)).chain(reals).collect()
     }
 }

@@ -7,9 +7,9 @@
 // Bodies must become part of the function that is compiled for a level.
 #![allow(clippy::inline_always)]
 
-pub(super) mod above;
+mod above;
 pub(super) mod basic;
-pub(super) mod focus;
+mod focus;
 mod hull;
 mod intensity;
 mod mass;
@@ -18,6 +18,7 @@ pub(super) mod nuclei;
 mod perimeter;
 pub(super) mod place;
 mod topology;
+pub(super) mod whole;
 
 use super::by_region::ByRegion;
 use super::grid::Grid;
@@ -134,12 +135,9 @@ fn of_plane<P: Pixel>() -> [Row<OfPlane<P>>; 4] {
 const OTHERS: &[(&[&str], Needs)] = &[
     (place::COLUMNS, Needs::Mask),
     (nuclei::COLUMNS, Needs::Nuclei),
-    (IMAGE_COLUMNS, Needs::Image),
+    (whole::COLUMNS, Needs::Image),
     (BACKGROUND_COLUMNS, Needs::Background),
 ];
-
-/// What is measured of a whole channel.
-pub const IMAGE_COLUMNS: &[&str] = &["image_saturated", "image_laplacian_variance"];
 
 /// What is measured of the pixels of a channel that lie outside every cell.
 pub const BACKGROUND_COLUMNS: &[&str] = &["background_median", "background_mad"];
@@ -151,7 +149,10 @@ pub const BACKGROUND_COLUMNS: &[&str] = &["background_median", "background_mad"]
 pub fn needs(names: &[&str]) -> Result<Vec<Needs>> {
     let known = || {
         let of_mask = OF_MASK.iter().map(|row| (row.columns, row.needs));
-        let of_plane = of_plane::<u8>().map(|row| (row.columns, row.needs));
+        let of_plane = of_plane::<u8>().map(|row| {
+            let twice = usize::from(row.columns == intensity::COLUMNS); // `area_above` has a family of its own
+            (&row.columns[twice..], row.needs)
+        });
         of_mask.chain(of_plane).chain(OTHERS.iter().copied())
     };
     let needs = |&name: &&str| match known().find(|(columns, _)| columns.contains(&name)) {
@@ -181,7 +182,14 @@ pub(super) fn begin_of_mask(names: &[&str]) -> Working<'static> {
 pub(super) fn begin_of_plane<'a, P: Pixel>(image: Grid<'a, P>, light: Light, names: &[&str]) -> Working<'a> {
     let level = Level::best();
     let rows = of_plane::<P>().into_iter().filter(|row| wanted(row.columns, names));
-    rows.map(|row| (row.columns, (row.begin)(image, light, level))).collect()
+    let mut working: Working<'a> = rows.map(|row| (row.columns, (row.begin)(image, light, level))).collect();
+    // The count above the threshold falls out of a tally, if there is one anyway.
+    if names.iter().any(|name| intensity::COLUMNS[1..].contains(name)) {
+        working.retain(|(columns, _)| *columns != above::COLUMNS);
+    } else {
+        working.retain(|(columns, _)| *columns != intensity::COLUMNS);
+    }
+    working
 }
 
 /// Shows every cell to these families, which are of the mask or of one channel each.

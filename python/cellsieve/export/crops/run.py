@@ -120,7 +120,7 @@ def crops(
     asked = tuple(channels) if channels is not None else _default_channels(cleaned)
     check_channels(cleaned, asked)
     settings = Settings(
-        os.fspath(output),
+        os.fspath(folder.absolute()),
         asked,
         (size, size) if isinstance(size, int) else size,
         fit,

@@ -1,24 +1,47 @@
 """A report that opens in any browser: a single page with everything in it."""
 
-import math
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import pandas as pd
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.places import place
 from cellsieve.io.tables import read_table, refuse_existing
+from cellsieve.look.numbers import check_pixel_size
 from cellsieve.look.report.cells import cells_report
+from cellsieve.look.report.page import framed
 from cellsieve.look.report.plates import plates_report
 from cellsieve.look.views import Look, image_table
 from cellsieve.schema.choices import Neighbours
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.plates import is_assignment, is_wells
 from cellsieve.schema.types import FilePath, Table, is_table
+from cellsieve.schema.verdicts import default_column
 
 NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page that was written, which a notebook shows as the last value of a cell.
+
+    Attributes:
+        path: the page.
+        without_picture: how many of the cells shown have no picture because a file is gone or
+            damaged.
+    """
+
+    path: Path
+    without_picture: int
+
+    def _repr_html_(self) -> str:
+        return framed(self.path.read_text(encoding="utf-8"))
 
 
 def report(
@@ -30,7 +53,9 @@ def report(
     moved: tuple[str, str] | None = None,
     wells: Table | None = None,
     truth: Table | None = None,
-    column: str = "fraction",
+    against: Table | None = None,
+    column: str | None = None,
+    columns: Sequence[str] | None = None,
     n: int = 8,
     seed: int = 0,
     channels: tuple[str, ...] | list[str] | None = None,
@@ -41,7 +66,7 @@ def report(
     jobs: int | None = None,
     progress: bool | None = False,
     overwrite: bool = False,
-) -> int:
+) -> Report:
     """Writes a report of a cleaned cell table: what was decided, and cells of each class to see.
 
     For a plates result, it shows the assignments and their margins, how confident the wells are and
@@ -59,7 +84,13 @@ def report(
         wells: for a plates result, the table of `PlateLayout.decode`, or its file.
         truth: for a plates result, the true class of some wells, under the column names
             that `wells` has for the id and the class.
+        against: another cleaning of the same cells, or its file: the page shows which of
+            them moved.
         column: the column whose distribution and limits are shown; limits only if a rule judges it.
+            By default the first whose limits a rule finds, or else `fraction` (of the first channel
+            where there are several).
+        columns: those that can be set against each other, at most 20; by default that column, those
+            that rules judge, and the first others, up to 10.
         n: at most so many cells per gallery (three per class); fewer where there are many classes,
             so that the page stays small.
         seed: seed of the random choice of cells.
@@ -74,7 +105,8 @@ def report(
         overwrite: replace an existing page.
 
     Returns:
-        How many of the cells shown have no picture because a file is gone or damaged.
+        Where the page is, and how many of the cells shown have no picture because a file is gone or
+        damaged. A notebook shows the page itself.
 
     The page says so if the table is empty, a class has no values, every cell was dropped, or files
     are gone.
@@ -88,9 +120,9 @@ def report(
     """
     if place(output).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
-    if pixel_size is not None and not 0 < pixel_size < math.inf:
-        raise ValueError(f"pixel_size: found {pixel_size}; expected the µm of a pixel's side")
+    check_pixel_size(pixel_size)
     refuse_existing(output, overwrite=overwrite)
+    table = in_pandas(table)
     shown = _loaded(table)
     path = None if isinstance(table, pd.DataFrame) else place(table)
     if is_assignment(shown) or is_wells(shown):
@@ -103,7 +135,7 @@ def report(
             output,
             title=title or (path.name if path else "Plates"),
         )
-        return 0
+        return Report(place(output), 0)
     missing = [name for name in NEEDED if name not in shown.columns]
     if missing:
         raise ValueError(
@@ -113,21 +145,28 @@ def report(
     check_cells(shown, str(path or "table"))
     if images is None and path is not None and image_table_path(path).exists():
         images = image_table_path(path)
-    return cells_report(
+    lost = cells_report(
         shown,
         None if images is None else image_table(images, root, moved),
         output,
         name=path.name if path else "CLEAN",
         title=title or (path.name if path else "Cells"),
         written=f"{datetime.fromtimestamp(path.stat().st_mtime):%d %B %Y, %H:%M}" if path else "",
-        column=column,
+        column=default_column(shown) if column is None else column,
+        columns=columns,
         n=n,
         seed=seed,
+        against=None if against is None else (_name(against, "against"), _loaded(against)),
         look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),
         jobs=jobs,
         pixel_size=pixel_size,
         progress=progress,
     )
+    return Report(place(output), lost)
+
+
+def _name(table: Table, otherwise: str) -> str:
+    return otherwise if isinstance(table, pd.DataFrame) else place(table).name
 
 
 def _loaded(table: Table) -> pd.DataFrame:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cellsieve.schema.measures import SHARES
+from cellsieve.look.numbers import nice_step, number
+from cellsieve.schema.measures import is_share
 
 BINS = 80
 
@@ -28,18 +29,10 @@ class Axis(NamedTuple):
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
-def nice_step(least: float) -> float:
-    """The least of 1, 2, 2.5, 5 times a power of ten that is not below `least`."""
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(
-        factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= least * (1 - 1e-9)
-    )
-
-
 def axis_of(values: NDArray[np.float64], column: str) -> Axis:
     """From 0 to 1 for shares, otherwise the range of the values, rounded outwards."""
     finite = values[np.isfinite(values)]
-    if column in SHARES or not finite.size:
+    if not finite.size or (is_share(column) and finite.min() >= 0 and finite.max() <= 1):
         return Axis(0.0, 1.0)
     low, high = float(finite.min()), float(finite.max())
     if low == high:
@@ -63,12 +56,3 @@ def bars_path(bars: list[int], top: int) -> str:
         line.append("h1" if height == at else f"V{height}h1")
         at = height
     return "".join([*line, "V100z"])
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """A number for readers: so many significant digits, thousands separators."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if abs(value) >= 1000 or value == round(value):
-        return f"{value:,.0f}".replace("-", "−")
-    return f"{value:.{digits}g}".replace("-", "−")

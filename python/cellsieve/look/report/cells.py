@@ -8,8 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.look.colours import GRAY
-from cellsieve.look.report.bins import BINS, Axis, axis_of, bars_path, histogram, number
+from cellsieve.look.colours import GRAY, shown_channels
+from cellsieve.look.numbers import number, scale_bar
+from cellsieve.look.report.against import moves_since, of_sections
+from cellsieve.look.report.bins import BINS, Axis, axis_of, bars_path, histogram
+from cellsieve.look.report.fields import (
+    FIELD_BYTES,
+    FIELDS,
+    counted,
+    field_verdicts,
+    images_in_words,
+)
 from cellsieve.look.report.galleries import (
     MOST_PICTURES,
     PAGE_BYTES,
@@ -18,21 +27,20 @@ from cellsieve.look.report.galleries import (
     sized,
     tiles,
 )
-from cellsieve.look.report.layers import scale_bar
 from cellsieve.look.report.page import write_page
 from cellsieve.look.report.pools import pools_of, rules_shown
+from cellsieve.look.report.scatter import chosen_columns, scatter_of, size_of
 from cellsieve.look.report.sections import sections_of, totals
 from cellsieve.look.report.words import (
     look_in_words,
     made_in_words,
     measure_in_words,
-    measure_of,
-    shown_channels,
     warnings_of,
 )
 from cellsieve.look.views import Look
 from cellsieve.schema.colours import COLOURS
-from cellsieve.schema.images import MEASURED, channel_names, measured_channels
+from cellsieve.schema.images import MEASURED, measured_channels
+from cellsieve.schema.measures import channels_of, described
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.verdicts import (
     BY_HAND,
@@ -58,6 +66,8 @@ SCRIPTS = (
     "marks",
     "view",
     "panel",
+    "scatter",
+    "images",
     "main",
 )
 
@@ -82,9 +92,11 @@ def cells_report(
     title: str,
     written: str,
     column: str,
+    columns: Sequence[str] | None,
     n: int,
     seed: int,
     look: Look,
+    against: tuple[str, pd.DataFrame] | None,
     pixel_size: float | None,
     jobs: int | None,
     progress: bool | None,
@@ -97,7 +109,8 @@ def cells_report(
         name: what a command calls the table.
         title: the page's title.
         written: when the table was written; empty if nobody knows.
-        column, n, seed, look, pixel_size, jobs, progress: as for `report`.
+        against: another cleaning of these cells, after its name.
+        column, columns, n, seed, look, pixel_size, jobs, progress: as for `report`.
     """
     rows = verdicts(table, column)
     groups = sections_of(table)
@@ -105,7 +118,14 @@ def cells_report(
     axis = axis_of(rows.value, column)
     n = max(1, min(n, MOST_PICTURES // (3 * max(1, len(groups)))))
     pools = pools_of(table, rows, column, judging, [places for _, _, places in groups])
-    chosen = chosen_cells(rows, [places for _, _, places in groups], n, seed)
+    moves = against and moves_since(table, rows, column, against[1], against[0])
+    chosen = chosen_cells(
+        rows,
+        [places for _, _, places in groups],
+        n,
+        seed,
+        None if moves is None else moves.newly | moves.again,
+    )
     sections: list[dict[str, Any]] = []
     shown: list[int] = []
     for (label, kind, places), of_section in zip(groups, chosen, strict=True):
@@ -124,9 +144,14 @@ def cells_report(
         sections.append(section)
     places = np.array(shown, np.int64)
     measured, thresholds = _measured(table.iloc[places], column, images)
-    channels = () if images is None else shown_channels(look, images)
+    channels = () if images is None else shown_channels(look.channels, images)
+    names = chosen_columns(table, column, judging, columns)
+    scatter = scatter_of(table, rows, names, judging) if len(names) > 1 else None
     room = PAGE_BYTES - sum(len(pools.data[name]) for name in ("values", "free", "kept"))
-    cells = tiles(
+    by_image, kinds = counted(table, rows, judging, images)
+    worst = [] if images is None else by_image["image_id"].tolist()[:FIELDS]
+    room -= size_of(scatter) + FIELD_BYTES * len(worst)
+    cells, fields = tiles(
         table.iloc[places],
         rows.of(places),
         judging,
@@ -134,17 +159,32 @@ def cells_report(
         sized(look, len(shown), len(channels) + 1, room - SECTION_BYTES * len(sections)),
         measured=measured,
         thresholds=thresholds,
+        fields=field_verdicts(table, kinds, worst),
         jobs=jobs,
         progress=progress,
     )
     for cell, pool, free in zip(cells, pools.of_cells[places], pools.free[places], strict=True):
         cell |= {"pool": int(pool), "free": bool(free)}
+    for cell, place in zip(cells, places.tolist(), strict=True):
+        if moves and moves.said[place]:
+            cell["said"] += f"; {moves.said[place]} before"
     content = {
         "title": title,
         "column": column,
         "axis": axis,
+        "moves": moves
+        and {
+            **moves.words,
+            "newly": int(moves.newly.sum()),
+            "again": int(moves.again.sum()),
+            "sections": of_sections(
+                moves, [label for label, _, _ in groups], [each for _, _, each in groups]
+            ),
+        },
         "sections": sections,
         "totals": totals(rows, judging),
+        "by_image": images_in_words(by_image),
+        "fields": fields,
         "images": _images(images, table),
         "cells": cells,
         "channels": _channels(channels, measured, images, cells),
@@ -155,7 +195,7 @@ def cells_report(
             {"of": f"each {' and '.join(rule.groups)}" if rule.groups else "all cells"}
             for rule in rules_shown(table, column, judging)
         ],
-        "measure": measure_in_words(column, images),
+        "measure": measure_in_words(column, table, images),
         "made": made_in_words(table, judging, name) | {"written": written},
         "words": warnings_of(table, column, images, rows, cells),
         "look_words": look_in_words(look, images),
@@ -173,6 +213,7 @@ def cells_report(
             "cells": [{key: cell[key] for key in CELL_DATA} for cell in cells],
             "images": _overviews(cells),
             "marks": _by_hand(table, column),
+            "scatter": scatter,
             **pools.data,
         },
     }
@@ -184,8 +225,8 @@ def _measured(
     shown: pd.DataFrame, column: str, images: pd.DataFrame | None
 ) -> tuple[str | Literal[True], NDArray[np.float64] | None]:
     """The channel that a column was measured in, and the threshold of each cell, if it has one."""
-    names = [] if images is None else channel_names(images.columns)
-    measure, channel = measure_of(column, names)
+    names = channels_of(map(str, shown.columns))
+    measure, channel = described(column, names) or (None, None)
     name = f"threshold_{channel}" if channel else "threshold"
     # The notebook's own convention counts other pixels than those of the cell.
     notebook = images is not None and "notebook" in set(images.get("convention", []))

@@ -1,7 +1,7 @@
 """The cells that a page shows: some below, within and above the limits of each section."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.look.picking import BANDS, choose
-from cellsieve.look.report.layers import Layers, layers
+from cellsieve.look.report.fields import drawn_field
+from cellsieve.look.report.layers import layers
 from cellsieve.look.report.sections import kind_of, said
 from cellsieve.look.views import Look, Picture, pictures
 from cellsieve.schema.choices import Band, Order
@@ -37,20 +38,28 @@ class Gallery(NamedTuple):
     more: NDArray[np.int64]
     """Those shown when asked for."""
     n: int
-    """How many cells there are in this band."""
+    """How many cells there are in this band, but for those that moved."""
     beyond: int
     """How many of those shown at first are in it; the others are the kept cells nearest it."""
 
 
 def chosen_cells(
-    rows: Verdicts, sections: Sequence[NDArray[np.int64]], n: int, seed: int
+    rows: Verdicts,
+    sections: Sequence[NDArray[np.int64]],
+    n: int,
+    seed: int,
+    moved: NDArray[np.bool_] | None = None,
 ) -> list[list[Gallery]]:
     """The galleries of each section.
 
     At most `n` cells are shown at first; then, as far as there is room for pictures on the page,
-    every other cell beyond the limits and as many kept ones next to them.
+    every other cell beyond the limits and as many kept ones next to them. Cells that `moved` have a
+    gallery of their own.
     """
-    made = [galleries(rows.of(places), n, seed) for places in sections]
+    made = [
+        galleries(rows.of(places), n, seed, None if moved is None else moved[places])
+        for places in sections
+    ]
     room = MOST_PICTURES - sum(len(each.places) for one in made for each in one)
     wanted = [len(each.more) for one in made for each in one]
     most = _share(wanted, room)
@@ -74,16 +83,26 @@ def _share(wanted: Sequence[int], room: int) -> int:
     return most
 
 
-def galleries(rows: Verdicts, n: int, seed: int) -> list[Gallery]:
+def galleries(
+    rows: Verdicts, n: int, seed: int, moved: NDArray[np.bool_] | None = None
+) -> list[Gallery]:
     """Chooses the cells of a section's galleries; no cell is in two of them.
 
     Args:
         rows: the section's cells.
         n: cells per gallery that are shown at first.
         seed: of the random choice.
+        moved: the cells that another cleaning judged otherwise.
     """
     free = np.ones(len(rows.value), bool)
     made: dict[str, Gallery] = {}
+    if moved is not None and moved.any():
+        chosen = _choose(rows, moved, n, "random", seed)
+        free[moved] = False
+        rest = np.setdiff1d(np.flatnonzero(moved), chosen)
+        many = int(np.count_nonzero(moved))
+        made["moved"] = Gallery("moved", "Moved", chosen, rest, many, len(chosen))
+    unmoved = free.copy()
     for which in ("low", "high", "middle"):
         chosen = _choose(rows, free & (rows.band == which), n, "random", seed)
         beyond = len(chosen)
@@ -95,7 +114,7 @@ def galleries(rows: Verdicts, n: int, seed: int) -> list[Gallery]:
             near = _choose(rows, rest, room, "lowest" if which == "low" else "highest", seed)
             free[near] = False
             chosen = np.concatenate([chosen, near] if which == "low" else [near, chosen])
-        many = int(np.count_nonzero(rows.band == which))
+        many = int(np.count_nonzero(unmoved & (rows.band == which)))
         made[which] = Gallery(which, which.capitalize(), chosen, chosen[:0], many, beyond)
     ends: tuple[tuple[Band, Order], ...] = (("low", "lowest"), ("high", "highest"))
     for which, order in ends:
@@ -107,7 +126,7 @@ def galleries(rows: Verdicts, n: int, seed: int) -> list[Gallery]:
         # From the limit outwards, and from the limit inwards.
         more = [far[::-1], near] if which == "low" else [far, near[::-1]]
         made[which] = made[which]._replace(more=np.concatenate(more))
-    return [made[which] for which in BANDS]
+    return [made[which] for which in ("moved", *BANDS) if which in made]
 
 
 def _choose(
@@ -141,10 +160,11 @@ def tiles(
     *,
     measured: str | Literal[True],
     thresholds: NDArray[np.float64] | None,
+    fields: Mapping[str, Mapping[int, str]],
     jobs: int | None,
     progress: bool | None,
-) -> list[dict[str, Any]]:
-    """What the page holds about each cell that it shows.
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What the page holds about each cell that it shows, and about each image shown as a whole.
 
     Args:
         shown, rows: the cells.
@@ -152,18 +172,35 @@ def tiles(
         images: where their pixels are.
         look: how they are drawn.
         measured, thresholds: as for `pictures` and `layers`.
+        fields: the images shown as a whole, and what became of their cells.
         jobs, progress: as for `report`.
     """
     if images is None:
-        made: list[Picture[Layers]] = [Picture(None, "no picture")] * len(shown)
+        made: list[Picture[Any]] = [Picture(None, "no picture")] * (len(shown) + len(fields))
     else:
         many = shown["image_id"].nunique()
         side = next((side for most, side in OVERVIEWS if many <= most), 0)
         finish = partial(layers, look=look, thresholds=thresholds, overview_side=side)
         made = pictures(
-            shown, images, look, finish, measured=measured, jobs=jobs, progress=progress
+            shown,
+            images,
+            look,
+            finish,
+            measured=measured,
+            fields=list(fields),
+            finish_field=partial(drawn_field, verdicts=fields),
+            jobs=jobs,
+            progress=progress,
         )
-    return [
+    whole = [
+        {
+            "image_id": image_id,
+            "picture": picture.made,
+            "problem": picture.problem.rpartition(": ")[2],
+        }
+        for image_id, picture in zip(fields, made[len(shown) :], strict=True)
+    ]
+    cells = [
         {
             "image_id": str(image_id),
             "label": int(label),
@@ -185,10 +222,11 @@ def tiles(
             rows.clean,
             rows.reason,
             shown.itertuples(index=False, name=None),
-            made,
+            made[: len(shown)],
             strict=True,
         )
     ]
+    return cells, whole
 
 
 def field_text(value: Any) -> str:

@@ -1,6 +1,5 @@
 """A cell's picture as layers that the page puts together: channels, outline, what is above."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -94,22 +93,17 @@ def _marked(where: NDArray[np.bool_], colour: Sequence[int]) -> str:
 def _overview(whole: NDArray[np.generic], side: int) -> str:
     """A whole image, small."""
     step = max(1, max(whole.shape[:2]) // (4 * side))
-    pixels = whole[::step, ::step].astype(np.float32)
+    return data_uri(webp(shrunk(gray(whole[::step, ::step]), side), OVERVIEW_QUALITY))
+
+
+def gray(whole: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """A whole image as it is shown small."""
+    pixels = whole.astype(np.float32)
     if pixels.ndim == 3:
         pixels = pixels.mean(axis=2)
     finite = pixels[np.isfinite(pixels)]
     low, high = np.quantile(finite, [0.01, 0.998]) if finite.size else (0.0, 1.0)
     scaled = np.clip((np.nan_to_num(pixels) - low) / (high - low if high > low else 1), 0, 1)
     # The square root, since small pictures of cells are dark.
-    gray = (np.sqrt(scaled) * 255).astype(np.uint8)
-    return data_uri(webp(shrunk(gray, side), OVERVIEW_QUALITY))
-
-
-def scale_bar(widths: Sequence[int], pixel_size: float | None) -> tuple[float, str]:
-    """A round length of about a quarter of the widest window: in pixels, and in words."""
-    widest = max(widths, default=100)
-    unit = pixel_size or 1.0
-    most = widest * unit / 4
-    power = 10.0 ** math.floor(math.log10(most))
-    length = max(factor * power for factor in (1, 2, 5) if factor * power <= most)
-    return length / unit, f"{length:g} {'µm' if pixel_size else 'pixels'}"
+    shown: NDArray[np.uint8] = (np.sqrt(scaled) * 255).astype(np.uint8)
+    return shown

@@ -5,13 +5,14 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from html import escape
 from importlib.resources import files
 from typing import Any
 
 from cellsieve._core import __version__
 from cellsieve.io.extras import require
 from cellsieve.io.places import atomic
-from cellsieve.look.report.bins import number
+from cellsieve.look.numbers import number
 from cellsieve.schema.types import FilePath
 
 
@@ -92,3 +93,11 @@ def percent(part: float, whole: float) -> str:
     if share > 99.99:
         return "> 99.99 %"
     return f"{share:.2f} %" if share < 1 or share > 99 else f"{share:.1f} %"
+
+
+def framed(page: str, height: int = 800) -> str:
+    """A page in a frame of its own, whole: it needs no file and no server."""
+    return (
+        f'<iframe srcdoc="{escape(page)}" title="cellsieve report" '
+        f'style="width:100%;height:{height}px;border:0"></iframe>'
+    )

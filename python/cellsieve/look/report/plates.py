@@ -1,12 +1,14 @@
 """What the report of a plates result shows: assignments, confidence, and maps of the plates."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.look.report.bins import bars_path, number
+from cellsieve.look.numbers import number
+from cellsieve.look.report.bins import bars_path
 from cellsieve.look.report.page import write_page
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.plates import assignment_columns
@@ -15,6 +17,7 @@ from cellsieve.schema.wellmap import PLACE, plate_map, row_name, with_places
 
 PLATES = 400  # maps at most; the least confident come first where there are more
 LEVELS = 12  # shades of a map
+MOST_NUMBERS = 12  # of columns beside a map
 RELIABILITY_BINS = 10
 CONFIDENCE_BINS = 50
 
@@ -68,13 +71,15 @@ def plates_report(
         content["reliability"] = reliability(placed["confidence"], correct)
         content["bars"] = CONFIDENCE_BINS
         content["confidences"] = _confidences(placed["confidence"])
-        content["maps"] = _maps(placed)
+        first = [each["name"] for each in content["experiments"]]
+        content["maps"] = _maps(placed, first)
+        content["levels"] = [round((each + 1) / LEVELS, 3) for each in range(LEVELS)]
         plates = placed.groupby(["experiment", "plate"]).ngroups
         if plates > len(content["maps"]):
             words.append(
                 f"Of {plates:,} plates, the {len(content['maps'])} least confident have a map."
             )
-    write_page(output, "plates.html.j2", ["page"], content)
+    write_page(output, "plates.html.j2", ["page", "plates"], content)
 
 
 def _assignments(table: pd.DataFrame) -> dict[str, Any]:
@@ -87,7 +92,9 @@ def _assignments(table: pd.DataFrame) -> dict[str, Any]:
         table["certain"].astype(bool) if "certain" in table.columns else table["posterior"] >= 0.99
     )
     experiments = []
-    for place, row in enumerate(table.to_dict("records")):
+    lead = np.asarray(table["posterior"], np.float64)
+    for place in np.lexsort((lead, certain)).tolist():  # what must be looked at comes first
+        row = table.iloc[place].to_dict()
         experiments.append(
             {
                 "name": str(row[table.columns[0]]),
@@ -182,16 +189,24 @@ def _confidences(confidence: "pd.Series[float]") -> str:
     return bars_path(counts.tolist(), max(1, int(counts.max())))
 
 
-def _maps(placed: pd.DataFrame) -> list[dict[str, Any]]:
-    """One map per plate: paths of the wells of each shade, and of the wrong ones."""
+def _maps(placed: pd.DataFrame, first: Sequence[str]) -> list[dict[str, Any]]:
+    """One map per plate: paths of the wells of each shade, and of the wrong ones.
+
+    Args:
+        placed: experiment, plate, well, confidence, and whether its class is right.
+        first: the experiments in the order in which their plates come.
+    """
     groups = list(placed.groupby(["experiment", "plate"], sort=False))
     if len(groups) > PLATES:
         groups.sort(key=lambda pair: float(pair[1]["confidence"].mean()))
         groups = groups[:PLATES]
+    order = {name: place for place, name in enumerate(first)}
+    groups.sort(key=lambda pair: order.get(str(pair[0][0]), len(order)))
     maps = []
     for (experiment, plate), rows in groups:
         image = plate_map(rows["well"], rows["confidence"])
-        wrong = plate_map(rows["well"], rows["correct"], image.shape) < 1
+        there = plate_map(rows["well"], pd.Series(1.0, rows.index), image.shape) == 1
+        correct = plate_map(rows["well"], rows["correct"], image.shape)
         many = int((rows["correct"] == 0).sum())
         maps.append(
             {
@@ -199,8 +214,13 @@ def _maps(placed: pd.DataFrame) -> list[dict[str, Any]]:
                 "plate": plate,
                 "shape": image.shape,
                 "last": f"{row_name(image.shape[0] - 1)}{image.shape[1]}",
+                "letters": [row_name(k) for k in range(image.shape[0])],
+                "step": -(-image.shape[1] // MOST_NUMBERS),
+                "wells": _codes(image, there, correct),
+                "unknown": _squares(there & np.isnan(image), 0.25),
+                "nothing": _squares(~there, 0.4),
                 "shades": _shades(image),
-                "wrong": _squares(wrong, 0.3),
+                "wrong": _squares(correct < 1, 0.3),
                 "n_wrong": many,
                 "known": bool(rows["correct"].notna().any()),
                 "mean": number(rows["confidence"].mean(), 3),
@@ -218,6 +238,25 @@ def _shades(image: NDArray[np.float64]) -> list[tuple[int, str]]:
         for each in np.unique(level).tolist()
         if each >= 0
     ]
+
+
+def _codes(
+    image: NDArray[np.float64], there: NDArray[np.bool_], correct: NDArray[np.float64]
+) -> str:
+    """Three letters a well: its confidence in thousandths, to the base 36, and whether it is right.
+
+    Two dots where there is no well, two dashes where it has no confidence.
+    """
+    made = []
+    for value, known, right in zip(image.flat, there.flat, correct.flat, strict=True):
+        if not known:
+            code = ".."
+        elif np.isnan(value):
+            code = "--"
+        else:
+            code = np.base_repr(round(1000 * float(value)), 36).rjust(2, "0").lower()
+        made.append(code + ("-" if np.isnan(right) else "r" if right == 1 else "w"))
+    return "".join(made)
 
 
 def _squares(where: NDArray[np.bool_], inset: float) -> str:

@@ -8,33 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellsieve.look.colours import default_channels
+from cellsieve.look.colours import shown_channels
 from cellsieve.look.views import Look
-from cellsieve.schema.images import WHOLE, channel_names, is_whole, measured_channels
-from cellsieve.schema.measure import Measure
-from cellsieve.schema.measures import BY_NAME
+from cellsieve.schema.images import measured_channels
+from cellsieve.schema.measures import BY_NAME, channels_of, described
 from cellsieve.schema.record import record_of
 from cellsieve.schema.rules import MIN_GROUP, Rule
 from cellsieve.schema.verdicts import Judgement, Verdicts, limits_note, rule_in_words
 
 
-def measure_of(column: str, channels: Sequence[str]) -> tuple[Measure | None, str | None]:
-    """The measure that a column holds, and its channel where the column's name ends in it."""
-    if column in BY_NAME:
-        return BY_NAME[column], None
-    for channel in channels:
-        name = column.removesuffix(f"_{channel}")
-        if name != column and name in BY_NAME:
-            return BY_NAME[name], channel
-    return None, None
-
-
-def measure_in_words(column: str, images: pd.DataFrame | None) -> str:
+def measure_in_words(column: str, table: pd.DataFrame, images: pd.DataFrame | None) -> str:
     """What a column is: its formula, channel and threshold, in one sentence."""
-    channels = [] if images is None else channel_names(images.columns)
-    measure, channel = measure_of(column, channels)
-    if measure is None:
+    found = described(column, channels_of(map(str, table.columns)))
+    if found is None:
         return f"{column} is a column of the table; cellsieve has no formula for it."
+    measure, channel = found
     said = f"{column}: {measure.sentence} ({measure.formula})"
     if measure.needs == "mask":
         return f"{said}; from the mask alone."
@@ -145,17 +133,11 @@ def warnings_of(
     return words
 
 
-def shown_channels(look: Look, images: pd.DataFrame) -> tuple[str, ...]:
-    """The channels that pictures show."""
-    names = channel_names(images.columns)
-    return (WHOLE,) if is_whole(names) else look.channels or default_channels(images)
-
-
 def look_in_words(look: Look, images: pd.DataFrame | None) -> str:
     """How to read the pictures."""
     if images is None:
         return ""
-    channels = shown_channels(look, images)
+    channels = shown_channels(look.channels, images)
     outlined = "the line is the edge of the cell’s mask; " if look.outline else ""
     others = {"dim": "neighbours are dimmed; ", "blank": "neighbours are blanked; ", "show": ""}
     return (

@@ -90,7 +90,7 @@ function setStops() {
 function focusTile(tile) {
   if (!tile) return;
   const target = find(".open", tile);
-  all(".open", tile.closest(".row")).forEach((stop) => {
+  all(".open", tile.closest(".row, .crops")).forEach((stop) => {
     stop.tabIndex = stop === target ? 0 : -1;
     if (stop === target) stop.dataset.stop = "yes";
     else delete stop.dataset.stop;
@@ -99,7 +99,7 @@ function focusTile(tile) {
 }
 const visible = (tile) => tile.offsetParent !== null;
 function neighbour(tile, key) {
-  const row = all(".cell", tile.closest(".row")).filter(visible);
+  const row = all(".cell", tile.closest(".row, .crops")).filter(visible);
   const here = row.indexOf(tile);
   const across = row.filter((each) => each.offsetTop === row[0].offsetTop).length;
   const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across }[key];

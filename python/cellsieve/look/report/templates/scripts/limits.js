@@ -154,8 +154,10 @@ function toml(value) {
 function rulesFile() {
   const edited = [...data.rules];
   data.own.forEach((place, r) => (edited[place] = rules[r]));
-  return edited
-    .filter(active)
+  return asToml(edited.filter((rule) => active(rule) || rule.also));
+}
+function asToml(some) {
+  return some
     .map((rule) => {
       const given = Object.entries(rule).filter(([, value]) => value !== null && value !== undefined);
       return ["[[rule]]", ...given.map(([name, value]) => `${name} = ${toml(value)}`), ""].join("\n");

@@ -9,6 +9,7 @@ function update() {
   tellTotals();
   drawPlots();
   refreshTiles();
+  if (plane?.open) drawScatter();
   if (sorted.by !== "place") sortClasses();
   remember();
 }
@@ -31,7 +32,9 @@ function remember() {
     if (at) state.set("at", at);
     const text = state.toString();
     const plain = at && text === new URLSearchParams({ at }).toString();
-    history.replaceState(null, "", text ? `#${plain ? at : text}` : location.href.split("#")[0]);
+    try {
+      history.replaceState(null, "", text ? `#${plain ? at : text}` : location.href.split("#")[0]);
+    } catch {} // in the frame of a notebook, there is no address
   }, 150);
 }
 

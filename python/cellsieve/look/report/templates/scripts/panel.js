@@ -126,15 +126,18 @@ function commandText() {
   const overrides = byHand() ? " --overrides marks.csv" : "";
   return `cellsieve clean ${quoted(data.name)} -o ${output} --rules limits.toml${overrides}`;
 }
-find("#use").addEventListener("click", () => {
+let offered = ""; // the rules that the dialog offers
+function offer(rulesText, promise) {
+  offered = rulesText;
   put(find("#use-command"), commandText());
-  put(find("#use-rules"), rulesFile());
-  put(find("#use-promise"), find("#outcome").textContent);
+  put(find("#use-rules"), offered);
+  put(find("#use-promise"), promise);
   find("#use-marks").hidden = !byHand();
   put(find("#copied"), "");
   use.showModal();
   copy();
-});
+}
+find("#use").addEventListener("click", () => offer(rulesFile(), find("#outcome").textContent));
 async function copy() {
   try {
     await navigator.clipboard.writeText(commandText());
@@ -146,7 +149,7 @@ async function copy() {
   }
 }
 find("#use-copy").addEventListener("click", copy);
-find("#use-download").addEventListener("click", () => download("limits.toml", rulesFile(), "application/toml"));
+find("#use-download").addEventListener("click", () => download("limits.toml", offered, "application/toml"));
 find("#use-marks").addEventListener("click", () => download("marks.csv", marksAsCsv(), "text/csv"));
 use.addEventListener("click", (event) => {
   if (event.target === use || event.target.closest(".close")) use.close();

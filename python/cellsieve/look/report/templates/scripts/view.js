@@ -4,7 +4,7 @@ const view = find("#view");
 let current = 0;
 
 // In the page's current order, filtered and sorted.
-const inOrder = () => all(".cell").filter((tile) => !tile.closest("section").hidden && visible(tile));
+const inOrder = () => all("main .cell").filter((tile) => !tile.closest("section").hidden && visible(tile));
 
 function fillView() {
   const { tile } = tiles.get(current);
