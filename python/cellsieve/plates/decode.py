@@ -266,26 +266,31 @@ def _by_plate(
     def decoded(key: tuple[int, int, NDArray[np.int64]]) -> tuple[dict[str, NDArray[Any]], str]:
         """What is found on one plate, and what did not converge."""
         experiment, plate, rows = key
-        logs = log_scores(scores, rows) / temperature
-        _refuse_bad(logs, scores, wells, rows)
         likely = int(beliefs.best[experiment, plate])
         here = beliefs.on_plate[experiment, plate]
         groups = {
             int(group): float(here[group])
             for group in np.flatnonzero((here >= NEGLIGIBLE) | (np.arange(len(here)) == likely))
+            if method != "assignment" or group == likely
         }
         name = f"{wells.experiments[experiment]} plate {wells.plate_names[experiment, plate]}"
-        for group in [likely] if method == "assignment" else list(groups):
+        for group in groups:
             if len(slots[group]) < len(rows):
                 raise ValueError(
                     f"{wells.name}: {name} has {len(rows)} wells, but the group on it has "
                     f"{len(columns[group])} classes for {len(slots[group])} wells; expected no "
                     "more"
                 )
-        hopeless = np.asarray(np.isneginf(logs[:, columns[likely]]).all(axis=1))
+        used = ordered[np.isin(ordered, np.concatenate([columns[group] for group in groups]))]
+        logs = log_scores(scores, rows, used) / temperature
+        _refuse_bad(scores, wells, rows)
+        place = np.full(len(scores.columns), -1)
+        place[used] = np.arange(len(used))
+        inside = {group: place[columns[group]] for group in groups}
+        hopeless = np.asarray(np.isneginf(logs[:, inside[likely]]).all(axis=1))
         _refuse_hopeless(hopeless, scores, wells, rows)
         if method == "assignment":
-            block = logs[:, columns[likely]]
+            block = logs[:, inside[likely]]
             chosen = slots[likely][assign(block[:, slots[likely]])]
             result = _rows_of(_softmax(block), chosen)
             result["confidence"] *= groups[likely]
@@ -294,7 +299,7 @@ def _by_plate(
         mixed = np.zeros((len(rows), logs.shape[1]))
         rough = ""
         for group, probability in groups.items():
-            block = np.ascontiguousarray(logs[:, columns[group][slots[group]]])
+            block = np.ascontiguousarray(logs[:, inside[group][slots[group]]])
             # Of a group that is not the likeliest, a well may know nothing at all.
             block[np.isneginf(block).all(axis=1)] = 0.0
             values, _, error = _core.marginals(block)
@@ -303,9 +308,7 @@ def _by_plate(
             if len(slots[group]) > len(columns[group]):
                 firsts = np.flatnonzero(np.diff(slots[group], prepend=-1))
                 values = np.add.reduceat(values, firsts, axis=1)
-            mixed[:, columns[group]] += probability / share * values
-        used = ordered[np.isin(ordered, np.concatenate([columns[group] for group in groups]))]
-        mixed = mixed[:, used]
+            mixed[:, inside[group]] += probability / share * values
         chosen = mixed.argmax(axis=1)
         if one_to_one:
             slot = np.repeat(np.arange(len(used)), layout.slots[scores.columns[used]])
@@ -331,19 +334,17 @@ def _by_plate(
     return found
 
 
-def _refuse_bad(
-    logs: NDArray[np.float64], scores: WellScores, wells: Wells, rows: NDArray[np.int64]
-) -> None:
-    bad = np.isnan(logs) | np.isposinf(logs)
+def _refuse_bad(scores: WellScores, wells: Wells, rows: NDArray[np.int64]) -> None:
+    taken = scores.take(rows)
+    bad = ~(taken < np.inf)
     if scores.kind == "probability":
-        bad |= scores.take(rows) < 0
+        bad |= taken < 0
     bad[:, scores.columns < 0] = False
     if bad.any():
         row, column = np.argwhere(bad)[0]
-        value = scores.take(rows[row : row + 1])[0, column]
         raise ValueError(
-            f"{scores.name}: well {wells.at(int(rows[row]))}, column {column} is {value}; "
-            f"expected {scores.kind} scores below infinity"
+            f"{scores.name}: well {wells.at(int(rows[row]))}, column {column} is "
+            f"{taken[row, column]}; expected {scores.kind} scores below infinity"
         )
 
 

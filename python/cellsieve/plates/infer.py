@@ -309,9 +309,14 @@ def in_group(layout: Layout, scores: WellScores, group: int) -> NDArray[np.bool_
     return inside
 
 
-def log_scores(scores: WellScores, rows: NDArray[np.int64]) -> Floats:
+def log_scores(
+    scores: WellScores, rows: NDArray[np.int64], columns: NDArray[np.int64] | None = None
+) -> Floats:
     """The logarithms of a few wells' scores; zero probabilities are far below the rest."""
-    taken = scores.take(rows).astype(np.float64)
+    taken = scores.take(rows)
+    if columns is not None:
+        taken = taken[:, columns]
+    taken = taken.astype(np.float64)
     if scores.kind != "probability":
         return taken
     least = np.finfo(np.float64).tiny
