@@ -20,13 +20,14 @@ BLACK, WHITE = 0.01, 0.998  # the quantiles of a channel that become black and f
 def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
     """What is shown of an image table's channels, unless some are chosen.
 
-    Red, green and blue, as far as there are; where the measured one is none of them, that alone.
+    Red, green and blue, as far as there are; where none of them was measured, what was.
     """
     names = channel_names(images.columns)
-    measured = set(measured_channels(images))
+    measured = [name for name in measured_channels(images) if name in names]
     colours = tuple(name for name in SHOWN if name in names)
-    others = tuple(sorted(measured & set(names) - set(colours)))
-    return others or colours or tuple(names[:1])
+    if measured and not set(measured) & set(colours):
+        return tuple(measured)
+    return colours or tuple(names[:1])
 
 
 def shown_channels(channels: Sequence[str] | None, images: pd.DataFrame) -> tuple[str, ...]:
