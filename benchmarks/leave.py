@@ -20,7 +20,6 @@ import numpy as np
 
 import cellsieve as cs
 from cellsieve import _core
-from cellsieve.cells.image import Settings, cell_table, measured_file
 from cellsieve.trial import reference
 from cellsieve.trial.synthetic import field, photograph
 from timing import arguments, heading, interleaved, show
@@ -63,8 +62,7 @@ class Work:
         return cs.read_mask(self.paths["mask"]), images
 
     def table(self):
-        chosen = Settings(None, rle=True)
-        return cell_table(measured_file(self.paths["mask"], self.paths["green"], chosen))
+        return cs.measure_file(self.paths["mask"], self.paths["green"], rle=True)
 
     def cut(self):
         mask, images = self.read_5()
