@@ -74,6 +74,8 @@ def read_ome_zarr(path: str, max_pixels: int) -> Planes:
             raise ValueError("it has no multiscales, so it is no image of NGFF 0.4 or 0.5")
         image = attributes["multiscales"][0]
         array = group[image["datasets"][0]["path"]]
+        if not isinstance(array, zarr.Array):
+            raise ValueError(f"its multiscales name {array.name}, which is no array")
         axes = "".join(axis["name"][0].upper() for axis in image["axes"])
         if len(axes) != array.ndim or len(set(axes)) != len(axes) or axes[-2:] != "YX":
             raise ValueError(f"it has the axes {axes} and the shape {array.shape}")
