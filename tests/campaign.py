@@ -346,4 +346,6 @@ if __name__ == "__main__":
     options.add_argument("--seed", type=int, default=random.randrange(10**6))
     options.add_argument("--only", default="", help="commands with this in their name")
     asked = options.parse_args()
+    # What runs in the background may ignore interrupts, and so would the runs that it interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(0 if campaign(asked.minutes, asked.seed, asked.only) else 1)

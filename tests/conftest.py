@@ -1,11 +1,16 @@
 """Makers of small data, and where the real data would be."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import cellsieve as cs
+
+# What runs in the background may ignore interrupts, and so would the runs that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 

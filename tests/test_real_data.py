@@ -138,7 +138,7 @@ def test_float_masks_are_refused(real_data):
     pytest.importorskip("tifffile", reason="needs the extra tiff")
     folder = real_data / "masks" / "bbbc007_crops"
     images = cs.ImageSet.from_patterns(f"{folder}/{{id}}_image.tif", f"{folder}/{{id}}_mask.tif")
-    cells, table = cs.measure_images(images, "green", return_images=True)
+    cells, table = cs.measure_images(images, return_images=True)
     assert cells.empty
     assert len(table) == 4
     assert (table["status"] == "failed").all()
