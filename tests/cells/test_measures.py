@@ -62,13 +62,14 @@ def test_every_measure_equals_its_definition(seed, shape, kind, labels, full, li
     for row in OF_CELLS:
         one, other = found[row.name], expected[row.name]
         exact = row.dtype != "float64" or row.name in EXACT
-        try:
-            pd.testing.assert_series_equal(
-                one, other, check_exact=exact, **({} if exact else CLOSE)
-            )
-        except AssertionError as error:
-            raise AssertionError(f"{row.name}: {error}") from error
+        how = {"check_exact": True} if exact else CLOSE
+        if OLD_NUMPY and kind is np.float32 and row.dtype == "float64":
+            how = {"rtol": 1e-5, "atol": 1e-5}
+        pd.testing.assert_series_equal(one, other, obj=row.name, **how)
 
+
+#: Before 2.4, numpy rounds the quantiles of float32 pixels otherwise.
+OLD_NUMPY = np.lib.NumpyVersion(np.__version__) < "2.4.0"
 
 #: Equal to the last bit.
 EXACT = {
