@@ -22,7 +22,11 @@ def in_pandas(table: Any) -> Any:
     frame: pd.DataFrame = pyarrow.table(table).to_pandas()
     for name in frame.columns[[isinstance(kind, pd.CategoricalDtype) for kind in frame.dtypes]]:
         frame[name] = frame[name].astype(frame[name].cat.categories.dtype)
-    for name in frame.select_dtypes(object):
-        if pd.api.types.infer_dtype(frame[name], skipna=True) in ("string", "empty"):
+    for name in frame.columns:
+        text = ("string", "empty")
+        if (
+            pd.api.types.is_object_dtype(frame[name])
+            and pd.api.types.infer_dtype(frame[name]) in text
+        ):
             frame[name] = frame[name].astype("str")  # which older versions of pyarrow do not
     return frame

@@ -158,6 +158,8 @@ def _orientation(cell: Cell) -> float:
     (rows, both), (_, cols) = _covariance(cell)
     if abs(rows - cols) <= 1e-9 * rows and abs(both) <= 1e-9 * rows:
         return NAN
+    if abs(both) <= 1e-9 * (rows + cols):
+        both = 0.0  # of which a rounded sum may be the negative one
     return float(np.arctan2(2 * both, rows - cols) / 2)
 
 
