@@ -82,7 +82,7 @@ def measure(
     measures: Sequence[str] = (),
     *,
     nuclei: NDArray[Any] | None = None,
-    compartments: bool = False,
+    compartments: Sequence[str] = (),
     quantile: float = 0.99,
     threshold: float | None = None,
     saturation: float | None = None,
@@ -93,7 +93,8 @@ def measure(
     """Finds every cell of a mask, and measures it in some channels.
 
     `measures` are names of kernels (`cellsieve.schema.measures`); those of masks need no channel.
-    `nuclei` is a second label image. Pixels are saturated from `saturation` on, if not from the
+    `nuclei` is a second label image; `compartments` are the kernels that are wanted of the cells'
+    pixels in nuclei, and of the others. Pixels are saturated from `saturation` on, if not from the
     largest of their dtype. `clip` is the largest id that the mask's file could hold, if not by its
     dtype.
     """
@@ -105,7 +106,7 @@ def measure_file(
     *,
     max_pixels: int,
     nuclei_path: str | PathLike[str] | None = None,
-    compartments: bool = False,
+    compartments: Sequence[str] = (),
     quantile: float = 0.99,
     threshold: float | None = None,
     saturation: float | None = None,

@@ -6,6 +6,7 @@
 //! on a limit falls on the same side with either.
 
 use super::tally::Tally;
+use std::cmp::Ordering;
 
 /// A multiset of pixels.
 pub trait Background<T>: Default {
@@ -64,8 +65,15 @@ impl<const N: usize> Default for Counts<N> {
 }
 
 impl<const N: usize> Counts<N> {
-    fn count(&self, value: usize) -> u64 {
-        self.0.iter().map(|table| u64::from(table[value])).sum()
+    /// Forgets all pixels.
+    pub fn clear(&mut self) {
+        self.0.fill([0; N]);
+    }
+
+    /// The values that occur, ascending, each with its number.
+    pub fn counted(&self) -> impl Iterator<Item = (f64, u64)> {
+        let count = |value: usize| self.0.iter().map(|table| u64::from(table[value])).sum();
+        (0..N).map(move |value| (value as f64, count(value))).filter(|&(_, n)| n > 0)
     }
 }
 
@@ -89,29 +97,11 @@ impl<T: Copy + Into<usize>, const N: usize> Background<T> for Counts<N> {
     }
 
     fn quantile(&mut self, q: f64) -> f64 {
-        let n = (0..N).map(|value| self.count(value)).sum();
-        if n == 0 {
-            return f64::NAN;
-        }
-        let position = Position::of(q, n);
-        // Walk up the sorted values to the two that enclose the quantile.
-        let mut below = 0;
-        let mut values = (0..N).map(|value| {
-            below += self.count(value);
-            (value as f64, below)
-        });
-        let (previous, upto) =
-            values.find(|&(_, below)| below > position.previous).expect("the counts add up to n");
-        if upto > position.next {
-            return previous;
-        }
-        let (next, _) = values.find(|&(_, below)| below > position.next).expect("the counts add up to n");
-        lerp!(previous, next, position.gamma, f64)
+        Tally::of(self.counted()).quantile(q, |a, b, gamma| lerp!(a, b, gamma, f64))
     }
 
     fn median_distance(&self, from: f64) -> f64 {
-        let counts = (0..N).map(|value| (value as f64, self.count(value)));
-        Tally::of(counts.filter(|&(_, n)| n > 0)).median_distance(from)
+        Tally::of(self.counted()).median_distance(from)
     }
 }
 
@@ -129,30 +119,30 @@ impl Background<f32> for Values {
     }
 
     fn quantile(&mut self, q: f64) -> f64 {
-        if self.0.is_empty() {
-            return f64::NAN;
-        }
-        let position = Position::of(q, self.0.len() as u64);
-        let (_, &mut previous, above) =
-            self.0.select_nth_unstable_by(position.previous as usize, f32::total_cmp);
-        let next = if position.next > position.previous {
-            above.iter().copied().min_by(f32::total_cmp).unwrap_or(previous)
-        } else {
-            previous
-        };
-        // numpy interpolates float32 values in float32.
-        f64::from(lerp!(previous, next, position.gamma, f32))
+        select(&mut self.0, q, f32::total_cmp).map_or(f64::NAN, |(previous, next, gamma)| {
+            // numpy interpolates float32 values in float32.
+            f64::from(lerp!(previous, next, gamma, f32))
+        })
     }
 
     fn median_distance(&self, from: f64) -> f64 {
         let mut distances: Vec<f64> = self.0.iter().map(|&pixel| (f64::from(pixel) - from).abs()).collect();
-        if distances.is_empty() {
-            return f64::NAN;
-        }
-        let position = Position::of(0.5, distances.len() as u64);
-        let (_, &mut previous, above) =
-            distances.select_nth_unstable_by(position.previous as usize, f64::total_cmp);
-        let next = above.iter().copied().min_by(f64::total_cmp).unwrap_or(previous);
-        lerp!(previous, next, position.gamma, f64)
+        select(&mut distances, 0.5, f64::total_cmp)
+            .map_or(f64::NAN, |(previous, next, gamma)| lerp!(previous, next, gamma, f64))
     }
+}
+
+/// The two values that enclose a quantile, and how far between them it lies; `None` of no values.
+fn select<T: Copy>(values: &mut [T], q: f64, order: fn(&T, &T) -> Ordering) -> Option<(T, T, f64)> {
+    if values.is_empty() {
+        return None;
+    }
+    let position = Position::of(q, values.len() as u64);
+    let (_, &mut previous, above) = values.select_nth_unstable_by(position.previous as usize, order);
+    let next = if position.next > position.previous {
+        above.iter().copied().min_by(order).unwrap_or(previous)
+    } else {
+        previous
+    };
+    Some((previous, next, position.gamma))
 }

@@ -1,5 +1,6 @@
 //! Connected pieces of one region, to tell a cell from a label that stands for many.
 
+use super::rows::each_touching;
 use super::scan::{Outline, Run};
 use std::fmt;
 
@@ -27,7 +28,7 @@ impl Suspect {
             return None;
         }
         let of_region = outline.runs.iter().copied().filter(|run| run.region == place as u32);
-        let pieces = pieces(&of_region.collect::<Vec<_>>());
+        let (pieces, _) = pieces(&of_region.collect::<Vec<_>>());
         (pieces > 1 || (largest && alone)).then_some(Suspect { label: region.label, pieces })
     }
 }
@@ -46,31 +47,24 @@ impl fmt::Display for Suspect {
     }
 }
 
-/// The number of connected pieces (8 neighbours) of a region, from its runs in row order.
+/// The connected pieces (8 neighbours) of a region, from its runs in row order: how many there are, and
+/// their Euler number, which is that less the number of holes.
 ///
-/// Runs of one row are joined with the touching ones of the row above, by union-find.
-pub(super) fn pieces(runs: &[Run]) -> u64 {
+/// Runs are the nodes of a graph, those that touch in consecutive rows its edges. An edge joins two pieces
+/// (by union-find), or closes a hole.
+pub(super) fn pieces(runs: &[Run]) -> (u64, i64) {
     let mut parents: Vec<usize> = (0..runs.len()).collect();
     let mut pieces = runs.len() as u64;
-    let mut above = 0;
-    for (here, run) in runs.iter().enumerate() {
-        // Runs above that end left of this one touch nothing further right either.
-        while runs[above].row + 1 < run.row || (runs[above].row + 1 == run.row && runs[above].end < run.start)
-        {
-            above += 1;
+    let mut euler = runs.len() as i64;
+    each_touching(runs, |upper, lower| {
+        euler -= 1;
+        let (a, b) = (root(&mut parents, upper), root(&mut parents, lower));
+        if a != b {
+            parents[b] = a;
+            pieces -= 1;
         }
-        for (other, neighbour) in runs.iter().enumerate().skip(above) {
-            if neighbour.row + 1 != run.row || neighbour.start > run.end {
-                break;
-            }
-            let (a, b) = (root(&mut parents, other), root(&mut parents, here));
-            if a != b {
-                parents[b] = a;
-                pieces -= 1;
-            }
-        }
-    }
-    pieces
+    });
+    (pieces, euler)
 }
 
 fn root(parents: &mut [usize], mut of: usize) -> usize {

@@ -5,8 +5,8 @@ use super::components::Suspect;
 use super::grid::Grid;
 use super::label::Label;
 use super::measures::{
-    Column, Light, Needs, Values, Working, basic, begin_of_mask, begin_of_plane, finish, needs, nuclei,
-    place, sweep, whole,
+    BACKGROUND_COLUMNS, Column, Light, Needs, Values, Working, basic, begin_of_mask, begin_of_plane, finish,
+    needs, nuclei, place, sweep, whole,
 };
 use super::plane::{Outside, Plane, with_plane};
 use super::rle::{self, Rle};
@@ -71,8 +71,8 @@ pub struct Request<'a> {
     pub convention: Convention,
     /// Pixels are saturated from this value on; if `None`, from the largest of their type.
     pub saturation: Option<f64>,
-    /// Whether the measures of channels are wanted of the nuclei and of the rest of the cells too.
-    pub compartments: bool,
+    /// The measures of channels that are wanted of the nuclei and of the rest of the cells, apart.
+    pub compartments: &'a [&'a str],
     /// Whether cells are encoded too.
     pub rle: bool,
     /// The largest id that the file of the mask could hold; by the labels' type if `None`.
@@ -122,10 +122,11 @@ pub(super) struct Read<'a> {
 
 impl<'a> Read<'a> {
     pub fn new<L: Label>(labels: Grid<'_, L>, planes: &[Plane<'a>], request: &Request<'_>) -> Result<Self> {
-        let needs = needs(request.measures)?;
+        let names = [request.measures, request.compartments].concat();
+        let needs = needs(&names)?;
         request.threshold.check()?;
         if planes.is_empty() {
-            let of_planes = request.measures.iter().zip(&needs).filter(|(_, needs)| **needs >= Needs::Image);
+            let of_planes = names.iter().zip(&needs).filter(|(_, needs)| **needs >= Needs::Image);
             let names: Vec<_> = of_planes.map(|(name, _)| *name).collect();
             if !names.is_empty() {
                 let names = names.join(", ");
@@ -160,18 +161,19 @@ impl<'a> Read<'a> {
         let regions = &self.outline.regions;
         let shape = self.outline.shape;
 
-        let begin = |plane: &Plane<'a>, light: Light| {
-            with_plane!(*plane, |image| begin_of_plane(image, light, names))
+        let working = |names: &[&str]| -> Vec<Working<'a>> {
+            let each = planes.iter().zip(&lights);
+            each.map(|(plane, &light)| with_plane!(*plane, |image| begin_of_plane(image, light, names)))
+                .collect()
         };
-        let working = || planes.iter().zip(&lights).map(|(plane, &light)| begin(plane, light));
-        let swept = |runs: &[Run], mut families: Vec<Working<'a>>| -> Vec<Vec<Column>> {
+        let swept = |runs: &[Run], mut families: Vec<Working<'a>>, names: &[&str]| -> Vec<Vec<Column>> {
             if families.iter().any(|families| !families.is_empty()) {
                 sweep(&ByRegion::new(runs, regions.len()), shape, &mut families);
             }
             families.into_iter().map(|families| finish(families, names)).collect()
         };
-        let all = std::iter::once(begin_of_mask(names)).chain(working()).collect();
-        let mut of_cells = swept(&self.outline.runs, all).into_iter();
+        let all = std::iter::once(begin_of_mask(names)).chain(working(names)).collect();
+        let mut of_cells = swept(&self.outline.runs, all, names).into_iter();
 
         let mut columns = basic::columns(regions);
         columns.extend(of_cells.next().into_iter().flatten());
@@ -179,17 +181,18 @@ impl<'a> Read<'a> {
             columns.extend(place::columns(&self.outline));
         }
         let mut parts = None;
-        if request.compartments || self.needs.contains(&Needs::Nuclei) {
+        let apart = request.compartments;
+        if !apart.is_empty() || self.needs.contains(&Needs::Nuclei) {
             let second = second.ok_or_else(|| {
                 Error::Value("nuclei: found none; expected a label image of the nuclei".into())
             })?;
             let (of_nuclei, compartments) = nuclei::columns(&self.outline, second);
             columns.extend(of_nuclei);
-            parts = request.compartments.then_some(compartments);
+            parts = (!apart.is_empty()).then_some(compartments);
         }
         columns.retain(|(name, _)| basic::COLUMNS.contains(name) || names.contains(name));
         let mut parts = parts.map(|nuclei::Compartments { nucleus, cytoplasm }| {
-            [nucleus, cytoplasm].map(|runs| swept(&runs, working().collect()).into_iter())
+            [nucleus, cytoplasm].map(|runs| swept(&runs, working(apart), apart).into_iter())
         });
 
         let mut order: Vec<usize> = (0..regions.len()).collect();
@@ -253,14 +256,11 @@ fn of_image(
         let columns = whole::COLUMNS.iter().copied().zip(values);
         found.extend(columns.filter(|(name, _)| names.contains(name)));
     }
-    if let Some(outside) = outside {
+    if let Some(outside) = outside.filter(|_| names.iter().any(|name| BACKGROUND_COLUMNS.contains(name))) {
         let median = outside.quantile(0.5);
-        if names.contains(&"background_median") {
-            found.push(("background_median", median));
-        }
-        if names.contains(&"background_mad") {
-            found.push(("background_mad", outside.median_distance(median)));
-        }
+        let columns = BACKGROUND_COLUMNS.iter().copied();
+        let values = [median, outside.median_distance(median)];
+        found.extend(columns.zip(values).filter(|(name, _)| names.contains(name)));
     }
     found
 }

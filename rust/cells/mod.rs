@@ -20,6 +20,7 @@ mod pixel;
 mod plane;
 mod resize;
 pub mod rle;
+mod rows;
 mod runs;
 mod scan;
 mod tally;

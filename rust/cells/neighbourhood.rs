@@ -1,5 +1,6 @@
 //! Which pixels of a cell have which neighbours in it, row by row.
 
+use super::rows::each_row;
 use super::scan::Run;
 
 /// Pixels of a cell side by side in a row.
@@ -98,28 +99,6 @@ impl Neighbourhood {
             }
         });
         self.at_border = outline;
-    }
-}
-
-/// Calls the function with the runs of each row, between those of the row above and the row below.
-pub(super) fn each_row<'a>(runs: &'a [Run], mut call: impl FnMut(&'a [Run], &'a [Run], &'a [Run])) {
-    let row_from = |start: usize| {
-        let row = runs.get(start).map(|run| run.row);
-        let length = runs[start..].iter().take_while(|run| Some(run.row) == row).count();
-        &runs[start..start + length]
-    };
-    let next_to = |row: u32, runs: &'a [Run]| match runs.first() {
-        Some(run) if run.row.abs_diff(row) == 1 => runs,
-        _ => &runs[..0],
-    };
-    let mut above: &[Run] = &[];
-    let mut here = row_from(0);
-    let mut seen = here.len();
-    while let Some(first) = here.first() {
-        let below = row_from(seen);
-        seen += below.len();
-        call(next_to(first.row, above), here, next_to(first.row, below));
-        (above, here) = (here, below);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The distinct values of some pixels and how often each occurs: all that statistics without places need.
 
 use super::ahead;
-use super::background::{Position, lerp};
+use super::background::{Background, Counts, Position, lerp};
 use super::grid::Grid;
 use super::pixel::Pixel;
 use super::scan::Run;
@@ -76,8 +76,8 @@ impl Tally {
         self.len() - place.checked_sub(1).map_or(0, |place| self.upto[place])
     }
 
-    /// The quantile of numpy's method "linear", rounded as the type of the pixels rounds.
-    pub fn quantile<P: Pixel>(&self, q: f64) -> f64 {
+    /// The quantile of numpy's method "linear", rounded by `between`; NaN where there is no pixel.
+    pub fn quantile(&self, q: f64, between: impl Fn(f64, f64, f64) -> f64) -> f64 {
         if self.len() == 0 {
             return f64::NAN;
         }
@@ -85,7 +85,7 @@ impl Tally {
         let place = self.upto.partition_point(|&upto| upto <= position.previous);
         let previous = self.values[place];
         let next = if self.upto[place] > position.next { previous } else { self.values[place + 1] };
-        P::between(previous, next, position.gamma)
+        between(previous, next, position.gamma)
     }
 
     /// The median of the distances from a value.
@@ -132,10 +132,11 @@ impl Tally {
 }
 
 /// Room that one cell after another is tallied in.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Scratch {
     pixels: Vec<u32>,
     counts: Vec<u32>,
+    bytes: Counts<256>,
 }
 
 impl Scratch {
@@ -166,15 +167,13 @@ impl Scratch {
         tally.fill(counts.enumerate().filter(|&(_, n)| n > 0).map(|(value, n)| (value as f64, n)));
     }
 
-    /// Tallies bytes, by counting, for which four small tables do.
-    #[allow(clippy::unused_self)] // in place of `integers`
+    /// Tallies bytes, by counting.
     pub fn bytes(&mut self, runs: &[Run], image: Grid<'_, u8>, tally: &mut Tally) {
-        let mut tables = [[0; 256]; 4];
+        self.bytes.clear();
         for pixels in ahead::pixels(runs, image) {
-            count_bytes(pixels, &mut tables);
+            self.bytes.add(pixels);
         }
-        let counts = (0..256).map(|value| (value, tables.iter().map(|table| table[value]).sum::<u32>()));
-        tally.fill(counts.filter(|&(_, n)| n > 0).map(|(value, n)| (value as f64, n.into())));
+        tally.fill(self.bytes.counted());
     }
 
     /// Tallies floating-point pixels, by sorting.
@@ -203,20 +202,5 @@ fn count<P: Pixel + Into<u32>>(runs: &[Run], image: Grid<'_, P>, tables: &mut [u
         for (number, &pixel) in run.of(image).iter().enumerate() {
             tables[number % 4 * values + place(pixel)] += 1;
         }
-    }
-}
-
-/// Counts bytes in four tables. Neighbours go to different ones: equal ones, the rule in an image,
-/// would wait for each other's count to reach memory.
-fn count_bytes(pixels: &[u8], [first, second, third, fourth]: &mut [[u32; 256]; 4]) {
-    let (fours, rest) = pixels.as_chunks::<4>();
-    for &[a, b, c, d] in fours {
-        first[usize::from(a)] += 1;
-        second[usize::from(b)] += 1;
-        third[usize::from(c)] += 1;
-        fourth[usize::from(d)] += 1;
-    }
-    for &pixel in rest {
-        first[usize::from(pixel)] += 1;
     }
 }

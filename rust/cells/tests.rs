@@ -15,7 +15,7 @@ fn request(threshold: Threshold, convention: Convention, clip: u64) -> Request<'
         threshold,
         convention,
         saturation: None,
-        compartments: false,
+        compartments: &[],
         rle: false,
         clip: Some(clip),
     }
@@ -55,8 +55,8 @@ fn integers<'a>(cells: &'a Cells, name: &str) -> &'a [i64] {
 
 /// A row per cell of what was measured.
 fn rows(cells: &Cells) -> Vec<Cell> {
-    let max = match cells.channels[0].columns.last() {
-        Some(("intensity_max", Values::Reals(values))) => Some(values),
+    let max = match cells.channels[0].columns.iter().find(|(name, _)| *name == "intensity_max") {
+        Some((_, Values::Reals(values))) => Some(values),
         _ => None,
     };
     let value = |name, row: usize| integers(cells, name)[row];
@@ -256,7 +256,7 @@ fn a_mask_alone_gives_boxes_and_encodings() {
         threshold: Threshold::Quantile(0.99),
         convention: Convention::Cellsieve,
         saturation: None,
-        compartments: false,
+        compartments: &[],
         rle: true,
         clip: None,
     };

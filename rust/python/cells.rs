@@ -95,8 +95,8 @@ fn arrays(py: Python<'_>, columns: Vec<Column>) -> PyResult<Py<PyDict>> {
 
 /// Finds every cell of a mask; with measures, measures it in some channels.
 #[pyfunction]
-#[pyo3(signature = (mask, channels=vec![], measures=vec![], *, nuclei=None, compartments=false, quantile=0.99, threshold=None, saturation=None, convention="cellsieve", rle=false, clip=None),
-       text_signature = "(mask, channels=(), measures=(), *, nuclei=None, compartments=False, quantile=0.99, threshold=None, saturation=None, convention='cellsieve', rle=False, clip=None)")]
+#[pyo3(signature = (mask, channels=vec![], measures=vec![], *, nuclei=None, compartments=vec![], quantile=0.99, threshold=None, saturation=None, convention="cellsieve", rle=false, clip=None),
+       text_signature = "(mask, channels=(), measures=(), *, nuclei=None, compartments=(), quantile=0.99, threshold=None, saturation=None, convention='cellsieve', rle=False, clip=None)")]
 #[allow(clippy::too_many_arguments)]
 pub fn measure(
     py: Python<'_>,
@@ -104,7 +104,7 @@ pub fn measure(
     channels: Vec<Bound<'_, PyUntypedArray>>,
     measures: Vec<String>,
     nuclei: Option<&Bound<'_, PyUntypedArray>>,
-    compartments: bool,
+    compartments: Vec<String>,
     quantile: f64,
     threshold: Option<f64>,
     saturation: Option<f64>,
@@ -112,12 +112,13 @@ pub fn measure(
     rle: bool,
     clip: Option<u64>,
 ) -> PyResult<Cells> {
+    let (measures, compartments) = (as_texts(&measures), as_texts(&compartments));
     let request = Request {
-        measures: &measures.iter().map(String::as_str).collect::<Vec<_>>(),
+        measures: &measures,
         threshold: threshold.map_or(Threshold::Quantile(quantile), Threshold::Fixed),
         convention: convention.parse()?,
         saturation,
-        compartments,
+        compartments: &compartments,
         rle,
         clip,
     };
@@ -139,8 +140,8 @@ pub fn measure(
 /// The same of files: each channel is a path and its name in it. Reading, decoding and scanning are
 /// one detached call, so that threads scale.
 #[pyfunction]
-#[pyo3(signature = (mask_path, channels=vec![], measures=vec![], *, max_pixels, nuclei_path=None, compartments=false, quantile=0.99, threshold=None, saturation=None, convention="cellsieve", rle=false, exact=false),
-       text_signature = "(mask_path, channels=(), measures=(), *, max_pixels, nuclei_path=None, compartments=False, quantile=0.99, threshold=None, saturation=None, convention='cellsieve', rle=False, exact=False)")]
+#[pyo3(signature = (mask_path, channels=vec![], measures=vec![], *, max_pixels, nuclei_path=None, compartments=vec![], quantile=0.99, threshold=None, saturation=None, convention="cellsieve", rle=false, exact=false),
+       text_signature = "(mask_path, channels=(), measures=(), *, max_pixels, nuclei_path=None, compartments=(), quantile=0.99, threshold=None, saturation=None, convention='cellsieve', rle=False, exact=False)")]
 #[allow(clippy::too_many_arguments)]
 pub fn measure_file(
     py: Python<'_>,
@@ -149,7 +150,7 @@ pub fn measure_file(
     measures: Vec<String>,
     max_pixels: u32,
     nuclei_path: Option<PathBuf>,
-    compartments: bool,
+    compartments: Vec<String>,
     quantile: f64,
     threshold: Option<f64>,
     saturation: Option<f64>,
@@ -157,12 +158,13 @@ pub fn measure_file(
     rle: bool,
     exact: bool,
 ) -> PyResult<Cells> {
+    let (measures, compartments) = (as_texts(&measures), as_texts(&compartments));
     let request = Request {
-        measures: &measures.iter().map(String::as_str).collect::<Vec<_>>(),
+        measures: &measures,
         threshold: threshold.map_or(Threshold::Quantile(quantile), Threshold::Fixed),
         convention: convention.parse()?,
         saturation,
-        compartments,
+        compartments: &compartments,
         rle,
         clip: None,
     };
@@ -184,15 +186,18 @@ pub fn measure_file(
         }
         let found = with_file_labels!(labels, |labels| {
             let labels = Grid::new(labels, shape);
-            for (plane, (path, _)) in planes.iter().zip(&channels) {
-                plane.check(&labels).map_err(|error| error.in_file(path))?;
-            }
-            cells::measure(labels, &planes, nuclei.as_ref(), &request)
+            cells::measure(labels, &planes, nuclei.as_ref(), &request).map_err(|error| {
+                let wrong = planes.iter().position(|plane| plane.check(&labels).is_err()).unwrap_or(0);
+                error.in_file(channels.get(wrong).map_or(&mask_path, |(path, _)| path))
+            })
         });
-        let path = channels.first().map_or(&mask_path, |(path, _)| path);
-        Ok::<_, Error>((found.map_err(|error| error.in_file(path))?, shape))
+        Ok::<_, Error>((found?, shape))
     })?;
     Cells::new(py, found, shape)
+}
+
+fn as_texts(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }
 
 /// Reads channels; those that lie in one file, side by side in the list, are decoded once.

@@ -10,7 +10,7 @@ from cellsieve.schema.cells import RLE_COLUMN
 from cellsieve.schema.choices import Convention, check_choice
 from cellsieve.schema.images import WHOLE
 from cellsieve.schema.measure import Measure
-from cellsieve.schema.measures import chosen, columns_of, kernels
+from cellsieve.schema.measures import chosen, columns_of, kernels, kernels_apart
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ class Settings:
         """What to ask the kernels for."""
         return kernels(self.measures)
 
-    @property
-    def compartments(self) -> bool:
-        """Whether channels are measured in nuclei and cytoplasm apart."""
-        return any(measure.whole for measure in self.measures)
+    @cached_property
+    def kernels_apart(self) -> list[str]:
+        """What to ask the kernels for in nuclei and cytoplasm apart."""
+        return kernels_apart(self.measures)
 
     @property
     def in_python(self) -> bool:

@@ -76,16 +76,30 @@ def chosen(properties: Sequence[str], *, nuclei: bool) -> tuple[Measure, ...]:
 
 
 def kernels(measures: Iterable[Measure]) -> list[str]:
-    """What to ask the kernels for; what the mask alone tells of every image comes unasked."""
+    """What to ask the kernels for; what the mask alone tells of every image comes unasked.
+
+    Not what is measured in compartments, which is asked for apart (see `kernels_apart`).
+    """
     names: dict[str, None] = {}
     for measure in measures:
-        if measure.sources:
-            names |= dict.fromkeys(kernels(BY_NAME[name] for name in measure.sources))
-        elif measure.whole is not None:
-            names[measure.whole] = None
+        if measure.whole is not None:
+            names |= dict.fromkeys(kernels(row for row in _taken(measure) if row.of_image))
+        elif measure.sources:
+            names |= dict.fromkeys(kernels(_taken(measure)))
         elif measure.name not in UNASKED:
             names[measure.name] = None
     return list(names)
+
+
+def kernels_apart(measures: Iterable[Measure]) -> list[str]:
+    """What to ask the kernels for in the compartments of the cells."""
+    whole = (BY_NAME[measure.whole] for measure in measures if measure.whole is not None)
+    return [name for name in kernels(whole) if not BY_NAME[name].of_image]
+
+
+def _taken(measure: Measure) -> list[Measure]:
+    """The measures that its function takes."""
+    return [BY_NAME[name] for name in measure.sources]
 
 
 #: What the kernels find whatever they are asked for, and what is computed without them.

@@ -25,6 +25,10 @@ impl<'a, P: Pixel> Focus<'a, P> {
 }
 
 impl<P: Pixel> Family for Focus<'_, P> {
+    fn looks_around(&self) -> bool {
+        true
+    }
+
     fn add(&mut self, cell: &Cell<'_>) {
         let row = sharpness(self.level, cell.runs, cell.around, self.image);
         for (column, value) in self.columns.iter_mut().zip(row) {
@@ -45,6 +49,15 @@ at_level! {
 /// Where a pixel's neighbours lie: so many rows further down, so many columns further right.
 const EIGHT: [(isize, isize); 9] =
     [(0, 0), (-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)];
+
+/// A pixel and its upper, lower, left and right neighbours.
+pub(super) const FOUR: [(isize, isize); 5] = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)];
+
+/// The Laplacian: four times a pixel less its four neighbours.
+#[inline(always)]
+pub(super) fn curvature<P: Pixel>([centre, up, down, left, right]: [P::Wide; 5]) -> P::Product {
+    P::product((centre + centre - up - down) + (centre + centre - left - right))
+}
 
 #[inline(always)]
 fn sharpness_body<P: Pixel>(runs: &[Run], around: &Neighbourhood, image: Grid<'_, P>) -> [f64; 4] {
@@ -119,8 +132,7 @@ impl<P: Pixel> Sharpness<P> {
         let parts = sums(
             pixels,
             |_, [centre, north_west, north, north_east, west, east, south_west, south, south_east]| {
-                let curvature =
-                    P::product((centre + centre - north - south) + (centre + centre - west - east));
+                let curvature = curvature::<P>([centre, north, south, west, east]);
                 let (falling, rising) = (south_east - north_west, north_east - south_west);
                 let (across, along) = (east - west, south - north);
                 let x = P::product((falling + rising) + (across + across));
@@ -154,9 +166,7 @@ impl<P: Pixel> Sharpness<P> {
 
     #[inline(always)]
     fn laplacian(&mut self, image: Grid<'_, P>, place: usize) {
-        let at = |rows, columns| neighbour(image, place, (rows, columns)).wide();
-        let centre = at(0, 0) + at(0, 0);
-        let value = P::product((centre - at(-1, 0) - at(1, 0)) + (centre - at(0, -1) - at(0, 1)));
+        let value = curvature::<P>(FOUR.map(|shift| neighbour(image, place, shift).wide()));
         self.laplacian += value.part();
         self.laplacian_squares += (value * value).part();
         self.fours += 1;

@@ -6,7 +6,6 @@ use crate::cells::pixel::Pixel;
 use crate::cells::tally::{Scratch, Tally};
 
 pub(super) const COLUMNS: &[&str] = &[
-    "area_above",
     "intensity_min",
     "intensity_max",
     "intensity_mean",
@@ -51,7 +50,7 @@ impl<P: Pixel> Family for Intensity<'_, P> {
         let tally = &self.tally;
         let area = tally.len() as f64;
         let (min, max) = tally.ends();
-        let (sum, median) = (tally.sum(), tally.quantile::<P>(0.5));
+        let (sum, median) = (tally.sum(), tally.quantile(0.5, P::between));
         let mean = sum / area;
         let saturation = self.light.saturation.or(P::LARGEST);
         let saturated = saturation.map_or(f64::NAN, |limit| tally.at_least(limit) as f64 / area);
@@ -62,10 +61,10 @@ impl<P: Pixel> Family for Intensity<'_, P> {
             mean,
             tally.variance(mean).sqrt(),
             median,
-            tally.quantile::<P>(0.05),
-            tally.quantile::<P>(0.25),
-            tally.quantile::<P>(0.75),
-            tally.quantile::<P>(0.95),
+            tally.quantile(0.05, P::between),
+            tally.quantile(0.25, P::between),
+            tally.quantile(0.75, P::between),
+            tally.quantile(0.95, P::between),
             tally.median_distance(median),
             if area == 0.0 { f64::NAN } else { sum },
             saturated,
@@ -77,7 +76,7 @@ impl<P: Pixel> Family for Intensity<'_, P> {
     }
 
     fn finish(self: Box<Self>) -> Vec<Values> {
-        let reals = self.columns.into_iter().map(Values::Reals);
-        std::iter::once(Values::Integers(self.above)).chain(reals).collect()
+        let above = Values::Integers(self.above);
+        self.columns.into_iter().map(Values::Reals).chain([above]).collect()
     }
 }

@@ -25,6 +25,10 @@ impl<'a, P: Pixel> Mass<'a, P> {
 }
 
 impl<P: Pixel> Family for Mass<'_, P> {
+    fn looks_around(&self) -> bool {
+        true
+    }
+
     fn add(&mut self, cell: &Cell<'_>) {
         let (mut n, mut sum) = (0, 0.0);
         for span in cell.around.outline() {

@@ -59,7 +59,7 @@ pub enum Needs {
 pub(super) struct Cell<'a> {
     /// Its runs, row by row.
     pub runs: &'a [Run],
-    /// Its pixels by their neighbours.
+    /// Its pixels by their neighbours; nothing unless a family looks around.
     pub around: &'a Neighbourhood,
 }
 
@@ -74,6 +74,10 @@ impl Cell<'_> {
 pub(super) trait Family {
     /// Takes in a cell.
     fn add(&mut self, cell: &Cell<'_>);
+    /// Whether it looks at the pixels by their neighbours.
+    fn looks_around(&self) -> bool {
+        false
+    }
     /// The values of each of its columns, one per cell.
     fn finish(self: Box<Self>) -> Vec<Values>;
 }
@@ -90,6 +94,8 @@ pub(super) struct Light {
 /// Columns that one family computes.
 struct Row<Begin> {
     columns: &'static [&'static str],
+    /// Columns of other families, after its own, which fall out where it is at work anyway.
+    also: &'static [&'static str],
     needs: Needs,
     begin: Begin,
 }
@@ -99,10 +105,25 @@ type OfPlane<P> = for<'a> fn(Grid<'a, P>, Light, Level) -> Box<dyn Family + 'a>;
 
 /// The families that the mask is enough for. A new family is a file and a row.
 const OF_MASK: &[Row<OfMask>] = &[
-    Row { columns: moments::COLUMNS, needs: Needs::Mask, begin: || Box::<moments::Moments>::default() },
-    Row { columns: perimeter::COLUMNS, needs: Needs::Mask, begin: || Box::<perimeter::Perimeter>::default() },
-    Row { columns: hull::COLUMNS, needs: Needs::Mask, begin: || Box::<hull::Hull>::default() },
-    Row { columns: topology::COLUMNS, needs: Needs::Mask, begin: || Box::<topology::Topology>::default() },
+    Row {
+        columns: moments::COLUMNS,
+        also: &[],
+        needs: Needs::Mask,
+        begin: || Box::<moments::Moments>::default(),
+    },
+    Row {
+        columns: perimeter::COLUMNS,
+        also: &[],
+        needs: Needs::Mask,
+        begin: || Box::<perimeter::Perimeter>::default(),
+    },
+    Row { columns: hull::COLUMNS, also: &[], needs: Needs::Mask, begin: || Box::<hull::Hull>::default() },
+    Row {
+        columns: topology::COLUMNS,
+        also: &[],
+        needs: Needs::Mask,
+        begin: || Box::<topology::Topology>::default(),
+    },
 ];
 
 /// The families of a channel.
@@ -110,21 +131,25 @@ fn of_plane<P: Pixel>() -> [Row<OfPlane<P>>; 4] {
     [
         Row {
             columns: above::COLUMNS,
+            also: &[],
             needs: Needs::Threshold,
             begin: |image, light, level| Box::new(above::AreaAbove::new(image, light, level)),
         },
         Row {
             columns: intensity::COLUMNS,
+            also: above::COLUMNS,
             needs: Needs::Image,
             begin: |image, light, _| Box::new(intensity::Intensity::new(image, light)),
         },
         Row {
             columns: mass::COLUMNS,
+            also: &[],
             needs: Needs::Image,
             begin: |image, _, level| Box::new(mass::Mass::new(image, level)),
         },
         Row {
             columns: focus::COLUMNS,
+            also: &[],
             needs: Needs::Image,
             begin: |image, _, level| Box::new(focus::Focus::new(image, level)),
         },
@@ -149,10 +174,7 @@ pub const BACKGROUND_COLUMNS: &[&str] = &["background_median", "background_mad"]
 pub fn needs(names: &[&str]) -> Result<Vec<Needs>> {
     let known = || {
         let of_mask = OF_MASK.iter().map(|row| (row.columns, row.needs));
-        let of_plane = of_plane::<u8>().map(|row| {
-            let twice = usize::from(row.columns == intensity::COLUMNS); // `area_above` has a family of its own
-            (&row.columns[twice..], row.needs)
-        });
+        let of_plane = of_plane::<u8>().map(|row| (row.columns, row.needs));
         of_mask.chain(of_plane).chain(OTHERS.iter().copied())
     };
     let needs = |&name: &&str| match known().find(|(columns, _)| columns.contains(&name)) {
@@ -165,51 +187,54 @@ pub fn needs(names: &[&str]) -> Result<Vec<Needs>> {
     names.iter().map(needs).collect()
 }
 
-/// Families at work, each with the names of its columns.
-pub(super) type Working<'a> = Vec<(&'static [&'static str], Box<dyn Family + 'a>)>;
-
-fn wanted(columns: &[&str], names: &[&str]) -> bool {
-    columns.iter().any(|column| names.contains(column))
+/// A family at work, and the names of its columns.
+pub(super) struct Worker<'a> {
+    columns: [&'static [&'static str]; 2],
+    family: Box<dyn Family + 'a>,
 }
+
+/// Families at work.
+pub(super) type Working<'a> = Vec<Worker<'a>>;
 
 /// The families of the mask that have columns of these names.
 pub(super) fn begin_of_mask(names: &[&str]) -> Working<'static> {
-    let rows = OF_MASK.iter().filter(|row| wanted(row.columns, names));
-    rows.map(|row| (row.columns, (row.begin)())).collect()
+    begin(OF_MASK, names, |begin| begin())
 }
 
 /// The families of a channel that have columns of these names.
 pub(super) fn begin_of_plane<'a, P: Pixel>(image: Grid<'a, P>, light: Light, names: &[&str]) -> Working<'a> {
     let level = Level::best();
-    let rows = of_plane::<P>().into_iter().filter(|row| wanted(row.columns, names));
-    let mut working: Working<'a> = rows.map(|row| (row.columns, (row.begin)(image, light, level))).collect();
-    // The count above the threshold falls out of a tally, if there is one anyway.
-    if names.iter().any(|name| intensity::COLUMNS[1..].contains(name)) {
-        working.retain(|(columns, _)| *columns != above::COLUMNS);
-    } else {
-        working.retain(|(columns, _)| *columns != intensity::COLUMNS);
-    }
-    working
+    begin(&of_plane::<P>(), names, |begin| begin(image, light, level))
+}
+
+/// The families that have columns of these names, but for those whose columns fall out of another.
+fn begin<'a, B>(rows: &[Row<B>], names: &[&str], begin: impl Fn(&B) -> Box<dyn Family + 'a>) -> Working<'a> {
+    let wanted: Vec<_> =
+        rows.iter().filter(|row| row.columns.iter().any(|column| names.contains(column))).collect();
+    let falls_out = |row: &Row<B>| wanted.iter().any(|other| other.also == row.columns);
+    let working = wanted.iter().filter(|row| !falls_out(row));
+    working.map(|row| Worker { columns: [row.columns, row.also], family: begin(&row.begin) }).collect()
 }
 
 /// Shows every cell to these families, which are of the mask or of one channel each.
 pub(super) fn sweep(cells: &ByRegion, shape: (usize, usize), families: &mut [Working<'_>]) {
     let mut around = Neighbourhood::default();
-    let with_neighbours = families.iter().flatten().any(|(columns, _)| *columns != above::COLUMNS);
+    let look_around = families.iter().flatten().any(|worker| worker.family.looks_around());
     for runs in cells.iter() {
-        if with_neighbours {
+        if look_around {
             around.find(runs, shape);
         }
         let cell = Cell { runs, around: &around };
-        for (_, family) in families.iter_mut().flatten() {
-            family.add(&cell);
+        for worker in families.iter_mut().flatten() {
+            worker.family.add(&cell);
         }
     }
 }
 
 /// The columns of these names that the families have kept.
 pub(super) fn finish(families: Working<'_>, names: &[&str]) -> Vec<Column> {
-    let columns =
-        families.into_iter().flat_map(|(columns, family)| columns.iter().copied().zip(family.finish()));
+    let columns = families
+        .into_iter()
+        .flat_map(|Worker { columns, family }| columns.into_iter().flatten().copied().zip(family.finish()));
     columns.filter(|(column, _)| names.contains(column)).collect()
 }

@@ -1,6 +1,7 @@
 //! The nuclei of a second label image, in the cells of the first.
 
 use super::{Column, Values};
+use crate::cells::rows::centroids;
 use crate::cells::scan::{Outline, Run};
 use std::collections::HashMap;
 
@@ -111,21 +112,4 @@ fn without(runs: &[Run], taken: &[Run]) -> Vec<Run> {
         }
     }
     left
-}
-
-/// The area and the mean row and column of the runs of each region.
-fn centroids(runs: &[Run], regions: usize) -> (Vec<i64>, Vec<(f64, f64)>) {
-    let mut areas = vec![0; regions];
-    let mut sums = vec![(0_i128, 0_i128); regions];
-    for run in runs {
-        let sum = &mut sums[run.region as usize];
-        areas[run.region as usize] += run.length();
-        sum.0 += i128::from(run.row) * i128::from(run.length());
-        sum.1 += i128::from(u64::from(run.start) + u64::from(run.end) - 1) * i128::from(run.length());
-    }
-    let mean = |((row, twice), area): ((i128, i128), &i64)| {
-        (row as f64 / *area as f64, twice as f64 / 2.0 / *area as f64)
-    };
-    let means = sums.into_iter().zip(&areas).map(mean).collect();
-    (areas, means)
 }

@@ -13,6 +13,10 @@ pub(super) struct Perimeter {
 }
 
 impl Family for Perimeter {
+    fn looks_around(&self) -> bool {
+        true
+    }
+
     fn add(&mut self, cell: &Cell<'_>) {
         let length = self.length(&cell.around.edge);
         self.lengths.push(length);

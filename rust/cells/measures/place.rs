@@ -1,7 +1,8 @@
 //! Where a cell lies: at the border of the image, against other cells, how far from them.
 
 use super::{Column, Values};
-use crate::cells::scan::{Outline, Run};
+use crate::cells::rows::{centroids, each_touching};
+use crate::cells::scan::Outline;
 
 pub(in crate::cells) const COLUMNS: &[&str] =
     &["touches_border", "border_share", "neighbours", "contact_share", "nearest_distance"];
@@ -21,6 +22,7 @@ pub(in crate::cells) fn columns(outline: &Outline) -> Vec<Column> {
         neighbours[a as usize] += 1;
         neighbours[b as usize] += 1;
     }
+    let (_, centroids) = centroids(&outline.runs, sides.len());
     let share = |part: fn(&Sides) -> u64| {
         Values::Reals(sides.iter().map(|sides| part(sides) as f64 / sides.all as f64).collect())
     };
@@ -29,7 +31,7 @@ pub(in crate::cells) fn columns(outline: &Outline) -> Vec<Column> {
         ("border_share", share(|sides| sides.border)),
         ("neighbours", Values::Integers(neighbours)),
         ("contact_share", share(|sides| sides.contact)),
-        ("nearest_distance", Values::Reals(nearest(&centroids(outline)))),
+        ("nearest_distance", Values::Reals(nearest(&centroids))),
     ]
 }
 
@@ -65,58 +67,32 @@ impl Pairs {
 
 fn count_sides(outline: &Outline, sides: &mut [Sides], pairs: &mut Pairs) {
     let (rows, columns) = (outline.shape.0 as u32, outline.shape.1 as u32);
-    let mut above: &[Run] = &[];
-    let mut rest = &outline.runs[..];
-    while let Some(first) = rest.first() {
-        let row = first.row;
-        let (here, later) = rest.split_at(rest.iter().take_while(|run| run.row == row).count());
-        rest = later;
-        for run in here {
-            let own = &mut sides[run.region as usize];
-            let length = run.length() as u64;
-            // Left, right, top and bottom; what lies between two pixels of the cell is taken off below.
-            own.all += 2 + 2 * length;
-            own.border += u64::from(run.start == 0) + u64::from(run.end == columns);
-            own.border += length * (u64::from(row == 0) + u64::from(row + 1 == rows));
-        }
-        for two in here.windows(2).filter(|two| two[0].end == two[1].start) {
-            sides[two[0].region as usize].contact += 1;
-            sides[two[1].region as usize].contact += 1;
-            pairs.add(two[0].region, two[1].region);
-        }
-        if above.first().is_some_and(|above| above.row + 1 == row) {
-            let mut first = 0;
-            for run in here {
-                while first < above.len() && above[first].end < run.start {
-                    first += 1;
-                }
-                for other in above[first..].iter().take_while(|other| other.start <= run.end) {
-                    let shared = u64::from(run.end.min(other.end).saturating_sub(run.start.max(other.start)));
-                    if run.region == other.region {
-                        sides[run.region as usize].all -= 2 * shared;
-                    } else {
-                        sides[run.region as usize].contact += shared;
-                        sides[other.region as usize].contact += shared;
-                        pairs.add(run.region, other.region);
-                    }
-                }
-            }
-        }
-        above = here;
+    let runs = &outline.runs;
+    for run in runs {
+        let own = &mut sides[run.region as usize];
+        let length = run.length() as u64;
+        // Left, right, top and bottom; what lies between two pixels of the cell is taken off below.
+        own.all += 2 + 2 * length;
+        own.border += u64::from(run.start == 0) + u64::from(run.end == columns);
+        own.border += length * (u64::from(run.row == 0) + u64::from(run.row + 1 == rows));
     }
-}
-
-/// The mean row and column of each region.
-fn centroids(outline: &Outline) -> Vec<(f64, f64)> {
-    let mut sums = vec![(0_u128, 0_u128); outline.regions.len()];
-    for run in &outline.runs {
-        let (start, end, sum) = (u128::from(run.start), u128::from(run.end), &mut sums[run.region as usize]);
-        sum.0 += u128::from(run.row) * (end - start);
-        sum.1 += (start + end - 1) * (end - start); // twice the sum
+    let mut contact = |a: u32, b: u32, shared: u64| {
+        if a == b {
+            sides[a as usize].all -= 2 * shared;
+        } else {
+            sides[a as usize].contact += shared;
+            sides[b as usize].contact += shared;
+            pairs.add(a, b);
+        }
+    };
+    for two in runs.windows(2).filter(|two| two[0].row == two[1].row && two[0].end == two[1].start) {
+        contact(two[0].region, two[1].region, 1);
     }
-    let mean =
-        |(sum, area): ((u128, u128), u64)| (sum.0 as f64 / area as f64, sum.1 as f64 / 2.0 / area as f64);
-    sums.into_iter().zip(&outline.regions).map(|(sum, region)| mean((sum, region.area))).collect()
+    each_touching(runs, |upper, lower| {
+        let (upper, lower) = (runs[upper], runs[lower]);
+        let shared = upper.end.min(lower.end).saturating_sub(upper.start.max(lower.start));
+        contact(upper.region, lower.region, shared.into());
+    });
 }
 
 /// The distance from each point to the nearest other one.

@@ -1,7 +1,7 @@
 //! What is measured of a channel as a whole, each row once.
 
 use super::above::count;
-use super::focus::{beside, each_part, variance};
+use super::focus::{FOUR, beside, curvature, each_part, variance};
 use crate::cells::grid::Grid;
 use crate::cells::neighbourhood::Span;
 use crate::cells::pixel::{Above, Pixel};
@@ -42,9 +42,8 @@ fn rows_body<P: Pixel>(image: Grid<'_, P>, above: Above<P>) -> (i64, f64) {
             &[inside],
             #[inline(always)]
             |span| {
-                let pixels = beside(image, span, [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)]);
-                let parts = sums(pixels, |_, [centre, up, down, left, right]| {
-                    let value = P::product((centre + centre - up - down) + (centre + centre - left - right));
+                let parts = sums(beside(image, span, FOUR), |_, pixels| {
+                    let value = curvature::<P>(pixels);
                     [value, value * value]
                 });
                 n += span.length();
