@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cellsieve as cs
-from cellsieve.cleaning.groups import Groups, Part
 from cellsieve.cleaning.passes import run_passes
 from cellsieve.cleaning.quantiles import group_quantiles
 from cellsieve.io.tables import read_batches
+from cellsieve.schema.groups import Groups, Part
 
 # Cells with ties, as real ones have: limits often equal an end, which is a test of its own below.
 pytestmark = pytest.mark.filterwarnings("ignore:.* none can be cut:UserWarning")

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import cellsieve as cs
-from cellsieve.cleaning.groups import Groups, Part
 from cellsieve.cleaning.passes import run_passes
 from cellsieve.cleaning.spread import group_spread
 from cellsieve.cli import main
+from cellsieve.schema.groups import Groups, Part
 
 KINDS = ["mad", "zscore"]
 

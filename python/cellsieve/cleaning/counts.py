@@ -5,9 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from cellsieve.io.arrow import in_pandas
-from cellsieve.io.tables import read_table
-from cellsieve.schema.types import Table, is_table
+from cellsieve.io.tables import loaded
+from cellsieve.schema.types import Table
 from cellsieve.schema.verdicts import BETWEEN
 
 ANY = "any reason"
@@ -31,10 +30,7 @@ def count_reasons(table: Table) -> pd.DataFrame:
         ValueError: the table is not cleaned.
         OSError: the file can't be read.
     """
-    table = in_pandas(table)
-    if not is_table(table):
-        raise TypeError(f"table: found {type(table).__name__}; expected a table or its file")
-    rows = table if isinstance(table, pd.DataFrame) else read_table(table)
+    rows, _ = loaded(table, "table")
     if not {"clean", "reason"} <= set(rows.columns):
         raise ValueError("table: has no columns clean and reason; expected a cleaned table")
     dropped = rows[~rows["clean"].astype(bool)]

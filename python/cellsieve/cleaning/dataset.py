@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from cellsieve.cleaning.fit import fit
-from cellsieve.cleaning.groups import groups_of
 from cellsieve.cleaning.idle import Tally
 from cellsieve.cleaning.judge import (
     by_name,
@@ -24,6 +23,7 @@ from cellsieve.io.places import place
 from cellsieve.io.records import beside
 from cellsieve.io.tables import read_header, refuse_existing, table_writer
 from cellsieve.schema.choices import SeveralClasses, Vocabulary
+from cellsieve.schema.groups import groups_of
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.record import record_of, with_record
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved

@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.cleaning.fit import Fitted, fit
-from cellsieve.cleaning.groups import JOIN, Part, Rows, column_of, groups_of
 from cellsieve.cleaning.idle import Tally, group_notes, tally, value_notes
 from cellsieve.cleaning.passes import Passes, run_passes
 from cellsieve.cleaning.preset import as_rules
@@ -18,8 +17,9 @@ from cellsieve.cleaning.quantiles import group_quantiles
 from cellsieve.cleaning.spread import group_spread
 from cellsieve.io.arrow import in_pandas
 from cellsieve.io.parts import Parts
-from cellsieve.io.tables import TEXT, read_table
+from cellsieve.io.tables import TEXT, loaded, read_table
 from cellsieve.schema.choices import SeveralClasses
+from cellsieve.schema.groups import JOIN, Part, Rows, column_of, groups_of
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.labels import EXPLODED, SEPARATOR, class_text, classes_of
 from cellsieve.schema.record import record_of, with_record
@@ -188,15 +188,11 @@ def clean(
         3       0.6   True
         4       0.9  False   high
     """
-    table = in_pandas(table)
-    if not is_table(table):
-        raise TypeError(f"table: found {type(table).__name__}; expected a cell table or its file")
     asked = [Rule(column, lower, upper, by)] if rules is None else as_rules(rules)
     asked = resolved(asked, multi, min_group)
-    if isinstance(table, pd.DataFrame):
-        name = "table"
-    else:
-        name, table = os.fspath(table), read_table(table, text=text_columns(asked))
+    table, name = loaded(
+        table, "table", text=text_columns(asked), expected="a cell table or its file"
+    )
     check_cells(table, name)
     fitted = fit(asked, own_columns(table))
     judged_by = bands(fitted.rules)

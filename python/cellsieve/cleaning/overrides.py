@@ -1,13 +1,10 @@
 """Marks by hand: a person has the last word on a cell, and the table records it."""
 
-import os
-
 import pandas as pd
 
-from cellsieve.io.arrow import in_pandas
-from cellsieve.io.tables import read_table
+from cellsieve.io.tables import loaded
 from cellsieve.schema.keys import check_cells
-from cellsieve.schema.types import Table, is_table
+from cellsieve.schema.types import Table
 from cellsieve.schema.verdicts import BY_HAND, count_by_hand
 
 COLUMNS = ("image_id", "label", "mark")
@@ -31,11 +28,7 @@ def read_marks(marks: Table) -> pd.DataFrame:
         ValueError: a column is missing, a mark is neither, a label is not a whole number, or one
             cell is marked both ways. The message names the row.
     """
-    marks = in_pandas(marks)
-    if not is_table(marks):
-        raise TypeError(f"marks: found {type(marks).__name__}; expected a table or its file")
-    table = marks if isinstance(marks, pd.DataFrame) else read_table(marks)
-    name = "marks" if isinstance(marks, pd.DataFrame) else os.fspath(marks)
+    table, name = loaded(marks, "marks")
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         raise ValueError(

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from cellsieve.cleaning.groups import Part
+from cellsieve.schema.groups import Part
 
 Passes = Generator[None, Part | None, pd.DataFrame]
 """A computation over parts."""

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.cleaning.groups import Part
 from cellsieve.cleaning.passes import Passes
+from cellsieve.schema.groups import Part
 
 #: Leading bits that make a bucket: sign, exponent and 8 bits of the fraction.
 BITS = 20

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.cleaning.groups import Part
 from cellsieve.cleaning.passes import Passes, changed
 from cellsieve.cleaning.quantiles import group_quantiles
+from cellsieve.schema.groups import Part
 
 #: What makes the median absolute deviation of a normal distribution its standard deviation.
 MAD_SCALE = 1.4826

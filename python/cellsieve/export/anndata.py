@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellsieve.io.arrow import in_pandas
 from cellsieve.io.extras import require
 from cellsieve.io.places import atomic, place
-from cellsieve.io.tables import read_table, refuse_existing
+from cellsieve.io.tables import loaded, refuse_existing
 from cellsieve.schema.cells import BOX
-from cellsieve.schema.measures import BY_NAME
+from cellsieve.schema.measures import BY_NAME, measure_of
 from cellsieve.schema.record import record_of
-from cellsieve.schema.types import FilePath, Table, is_table
+from cellsieve.schema.types import FilePath, Table
 from cellsieve.schema.verdicts import LIMIT_COLUMNS
 
 SUFFIX = ".h5ad"
@@ -42,10 +41,7 @@ def to_anndata(cells: Table) -> Any:
         OSError: the file can't be read.
     """
     library = require("anndata", "anndata", "AnnData")
-    cells = in_pandas(cells)
-    if not is_table(cells):
-        raise TypeError(f"cells: found {type(cells).__name__}; expected a cell table or its file")
-    table = cells if isinstance(cells, pd.DataFrame) else read_table(cells)
+    table, _ = loaded(cells, "cells", expected="a cell table or its file")
     missing = [name for name in ("image_id", "label", *BOX) if name not in table.columns]
     if missing:
         raise ValueError(
@@ -106,10 +102,8 @@ def _is_measure(name: str, column: "pd.Series[Any]") -> bool:
     """Whether a column is a number that was measured of the cell."""
     if name in ("label", *BOX) or column.dtype.kind not in "iuf" or column.dtype == bool:
         return False
-    # Of several channels, a column is the measure's name and the channel's: threshold_green.
-    starts = (name[:end] for end in range(len(name), 0, -1) if name[end : end + 1] in ("", "_"))
-    measure = next((BY_NAME[start] for start in starts if start in BY_NAME), None)
-    of_image = measure is not None and measure.scope.startswith("image")
+    measure = measure_of(name)
+    of_image = measure is not None and measure.of_image
     return not of_image and not name.endswith(LIMIT_COLUMNS)
 
 

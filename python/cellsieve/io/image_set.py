@@ -14,7 +14,7 @@ from cellsieve.io.image_table import absolute_paths, read_image_table
 from cellsieve.io.patterns import find_files, find_nuclei
 from cellsieve.io.places import place
 from cellsieve.io.reading import ALLOWED, CHANNEL, PAGES, PICKLE, SCALE, Z, chosen, reading
-from cellsieve.io.tables import read_table
+from cellsieve.io.tables import loaded
 from cellsieve.schema.images import (
     MASK,
     MASKS,
@@ -263,17 +263,13 @@ class ImageSet:
         """The same images with class labels, joined by id."""
         if labels is None:
             return self
-        table, labels = self.table.copy(), in_pandas(labels)
-        if isinstance(labels, pd.DataFrame):
-            name, given = "labels", labels
-        elif not is_path(labels):
-            raise TypeError(
-                f"labels: found {type(labels).__name__}; expected a table with an id and a label "
-                "in each row, or its file"
-            )
-        else:
-            name = os.fspath(labels)
-            given = read_table(labels, text=("ID", "Label", "image_id", "class_label"))
+        table = self.table.copy()
+        given, name = loaded(
+            labels,
+            "labels",
+            text=("ID", "Label", "image_id", "class_label"),
+            expected="a table with an id and a label in each row, or its file",
+        )
         columns = next((pair for pair in LABEL_COLUMNS if set(pair) <= set(given.columns)), None)
         if columns is None:
             raise ValueError(

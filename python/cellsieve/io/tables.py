@@ -10,11 +10,12 @@ from typing import IO, Any
 
 import pandas as pd
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.extras import listed, require
 from cellsieve.io.places import atomic, is_remote, on_disk, place, sweep
 from cellsieve.io.records import from_metadata, in_metadata, kept_beside, read_beside
 from cellsieve.schema.record import Record, recorded, with_record
-from cellsieve.schema.types import FilePath
+from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.words import sentence
 
 _EXTRAS = {".csv": None, ".csv.gz": None, ".parquet": "parquet"}
@@ -135,6 +136,37 @@ def _csv_settings(path: FilePath, text: tuple[str, ...]) -> dict[str, Any]:
         "keep_default_na": False,
         "low_memory": False,
     }
+
+
+def loaded(
+    table: Table,
+    argument: str,
+    *,
+    text: tuple[str, ...] = TEXT,
+    expected: str = "a table or its file",
+) -> tuple[pd.DataFrame, str]:
+    """A table that somebody gives, in memory (of pandas or with Arrow's capsule) or as a file.
+
+    Args:
+        table: what is given.
+        argument: what a user calls it.
+        text: columns that are text, whatever they look like.
+        expected: what to say that was expected, where it is neither.
+
+    Returns:
+        The table, and what to call it in messages: its file or, of one in memory, the argument.
+
+    Raises:
+        TypeError: it is neither.
+        ImportError: as `in_pandas`.
+        OSError, ValueError: as `read_table`.
+    """
+    table = in_pandas(table)
+    if isinstance(table, pd.DataFrame):
+        return table, argument
+    if is_path(table):
+        return read_table(table, text=text), os.fspath(table)
+    raise TypeError(f"{argument}: found {type(table).__name__}; expected {expected}")
 
 
 def read_batches(

@@ -18,7 +18,7 @@ from cellsieve.plates.predictions import (
     Predictions,
     Source,
     join,
-    read_predictions,
+    read_sources,
 )
 from cellsieve.plates.wells import as_text, first, load, need
 from cellsieve.schema.choices import Average, ScoreKind
@@ -39,20 +39,7 @@ def score(
 ) -> pd.DataFrame:
     """As `PlateLayout.score`."""
     wells = layout.wells_of(test)
-    sources: list[Any] = (
-        list(predictions) if isinstance(predictions, list | tuple) else [predictions]
-    )
-    columns = layout.columns
-    read = [
-        read_predictions(
-            source,
-            ids=ids,
-            classes=classes,
-            id_column=columns.id,
-            class_column=columns.class_column,
-        )
-        for source in sources
-    ]
+    read = read_sources(layout, predictions, ids, classes)
     known = _known(layout, wells.ids, truth)
 
     def by_votes(these: list[Predictions], weights: Sequence[float] | None = None) -> NDArray[Any]:
@@ -66,7 +53,7 @@ def score(
             found = decode(
                 layout, wells.file, read, kind=kind, average=average, weights=weights, **options
             )
-        return found[columns.class_column].to_numpy()[wells.rows]
+        return found[layout.columns.class_column].to_numpy()[wells.rows]
 
     steps: list[tuple[str, NDArray[Any]]] = []
     one = _one_site(read[0], wells.ids)

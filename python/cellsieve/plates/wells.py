@@ -1,6 +1,5 @@
 """The wells of an experiment file: which experiment, plate and well each row stands for."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,10 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.io.arrow import in_pandas
-from cellsieve.io.tables import read_table
+from cellsieve.io.tables import loaded
 from cellsieve.plates.plate_names import numbered, sorted_codes
-from cellsieve.schema.types import Table, is_path
+from cellsieve.schema.types import Table
 
 
 @dataclass(frozen=True)
@@ -94,14 +92,7 @@ class Wells:
 
 def load(table: Table, argument: str) -> tuple[pd.DataFrame, str]:
     """The table, and the name that stands for it in messages."""
-    table = in_pandas(table)
-    if isinstance(table, pd.DataFrame):
-        return table, argument
-    if is_path(table):
-        return read_table(table, text=()), os.fspath(table)
-    raise TypeError(
-        f"{argument}: found {type(table).__name__}; expected a DataFrame or the path of a table"
-    )
+    return loaded(table, argument, text=(), expected="a DataFrame or the path of a table")
 
 
 def need(table: pd.DataFrame, name: str, columns: list[str]) -> None:

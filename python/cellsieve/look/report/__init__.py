@@ -12,7 +12,7 @@ from cellsieve.io.arrow import in_pandas
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.places import place
-from cellsieve.io.tables import read_table, refuse_existing
+from cellsieve.io.tables import loaded, refuse_existing
 from cellsieve.look.numbers import check_pixel_size
 from cellsieve.look.report.cells import cells_report
 from cellsieve.look.report.page import framed
@@ -123,15 +123,15 @@ def report(
     check_pixel_size(pixel_size)
     refuse_existing(output, overwrite=overwrite)
     table = in_pandas(table)
-    shown = _loaded(table)
+    shown = loaded(table, "table")[0]
     path = None if isinstance(table, pd.DataFrame) else place(table)
     if is_assignment(shown) or is_wells(shown):
         whole = is_assignment(shown)
-        decoded = None if wells is None else _loaded(wells)
+        decoded = None if wells is None else loaded(wells, "table")[0]
         plates_report(
             shown if whole else None,
             decoded if whole else shown,
-            None if truth is None else _loaded(truth),
+            None if truth is None else loaded(truth, "table")[0],
             output,
             title=title or (path.name if path else "Plates"),
         )
@@ -156,7 +156,9 @@ def report(
         columns=columns,
         n=n,
         seed=seed,
-        against=None if against is None else (_name(against, "against"), _loaded(against)),
+        against=None
+        if against is None
+        else (_name(against, "against"), loaded(against, "table")[0]),
         look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),
         jobs=jobs,
         pixel_size=pixel_size,
@@ -167,9 +169,3 @@ def report(
 
 def _name(table: Table, otherwise: str) -> str:
     return otherwise if isinstance(table, pd.DataFrame) else place(table).name
-
-
-def _loaded(table: Table) -> pd.DataFrame:
-    if not is_table(table):
-        raise TypeError(f"table: found {type(table).__name__}; expected a table or its file")
-    return table if isinstance(table, pd.DataFrame) else read_table(table)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.schema.labels import SEPARATOR, class_text, classes_of
+from cellsieve.schema.groups import Rows, groups_of
 from cellsieve.schema.rules import MIN_GROUP, Rule, entries
 from cellsieve.schema.verdicts import BETWEEN, BY_HAND, Judgement, Verdicts
 
@@ -114,36 +114,9 @@ def rules_shown(table: pd.DataFrame, column: str, judging: Sequence[Judgement]) 
 
 def _groups(table: pd.DataFrame, rule: Rule) -> NDArray[np.int64]:
     """The number of each row's group; -1 if it belongs to none, -2 where the rule doesn't hold."""
-    codes = np.zeros(len(table), np.int64)
-    for name in rule.groups:
-        if name not in table.columns:  # of a rule of values, which makes no groups
-            continue
-        numbers, names = pd.factorize(table[name])
-        text = class_text(pd.Series(names))
-        if rule.multi == "skip":
-            text = text.mask(text.str.contains(SEPARATOR, regex=False, na=False))
-        elif rule.multi == "own":
-            text = text.map(lambda each: SEPARATOR.join(classes_of(each)), na_action="ignore")
-        merged, groups = pd.factorize(text)
-        of_rows = np.append(merged, -1)[numbers]
-        codes = np.where((codes < 0) | (of_rows < 0), -1, codes * (len(groups) + 1) + of_rows)
-    distinct, codes = np.unique(codes, return_inverse=True)
-    codes = codes.ravel() - int((distinct < 0).any())
-    return np.where(_applies(table, rule), codes, -2)
-
-
-def _applies(table: pd.DataFrame, rule: Rule) -> NDArray[np.bool_]:
-    """Which rows a rule is meant for."""
-    applies = np.ones(len(table), bool)
-    for name, values in (rule.where or {}).items():
-        wanted = set(class_text(pd.Series(list(values))))
-        numbers, names = pd.factorize(table[name])
-        hit = [
-            not pd.isna(text) and not wanted.isdisjoint({text, *classes_of(text)})
-            for text in class_text(pd.Series(names))
-        ]
-        applies &= np.array([*hit, False])[numbers]  # missing has the number -1
-    return applies
+    names = [name for name in rule.groups if name in table.columns]  # a rule of values needs none
+    codes = groups_of(table, names, rule.multi).codes
+    return np.where(Rows(table).meant(rule), codes, -2)
 
 
 def _free(
