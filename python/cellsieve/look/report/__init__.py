@@ -21,7 +21,7 @@ from cellsieve.look.views import Look, image_table
 from cellsieve.schema.choices import Neighbours
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.plates import is_assignment, is_wells
-from cellsieve.schema.types import FilePath, Table, is_table
+from cellsieve.schema.types import FilePath, Table
 from cellsieve.schema.verdicts import default_column
 
 NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
