@@ -133,7 +133,11 @@ impl Background<f32> for Values {
 }
 
 /// The two values that enclose a quantile, and how far between them it lies; `None` of no values.
-fn select<T: Copy>(values: &mut [T], q: f64, order: fn(&T, &T) -> Ordering) -> Option<(T, T, f64)> {
+fn select<T: Copy>(
+    values: &mut [T],
+    q: f64,
+    order: impl Fn(&T, &T) -> Ordering + Copy,
+) -> Option<(T, T, f64)> {
     if values.is_empty() {
         return None;
     }

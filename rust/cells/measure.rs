@@ -5,8 +5,8 @@ use super::components::Suspect;
 use super::grid::Grid;
 use super::label::Label;
 use super::measures::{
-    BACKGROUND_COLUMNS, Column, Light, Needs, Values, Working, basic, begin_of_mask, begin_of_plane, finish,
-    needs, nuclei, place, sweep, whole,
+    BACKGROUND_COLUMNS, Column, Light, Needs, Values, Working, above, basic, begin_of_mask, begin_of_plane,
+    finish, needs, nuclei, place, sweep, whole,
 };
 use super::plane::{Outside, Plane, with_plane};
 use super::rle::{self, Rle};
@@ -205,10 +205,20 @@ impl<'a> Read<'a> {
         };
         let mut channels = Vec::new();
         for (place, (plane, light)) in planes.iter().zip(&lights).enumerate() {
+            let mut columns = of_cells.next().unwrap_or_default();
+            let counted = columns.iter().any(|(name, _)| above::COLUMNS.contains(name));
+            if !counted && names.iter().any(|name| above::COLUMNS.contains(name)) {
+                columns.extend(with_plane!(*plane, |image| above::columns(
+                    &self.outline.runs,
+                    regions.len(),
+                    image,
+                    light.threshold
+                )));
+            }
             channels.push(OfChannel {
                 threshold: light.threshold,
                 image: of_image(plane, *light, self.outside.get_mut(place), names),
-                columns: ordered(of_cells.next().unwrap_or_default()),
+                columns: ordered(columns),
                 compartments: parts
                     .as_mut()
                     .map(|parts| parts.each_mut().map(|part| ordered(part.next().unwrap_or_default()))),

@@ -2,8 +2,7 @@
 
 use super::grid::Grid;
 use super::label::Label;
-use super::runs::run_ends;
-use crate::level::Level;
+use super::runs::run_end;
 use crate::{Error, Result};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -122,12 +121,11 @@ pub fn scan<L: Label>(labels: Grid<'_, L>, mut outside: impl FnMut(Range<usize>)
     if columns == 0 {
         return Ok(found);
     }
-    let (level, mut ends) = (Level::best(), Vec::new());
     for (row, labels) in values.chunks_exact(columns).enumerate() {
         let mut start = 0;
-        run_ends(level, labels, &mut ends);
-        for &end in &ends {
+        while start < columns {
             let label = labels[start];
+            let end = run_end(labels, start);
             if label == L::OUTSIDE {
                 outside(row * columns + start..row * columns + end);
             } else {

@@ -7,7 +7,7 @@
 // Bodies must become part of the function that is compiled for a level.
 #![allow(clippy::inline_always)]
 
-mod above;
+pub(super) mod above;
 pub(super) mod basic;
 mod focus;
 mod hull;
@@ -94,7 +94,7 @@ pub(super) struct Light {
 /// Columns that one family computes.
 struct Row<Begin> {
     columns: &'static [&'static str],
-    /// Columns of other families, after its own, which fall out where it is at work anyway.
+    /// Columns that fall out too, after its own, where it is at work anyway.
     also: &'static [&'static str],
     needs: Needs,
     begin: Begin,
@@ -127,14 +127,8 @@ const OF_MASK: &[Row<OfMask>] = &[
 ];
 
 /// The families of a channel.
-fn of_plane<P: Pixel>() -> [Row<OfPlane<P>>; 4] {
+fn of_plane<P: Pixel>() -> [Row<OfPlane<P>>; 3] {
     [
-        Row {
-            columns: above::COLUMNS,
-            also: &[],
-            needs: Needs::Threshold,
-            begin: |image, light, level| Box::new(above::AreaAbove::new(image, light, level)),
-        },
         Row {
             columns: intensity::COLUMNS,
             also: above::COLUMNS,
@@ -156,8 +150,9 @@ fn of_plane<P: Pixel>() -> [Row<OfPlane<P>>; 4] {
     ]
 }
 
-/// Columns that are no family's: of the mask as a whole, of a second label image, of a whole channel.
+/// Columns that are no family's, since they are found otherwise than cell by cell.
 const OTHERS: &[(&[&str], Needs)] = &[
+    (above::COLUMNS, Needs::Threshold),
     (place::COLUMNS, Needs::Mask),
     (nuclei::COLUMNS, Needs::Nuclei),
     (whole::COLUMNS, Needs::Image),
@@ -207,13 +202,10 @@ pub(super) fn begin_of_plane<'a, P: Pixel>(image: Grid<'a, P>, light: Light, nam
     begin(&of_plane::<P>(), names, |begin| begin(image, light, level))
 }
 
-/// The families that have columns of these names, but for those whose columns fall out of another.
+/// The families that have columns of these names.
 fn begin<'a, B>(rows: &[Row<B>], names: &[&str], begin: impl Fn(&B) -> Box<dyn Family + 'a>) -> Working<'a> {
-    let wanted: Vec<_> =
-        rows.iter().filter(|row| row.columns.iter().any(|column| names.contains(column))).collect();
-    let falls_out = |row: &Row<B>| wanted.iter().any(|other| other.also == row.columns);
-    let working = wanted.iter().filter(|row| !falls_out(row));
-    working.map(|row| Worker { columns: [row.columns, row.also], family: begin(&row.begin) }).collect()
+    let wanted = rows.iter().filter(|row| row.columns.iter().any(|column| names.contains(column)));
+    wanted.map(|row| Worker { columns: [row.columns, row.also], family: begin(&row.begin) }).collect()
 }
 
 /// Shows every cell to these families, which are of the mask or of one channel each.
