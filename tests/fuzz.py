@@ -12,6 +12,7 @@ slowest, and the peak of memory.
 """
 
 import argparse
+import copy
 import faulthandler
 import io
 import json
@@ -166,11 +167,11 @@ def damaged_json(whole, chance):
                 if how == 0:
                     del node[key]
                 elif how == 1 and isinstance(node, list):
-                    node.append(node[key])
+                    node.append(copy.deepcopy(node[key]))
                 elif how == 2 and isinstance(node, dict):
                     node[f"{key}x"] = node.pop(key)
                 else:
-                    node[key] = chance.choice(ATOMS)
+                    node[key] = copy.deepcopy(chance.choice(ATOMS))  # nothing contains itself
                 break
             node = node[key]
     return json.dumps(tree).encode()
