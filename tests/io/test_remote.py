@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,6 +18,8 @@ import pytest
 
 import cellsieve as cs
 from cellsieve.cli import main
+from cellsieve.io import ahead
+from cellsieve.io.ahead import AHEAD
 from cellsieve.io.places import Remote, entries, on_disk, place
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra remote")
@@ -292,6 +295,88 @@ def test_an_image_that_never_comes_fails_by_name(bucket, expected, how, capsys):
     bucket.fails = lambda command, path: None
     assert measure(bucket.url, output, "--resume") == 0
     assert contents(output) == (expected / "cells.csv").read_bytes()
+
+
+def many(bucket, images=24):
+    """More images than the bucket has, which all show the same few."""
+    name = "im{}".format
+    table = {
+        "image_id": [f"{number:02}" for number in range(images)],
+        "path_mask": [f"{bucket.url}/masks/{name(n % 6)}.npz" for n in range(images)],
+        "path_green": [f"{bucket.url}/images/{name(n % 6)}_green.png" for n in range(images)],
+    }
+    return cs.ImageSet.from_table(pd.DataFrame(table))
+
+
+class Watching:
+    """Counts the files that are asked for, and holds one back until so many more have been."""
+
+    def __init__(self, held, until):
+        self.held, self.until, self.asked, self.under_way, self.most = held, until, [], 0, 0
+        self.changed = threading.Condition()
+
+    def __call__(self, command, path):
+        if command != "GET" or not path.endswith((".png", ".npz")):
+            return
+        with self.changed:
+            self.asked.append(path.rpartition("/")[2])
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+            self.changed.notify_all()
+            if path.endswith(self.held):
+                assert self.changed.wait_for(lambda: len(self.asked) >= self.until, 60)
+            self.under_way -= 1
+
+
+def test_the_next_images_come_while_one_waits(bucket):
+    """One thread, whose first image only comes once those that follow have been asked for."""
+    images = many(bucket)
+    expected = cs.measure_images(images, jobs=1)
+    watching = bucket.fails = Watching("im0.npz", until=2 + AHEAD)
+    cells, listed = cs.measure_images(images, jobs=1, return_images=True)
+    assert listed["error"].isna().all()
+    assert cells.equals(expected)
+    assert set(watching.asked[: 2 + AHEAD]) == {
+        name for n in range(5) for name in (f"im{n}.npz", f"im{n}_green.png")
+    }
+    assert 2 <= watching.most <= 2 + AHEAD
+    assert len(watching.asked) == 2 * len(images), "each once"
+
+
+@pytest.mark.parametrize(("held", "later"), [(100, AHEAD), (3 * 7 - 1, 3), (1, 1)])
+def test_so_many_files_and_bytes_wait_at_most(monkeypatch, held, later):
+    """Files of seven bytes, which come at once."""
+    begun = []
+
+    def at_once(url):
+        begun.append(url)
+        come = Future()
+        come.set_result(b"7 bytes")
+        return come
+
+    monkeypatch.setattr(ahead, "_begun", at_once)
+    monkeypatch.setattr(ahead, "HELD", held)
+    files = [[f"s3://b/{number}.png", f"s3://b/{number}.npz"] for number in range(9)]
+    for number, (own, other) in enumerate(ahead.read_ahead(files, lambda pair: pair)):
+        assert len(begun) == min(2 * (number + 1) + later, 18)
+        assert ahead.fetch(own) == ahead.fetch(other) == b"7 bytes"
+    assert begun == [url for pair in files for url in pair]
+
+
+def test_what_came_ahead_and_was_not_read_is_no_ones(bucket):
+    """An image whose channel is not there; the mask that came for it is not another's."""
+    images = many(bucket)
+    place(f"{bucket.url}/images/im2_green.png").unlink()
+    cells, listed = cs.measure_images(images, jobs=1, return_images=True)
+    failed = listed["error"].notna()
+    assert listed.loc[failed, "image_id"].tolist() == ["02", "08", "14", "20"]
+    assert (
+        listed.loc[failed, "error"].str.endswith("im2_green.png: No such file or directory").all()
+    )
+    of_first = cells[cells["image_id"] == "00"].drop(columns="image_id").reset_index(drop=True)
+    again = cells[cells["image_id"] == "06"].drop(columns="image_id").reset_index(drop=True)
+    assert len(of_first)
+    assert of_first.equals(again)
 
 
 def test_what_is_not_there(bucket, capsys):

@@ -77,6 +77,13 @@ class Settings:
     colours: tuple[tuple[str, str], ...]
     max_pixels: int
 
+    @property
+    def read(self) -> list[str]:
+        """The channels that are read."""
+        dim = [] if self.min_intensity is None else [self.channel or ""]
+        shown = [] if self.composites is None else [name for name, _ in self.colours]
+        return [*dim, *shown]
+
 
 def annotate(
     table: FilePath,
@@ -256,7 +263,7 @@ def annotate(
                 }
                 sweep(place(composites), names.__contains__, shared=True)
         if kind == "yolo":
-            listed = in_parallel(journal, tasks, chunk_of(labeller, INDEX_COLUMNS))
+            listed = in_parallel(journal, tasks, chunk_of(labeller, settings.read, INDEX_COLUMNS))
             write_data(output, (files[image] for image in _annotated(listed)), known.names)
             journal.publish(listed, "cellsieve")
             return listed.drop(columns="part")
@@ -267,7 +274,7 @@ def annotate(
             listed = _all_done(tasks)
             rows = _rows_of_table(table, all_cells)
         else:
-            listed = in_parallel(journal, tasks, chunk_of(annotated, COLUMNS))
+            listed = in_parallel(journal, tasks, chunk_of(annotated, settings.read, COLUMNS))
             rows = journal.cells_in_order(listed)
         shapes = {task.image_id: task.shape for task in tasks}
         pictures = [Picture(image, files[image], *shapes[image]) for image in _annotated(listed)]
