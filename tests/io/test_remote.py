@@ -10,9 +10,11 @@ import sys
 import threading
 import time
 from concurrent.futures import Future
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -423,6 +425,131 @@ def test_a_password_in_a_url_is_refused_unseen(url, tmp_path, capsys):
     said = f"{refused.value}{capsys.readouterr()}"
     assert "topsecret" not in said
     assert KEY not in said
+
+
+@pytest.fixture
+def site(small_set):
+    """The small data set behind a web server, which lists folders."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_):
+            pass
+
+    pytest.importorskip("aiohttp", reason="needs aiohttp, which s3fs brings")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=small_set))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_from_a_web_server(site, small_set, expected, tmp_path):
+    """Folders, single files, tables, and an image table that names URLs."""
+    assert measure(site, tmp_path / "a.csv") == 0
+    assert (tmp_path / "a.csv").read_bytes() == (expected / "cells.csv").read_bytes()
+    for name in ("images/im0_green.png", "masks/im0.npz"):
+        read = cs.read_image if name.endswith("png") else cs.read_mask
+        assert (read(f"{site}/{name}") == read(small_set / name)).all()
+    for suffix in ("csv", "parquet"):
+        cells = cs.read_table(expected / f"cells.{suffix}")
+        assert len(cells)
+        assert cs.read_table(f"{site}/out/cells.{suffix}").equals(cells)
+        clean = ["--column", "area", "--values", "--lower", "9", "--by", "none"]
+        for root, output in ((site, "web"), (small_set, "here")):
+            table = f"{root}/out/cells.{suffix}"
+            clean_to = ["-o", str(tmp_path / f"{output}.csv"), "--overwrite"]
+            assert main(["clean", table, *clean_to, *clean]) == 0
+        assert (tmp_path / "web.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+    again = ["--images", f"{site}/a.images.csv", "--channels", "green", "-o"]
+    assert cs.read_table(tmp_path / "a.images.csv")["path_mask"][0] == f"{site}/masks/im0.npz"
+    assert main(["measure", *again, str(tmp_path / "b.csv")]) == 0
+    assert (tmp_path / "b.csv").read_bytes() == (expected / "cells.csv").read_bytes()
+
+
+def test_tiff_and_npy_from_a_web_server(site, small_set):
+    tifffile = pytest.importorskip("tifffile", reason="needs the extra tiff")
+    mask = cs.read_mask(small_set / "masks" / "im0.npz")
+    tifffile.imwrite(small_set / "a.tif", mask)
+    np.save(small_set / "a.npy", mask)
+    for name in ("a.tif", "a.npy"):
+        assert (cs.read_mask(f"{site}/{name}") == mask).all()
+
+
+def test_a_web_server_takes_no_files(site, expected, tmp_path, capsys):
+    """One line each, and nothing is changed."""
+    before = (expected / "cells.csv").read_bytes()
+    for arguments in ([f"{site}/x.csv"], [f"{site}/out/cells.csv", "--overwrite"]):
+        capsys.readouterr()
+        assert measure(site, *arguments) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith(f"cellsieve: error: {site}")
+    assert "fsspec can't write or remove files there" in error
+    assert (expected / "cells.csv").read_bytes() == before
+    assert measure(f"{site}/nowhere", tmp_path / "y.csv") == 2
+    assert "nowhere" in capsys.readouterr().err
+    (lost,) = [place(f"{site}/masks/none.npz")]
+    with pytest.raises(FileNotFoundError, match=r"none\.npz"):
+        lost.read_bytes()
+    with pytest.raises(OSError, match=r"none\.npz: opened with mode 'w'; .* 'rb' alone"):
+        lost.open("w")
+
+
+@pytest.fixture
+def google(small_set, monkeypatch):
+    """The small data set in a bucket of an emulator of Google's."""
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # asks Google by TLS
+    pytest.importorskip("gcsfs", reason="needs gcsfs")
+    pytest.importorskip("gcp_storage_emulator", reason="needs gcp-storage-emulator")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = "import sys; from gcp_storage_emulator.__main__ import main; main(sys.argv[1:])"
+    arguments = ["start", "--in-memory", "--host=127.0.0.1", f"--port={port}"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments, "--default-bucket=lab"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    for name in ("gs", "gcs"):
+        monkeypatch.setitem(fsspec.config.conf, name, {"token": "anon", "endpoint_url": address})
+    try:
+        for _ in range(1200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        fsspec.filesystem("gs").put(f"{small_set}/", "lab/set/", recursive=True)
+        yield "gs://lab/set"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_from_googles_bucket_into_it(google, expected):
+    for suffix in ("csv", "parquet"):
+        output = f"{google}/out/cells.{suffix}"
+        assert measure(google, output, "--overwrite") == 0
+        for name in (f"cells.{suffix}", "cells.images.csv"):
+            assert contents(f"{google}/out/{name}") == (expected / name).read_bytes()
+        assert measure(google, output) == 2, "it is there"
+        assert measure(google, output, "--resume") == 0
+        assert contents(output) == (expected / f"cells.{suffix}").read_bytes()
+    for root in (google, expected.parent):
+        rule = ["--column", "area", "--values", "--lower", "9", "--by", "none"]
+        clean = f"{root}/out/clean.csv"
+        assert main(["clean", f"{root}/out/cells.csv", "-o", clean, *rule]) == 0
+        assert main(["masks", clean, "-o", f"{root}/out/m"]) == 0
+        assert main(["crops", clean, "-o", f"{root}/out/c", "--channels", "green"]) == 0
+    files = [path for folder in "mc" for path in (expected / folder).glob("*.[np]*")]
+    assert len(files) > 20
+    for path in files:
+        assert contents(f"{google}/out/{path.relative_to(expected)}") == path.read_bytes()
 
 
 def test_a_table_is_copied_again_once_it_has_changed(memory):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import cached_property
-from io import BytesIO
+from io import BytesIO, UnsupportedOperation
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import IO, Any, TypeVar, cast
@@ -95,8 +95,13 @@ class Remote(os.PathLike[str]):
                 raise type(error)(error.errno or 2, "No such file or directory", self.url) from None
             except PermissionError as error:
                 raise PermissionError(error.errno or 13, "Permission denied", self.url) from None
-            except (ImportError, NotImplementedError):
+            except ImportError:
                 raise
+            except NotImplementedError:
+                raise UnsupportedOperation(
+                    f"{self.url}: fsspec can't write or remove files there; expected a store that "
+                    "takes files, as s3:// or gs://, or a path of this machine"
+                ) from None
             except Exception as error:  # each library has its own
                 if tried == tries:
                     text = hidden(" ".join(str(error).split()) or type(error).__name__)
@@ -218,9 +223,15 @@ class Remote(os.PathLike[str]):
         return self.read_bytes().decode(encoding)
 
     def open(self, mode: str = "rb") -> IO[bytes]:
-        """The content, to be read."""
+        """The content, to be read; a file is written whole, by `atomic`, since stores can't else.
+
+        Raises:
+            OSError, ValueError: opened for anything but to read bytes.
+        """
         if mode != "rb":
-            raise NotImplementedError(f"{self.url}: opened with {mode!r}")
+            raise UnsupportedOperation(
+                f"{self.url}: opened with mode {mode!r}; a URL can be opened with 'rb' alone"
+            )
         return BytesIO(self.read_bytes())
 
     def put(self, file: Path) -> None:
