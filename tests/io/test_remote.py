@@ -299,6 +299,65 @@ def test_an_image_that_never_comes_fails_by_name(bucket, expected, how, capsys):
     assert contents(output) == (expected / "cells.csv").read_bytes()
 
 
+@pytest.fixture
+def workers(bucket):
+    """Two processes of a Dask cluster, which know the bucket's server from their environment."""
+    distributed = pytest.importorskip("distributed", reason="needs the extra dask")
+    with distributed.Client(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, set_as_default=False
+    ) as client:
+        yield client.get_executor()
+
+
+def test_dask_workers_write_into_the_bucket(bucket, workers, small_set, clean_table, monkeypatch):
+    """Crops, masks and labels go from the workers to the store, and are those of threads here."""
+    put, ours = Remote.put, []
+
+    def noted(self, file):
+        ours.append(self.name)
+        put(self, file)
+
+    there = f"{bucket.url}/clean.csv"
+    listed = cs.read_image_table(small_set / "clean.images.csv")
+    for name in [name for name in listed if name.startswith("path_")]:
+        listed[name] = listed[name].str.replace(str(small_set), bucket.url)
+    listed.to_csv(small_set / "there.images.csv", index=False)
+    for local, remote in (("clean.csv", "clean.csv"), ("there.images.csv", "clean.images.csv")):
+        bucket.system.put_file(str(small_set / local), f"{bucket.url}/{remote}")
+    monkeypatch.setattr(Remote, "put", noted)
+    compared = 0
+    for root, table, more in (
+        (small_set, clean_table, {}),
+        (bucket.url, there, {"executor": workers}),
+    ):
+        options = {"progress": False, **more}
+        for kind in ("png", "npy", "tar"):
+            cs.crops(table, f"{root}/{kind}", channels=["green"], kind=kind, **options)
+        cs.masks(table, f"{root}/clean", **options)
+        shown = {"composites": f"{root}/yolo/images", "colours": {"green": "green"}}
+        cs.annotate(table, f"{root}/yolo", format="yolo", **shown, **options)
+    for folder in ("png", "npy", "tar", "clean", "yolo"):
+        files = {
+            str(path.relative_to(small_set))
+            for path in (small_set / folder).rglob("*")
+            if path.is_file()
+        }
+        found = {
+            path.partition("/set/")[2] for path in bucket.system.find(f"{bucket.url}/{folder}")
+        }
+        assert found == files
+        for name in files - {f"{folder}/index.images.csv"}:  # where the images lie
+            assert contents(f"{bucket.url}/{name}") == (small_set / name).read_bytes(), name
+            compared += not name.endswith("index.csv")
+    assert compared > 60
+    tables = {"index.csv", "index.images.csv", "data.yaml", "train.txt"}
+    assert {name for name in ours if not name[0].isdigit()} == tables
+    assert {name.partition(".")[2] for name in ours if name[0].isdigit()} == {
+        "cells.csv",
+        "images.csv",
+    }
+
+
 def many(bucket, images=24):
     """More images than the bucket has, which all show the same few."""
     name = "im{}".format
