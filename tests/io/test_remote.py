@@ -390,36 +390,40 @@ class Watching:
 
 
 def test_the_next_images_come_while_one_waits(bucket):
-    """One thread, whose first image only comes once those that follow have been asked for."""
+    """One thread, whose second image only comes once those that follow have been asked for.
+
+    With the first come two files: how large they are is not known yet.
+    """
     images = many(bucket)
     expected = cs.measure_images(images, jobs=1)
-    watching = bucket.fails = Watching("im0.npz", until=2 + AHEAD)
+    watching = bucket.fails = Watching("im1.npz", until=4 + AHEAD)
     cells, listed = cs.measure_images(images, jobs=1, return_images=True)
     assert listed["error"].isna().all()
     assert cells.equals(expected)
-    assert set(watching.asked[: 2 + AHEAD]) == {
-        name for n in range(5) for name in (f"im{n}.npz", f"im{n}_green.png")
+    assert set(watching.asked[: 4 + AHEAD]) == {
+        name for n in range(6) for name in (f"im{n}.npz", f"im{n}_green.png")
     }
     assert 2 <= watching.most <= 2 + AHEAD
     assert len(watching.asked) == 2 * len(images), "each once"
 
 
-@pytest.mark.parametrize(("held", "later"), [(100, AHEAD), (3 * 7 - 1, 3), (1, 1)])
+@pytest.mark.parametrize(("held", "later"), [(8 * 7, AHEAD), (3 * 7 - 1, 2), (7, 1)])
 def test_so_many_files_and_bytes_wait_at_most(monkeypatch, held, later):
     """Files of seven bytes, which come at once."""
     begun = []
 
-    def at_once(url):
-        begun.append(url)
+    def at_once(remote):
+        begun.append(remote.url)
         come = Future()
         come.set_result(b"7 bytes")
         return come
 
-    monkeypatch.setattr(ahead, "_begun", at_once)
+    monkeypatch.setattr(Remote, "begun", at_once)
     monkeypatch.setattr(ahead, "HELD", held)
     files = [[f"s3://b/{number}.png", f"s3://b/{number}.npz"] for number in range(9)]
     for number, (own, other) in enumerate(ahead.read_ahead(files, lambda pair: pair)):
-        assert len(begun) == min(2 * (number + 1) + later, 18)
+        waiting = later if number else 2  # how large they are is not known at first
+        assert len(begun) == min(2 * (number + 1) + waiting, 18)
         assert ahead.fetch(own) == ahead.fetch(other) == b"7 bytes"
     assert begun == [url for pair in files for url in pair]
 

@@ -3,12 +3,11 @@
 A store takes milliseconds to answer, whatever is asked, but it answers many questions at a time.
 """
 
-import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cellsieve.io.places import Remote, is_url
 from cellsieve.io.reading import in_zarr, reading
@@ -17,7 +16,7 @@ from cellsieve.schema.types import FilePath
 Item = TypeVar("Item")
 
 AHEAD = 8  # files of later images that are under way or wait, for each thread that measures
-HELD = 2**26  # bytes; while so many wait, no further file is asked for
+HELD = 2**26  # bytes that these may take, if none is larger than the largest before
 
 _here = threading.local()  # what is under way for the item at hand of this thread
 
@@ -37,13 +36,15 @@ def read_ahead(
     """
     waiting = deque((place, url) for place, item in enumerate(items) for url in _urls(files(item)))
     fetching: dict[tuple[int, str], Future[bytes]] = {}
+    largest = 0
     try:
         for place, item in enumerate(items):
+            largest = max([largest, *map(_size, fetching.values())])
             for key in [key for key in fetching if key[0] < place]:
                 fetching.pop(key).cancel()
-            while waiting and (waiting[0][0] <= place or _room(fetching, place)):
+            while waiting and (waiting[0][0] <= place or _room(fetching, place, largest)):
                 key = waiting.popleft()
-                if (begun := _begun(key[1])) is not None:
+                if (begun := Remote(key[1]).begun()) is not None:
                     fetching[key] = begun
             _here.fetching = {url: each for (at, url), each in fetching.items() if at == place}
             yield item
@@ -75,19 +76,13 @@ def _urls(files: Iterable[FilePath]) -> list[str]:
     return [path for path in paths if not in_zarr(path)]
 
 
-def _room(fetching: dict[tuple[int, str], Future[bytes]], place: int) -> bool:
-    later = [each for (at, _), each in fetching.items() if at > place]
-    come = [each for each in later if each.done() and each.exception() is None]
-    return len(later) < AHEAD and sum(len(each.result()) for each in come) < HELD
+def _room(fetching: dict[tuple[int, str], Future[bytes]], place: int, largest: int) -> bool:
+    """Whether a further file may be asked for; how large it is nobody knows."""
+    later = sum(at > place for at, _ in fetching)
+    expected = largest or HELD // 2  # two at first, so that large ones are not piled up
+    return later == 0 or (later < AHEAD and (later + 1) * expected <= HELD)
 
 
-def _begun(url: str) -> "Future[bytes] | None":
-    """The file under way, if its store answers several questions at a time."""
-    try:
-        system, path = Remote(url)._opened
-    except Exception:  # whoever reads it will say so
-        return None
-    if not getattr(system, "async_impl", False) or system.asynchronous:
-        return None
-    asked: Any = system._cat_file(path)
-    return asyncio.run_coroutine_threadsafe(asked, system.loop)
+def _size(fetched: Future[bytes]) -> int:
+    come = fetched.done() and not fetched.cancelled() and fetched.exception() is None
+    return len(fetched.result()) if come else 0

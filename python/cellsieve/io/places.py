@@ -5,6 +5,7 @@ comes whole into memory or into a temporary file, and goes whole from one; local
 they are.
 """
 
+import asyncio
 import atexit
 import os
 import posixpath
@@ -12,6 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -218,6 +220,19 @@ class Remote(os.PathLike[str]):
 
     def read_bytes(self) -> bytes:
         return cast("bytes", self._try(lambda system, path: system.cat_file(path)))
+
+    def begun(self) -> "Future[bytes] | None":
+        """What it holds, under way; None of a store that can only be asked for one thing at a time.
+
+        It is asked for once; whoever wants it tried again, or the error named, calls `read_bytes`.
+        """
+        try:
+            system, path = self._opened
+        except Exception:  # as above
+            return None
+        if not getattr(system, "async_impl", False) or system.asynchronous:
+            return None
+        return asyncio.run_coroutine_threadsafe(system._cat_file(path), system.loop)
 
     def read_text(self, encoding: str = "utf-8") -> str:
         return self.read_bytes().decode(encoding)
