@@ -12,7 +12,7 @@ Unjudged = Literal["drop", "keep"]
 SeveralClasses = Literal["skip", "explode", "own"]
 """What becomes of a cell of several classes where cells are judged."""
 
-AnnotationFormat = Literal["coco", "mmdet"]
+AnnotationFormat = Literal["coco", "mmdet", "yolo"]
 AnnotatedClasses = Literal["each", "one"]
 """What becomes of a cell of several classes where it is annotated."""
 PictureFormat = Literal["png", "jpg"]
