@@ -17,13 +17,13 @@ from cellsieve.cli.streams import outlets
 #: Each command: the module with its arguments, and what it does.
 COMMANDS = {
     "measure": (
-        "cells",
+        "measure",
         "measure every cell: box, area, share above background, and much more",
     ),
     "properties": ("properties", "list everything that can be measured, with its formula"),
     "merge": ("merge", "put the tables of shards together"),
-    "clean": ("cells", "mark the cells outside the percentile band of their class"),
-    "rules": ("cells", "list the rules that come with cellsieve, or print one to copy and edit"),
+    "clean": ("clean", "mark the cells outside the percentile band of their class"),
+    "rules": ("clean", "list the rules that come with cellsieve, or print one to copy and edit"),
     "plates": ("plates", "learn which classes share a plate, infer assignments, decode wells"),
     "annotate": ("export", "export the clean cells as COCO or mmdetection annotations"),
     "masks": ("export", "export the masks with only the clean cells"),

@@ -14,6 +14,7 @@ from typing import IO
 from cellsieve import __version__
 
 LOG = logging.getLogger("cellsieve")
+LOG.addHandler(logging.NullHandler())  # without --log, nowhere; what people must see is printed
 
 #: What argparse keeps beside what a user has said.
 NO_SETTINGS = {"run", "parser", "counts", "quiet", "log", "summary"}

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from cellsieve.cli.cells import add_image_arguments, images_of
+from cellsieve.cli.images import add_image_arguments, images_of
 from cellsieve.trial.bench import bench
 from cellsieve.trial.demo import demo
 
