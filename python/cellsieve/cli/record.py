@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from cellsieve import __version__
-
-LOG = logging.getLogger("cellsieve")
-LOG.addHandler(logging.NullHandler())  # without --log, nowhere; what people must see is printed
+from cellsieve.run.log import LOG
 
 #: What argparse keeps beside what a user has said.
 NO_SETTINGS = {"run", "parser", "counts", "quiet", "log", "summary"}

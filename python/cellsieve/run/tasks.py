@@ -5,7 +5,6 @@ that is here: which images an earlier run has done already, in what pieces the r
 image that fails leaves, and what the others notice of it.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, NamedTuple, Protocol
@@ -15,12 +14,9 @@ import pandas as pd
 from cellsieve.io.ahead import read_ahead
 from cellsieve.io.tables import typed
 from cellsieve.run.journal import Journal
+from cellsieve.run.log import LOG
 from cellsieve.run.parallel import chunks, run, workers_of
 from cellsieve.schema.words import sentence
-
-#: Progress and failures; nobody hears of them unless a handler is set, as `--log` does.
-LOG = logging.getLogger("cellsieve")
-LOG.addHandler(logging.NullHandler())
 
 
 class Task(Protocol):
