@@ -4,8 +4,9 @@
 
 Each entry is the median of interleaved runs in milliseconds. First what decoding the four channels
 and the mask of the cells takes, then the same files measured whole, then each family alone on
-arrays (one channel), then the peers on the same arrays, their values compared. On a machine with
-other work, `--fastest` shows the fastest run of each instead.
+arrays (one channel), then the peers on the same arrays, their values compared; Nyxus only where
+`pip install nyxus` has put it. On a machine with other work, `--fastest` shows the fastest run of
+each instead.
 """
 
 import tempfile
@@ -31,6 +32,10 @@ try:
     from cp_measure.bulk import get_core_measurements
 except ImportError:
     get_core_measurements = None
+try:
+    from nyxus import Nyxus
+except ImportError:
+    Nyxus = None
 
 CHANNELS = ("blue", "green", "red", "yellow")
 SETTINGS = Settings(CHANNELS, properties=("all",))
@@ -103,6 +108,9 @@ def compared(mask, planes, repeats, summary):
         ),
         "cp-measure, intensity": partial(cs.measure, mask, plane, properties=["intensity"]),
         "cp-measure, size and shape": partial(cs.measure, mask, plane, properties=["shape"]),
+        "Nyxus, intensity and morphology": partial(
+            cs.measure, mask, plane, properties=["intensity", "shape"]
+        ),
     }
     peers = {"scipy, Laplacian and Tenengrad": partial(by_hand, mask, plane, labels)}
     if regionprops_table is not None:
@@ -114,6 +122,10 @@ def compared(mask, planes, repeats, summary):
         dense = np.searchsorted(np.r_[0, labels], mask).astype(np.int32)
         peers["cp-measure, intensity"] = partial(core["intensity"], dense, plane.astype(float))
         peers["cp-measure, size and shape"] = partial(core["sizeshape"], dense, plane)
+    if Nyxus is not None:
+        nyxus = Nyxus(["*ALL_INTENSITY*", "*BASIC_MORPHOLOGY*"])
+        of_bits = [array.astype(np.uint32) for array in (plane, mask)]
+        peers["Nyxus, intensity and morphology"] = partial(nyxus.featurize, *of_bits)
     for name, peer in peers.items():
         theirs, own = interleaved({"peer": peer, "own": ours[name]}, repeats, summary).values()
         yield {
@@ -138,6 +150,9 @@ def agrees(name, theirs, own):
             ("Intensity_StdIntensity", "intensity_std"),
         ],
         "cp-measure, size and shape": [("FormFactor", "form_factor"), ("Solidity", "solidity")],
+        "Nyxus, intensity and morphology": [
+            *(("AREA_PIXELS_COUNT", "area"), ("MEAN", "intensity_mean"), ("MAX", "intensity_max")),
+        ],
     }.get(name, [])
     if not pairs:
         return "other border"  # whole boxes, where cellsieve stays inside the cell
@@ -148,7 +163,7 @@ def agrees(name, theirs, own):
 
 def main() -> None:
     options = arguments(__doc__.splitlines()[0])
-    heading("scipy", "scikit-image", "cp-measure")
+    heading("scipy", "scikit-image", "cp-measure", "nyxus")
     summary = min if options.fastest else np.median
     size = 512 if options.quick else 2048
     wholes, alone, peers = [], [], []

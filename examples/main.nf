@@ -1,15 +1,16 @@
 // Measures a data set in shards, each a task of its own, puts them together and cleans them: the same
 // steps as in the Snakefile beside this file.
 //
-//     nextflow run examples/main.nf -resume --images /data/images --masks /data/masks \
-//         --out /data/run --shards 16 --options '--channels green'
+//     nextflow run examples/main.nf -resume --images=/data/images --masks=/data/masks \
+//         --out=/data/run --shards=16 --options='--channels green'
 //
 // The tables are written into --out itself, which all tasks see, since an image table names images and
 // masks as they are found from its own folder. A task that was killed goes on where it was (--resume).
 // An image that can't be measured stops nothing: exit code 1 says that there are some, and the image
 // table names them.
-
-nextflow.enable.dsl = 2
+//
+// The tests run the commands below in a shell, with 4 shards. Nextflow itself has run this file nowhere
+// yet: it is written by the rules of the strict syntax, which 26.04 and later ask for.
 
 params.images = null
 params.masks = null
@@ -28,14 +29,13 @@ process MEASURE {
     val shard
 
     output:
-    val table
+    val "${file(params.out)}/shards/${shard}.${params.format}"
 
     script:
-    table = "${file(params.out)}/shards/${shard}.${params.format}"
     """
     cellsieve measure '${file(params.images)}' --masks '${file(params.masks)}' ${params.options} \
-        --resume --quiet --shard ${shard}/${params.shards} --jobs ${task.cpus} -o '${table}' \
-        || test \$? -eq 1
+        --resume --quiet --shard ${shard}/${params.shards} --jobs ${task.cpus} \
+        -o '${file(params.out)}/shards/${shard}.${params.format}' || test \$? -eq 1
     """
 }
 
@@ -44,12 +44,11 @@ process MERGE {
     val parts
 
     output:
-    val table
+    val "${file(params.out)}/cells.${params.format}"
 
     script:
-    table = "${file(params.out)}/cells.${params.format}"
     """
-    cellsieve merge ${parts.collect { part -> "'${part}'" }.join(' ')} -o '${table}' --overwrite
+    cellsieve merge '${parts.join("' '")}' -o '${file(params.out)}/cells.${params.format}' --overwrite
     """
 }
 
@@ -58,21 +57,21 @@ process CLEAN {
     val cells
 
     output:
-    val table
+    val "${file(params.out)}/clean.${params.format}"
 
     script:
-    table = "${file(params.out)}/clean.${params.format}"
     """
-    cellsieve clean '${cells}' -o '${table}' --overwrite ${params.clean}
+    cellsieve clean '${cells}' -o '${file(params.out)}/clean.${params.format}' --overwrite \
+        ${params.clean}
     """
 }
 
 workflow {
-    for (name in ['images', 'masks', 'out']) {
+    ['images', 'masks', 'out'].each { name ->
         if (params[name] == null) {
-            error "--${name} is missing"
+            error("--${name} is missing")
         }
     }
-    shards = Channel.of(1..(params.shards as int))
+    shards = channel.of(1..(params.shards as Integer))
     CLEAN(MERGE(MEASURE(shards).collect()))
 }

@@ -73,6 +73,11 @@ def commands():
         "masks": (["masks", "clean.csv"], "", JOURNAL),
         "annotate json": (["annotate", "clean.csv"], "a.json", JOURNAL),
         "annotate pkl": (["annotate", "clean.csv", "--composites", "OUT/rgb"], "a.pkl", JOURNAL),
+        "annotate yolo": (
+            ["annotate", "clean.csv", "--format", "yolo", "--composites", "OUT/images"],
+            "",
+            JOURNAL,
+        ),
         "merge": (["merge", "part1.csv", "part2.csv"], "cells.csv", ["--overwrite"]),
     }
     for end in tables:

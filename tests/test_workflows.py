@@ -1,7 +1,8 @@
-"""The workflow in examples/ gives the files of a run that is not divided."""
+"""The workflows in examples/ give the files of a run that is not divided."""
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 
 from cellsieve.cli import main
 
-SNAKEFILE = Path(__file__).resolve().parents[1] / "examples" / "Snakefile"
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+SNAKEFILE, NEXTFLOW = EXAMPLES / "Snakefile", EXAMPLES / "main.nf"
 
 
 @pytest.fixture
@@ -25,28 +27,63 @@ def snakemake():
     return [command]
 
 
-def test_snakemake(small_set, snakemake):
+@pytest.fixture
+def run(small_set):
+    """The options of a run with an image that fails, and the folder of one that is not divided."""
     (small_set / "images" / "im1_green.png").write_bytes(b"broken")
     options = ["--labels", str(small_set / "train.csv"), "--channels", "green"]
-    whole, divided = small_set / "whole", small_set / "divided"
+    whole = small_set / "whole"
     images, masks = str(small_set / "images"), str(small_set / "masks")
     cells, clean = str(whole / "cells.csv"), str(whole / "clean.csv")
     assert main(["measure", images, "--masks", masks, *options, "-o", cells, "-q"]) == 1
     assert main(["clean", cells, "-o", clean, "--by", "none", "-q"]) == 0
+    return {"images": images, "masks": masks, "options": " ".join(options)}
+
+
+def check_same(small_set):
+    whole, divided = small_set / "whole", small_set / "divided"
+    written = {path.name for path in whole.iterdir()}
+    assert written >= {"cells.csv", "cells.images.csv", "clean.csv", "clean.images.csv"}
+    for name in written:
+        assert (divided / name).read_bytes() == (whole / name).read_bytes()
+    assert len(list((divided / "shards").glob("?.csv"))) == 4
+
+
+def test_snakemake(small_set, snakemake, run):
+    divided = small_set / "divided"
     found = subprocess.run(
         [
             *snakemake,
             *("--snakefile", str(SNAKEFILE), "--directory", str(divided), "--cores", "2"),
-            *("--config", f"images={images}", f"masks={masks}", "shards=4"),
-            *(f"cellsieve={sys.executable} -m cellsieve", f"options={' '.join(options)}"),
+            *("--config", f"images={run['images']}", f"masks={run['masks']}", "shards=4"),
+            *(f"cellsieve={sys.executable} -m cellsieve", f"options={run['options']}"),
         ],
         capture_output=True,
         text=True,
         env={**os.environ, "XDG_CACHE_HOME": str(small_set / "cache")},
     )
     assert found.returncode == 0, found.stderr
-    written = {path.name for path in whole.iterdir()}
-    assert written >= {"cells.csv", "cells.images.csv", "clean.csv", "clean.images.csv"}
-    for name in written:
-        assert (divided / name).read_bytes() == (whole / name).read_bytes()
-    assert len(list((divided / "shards").glob("?.csv"))) == 4
+    check_same(small_set)
+
+
+def test_the_commands_of_nextflow(small_set, run):
+    """What runs in the tasks of Nextflow, which no package index has, as `bash -ue` runs it."""
+    text = NEXTFLOW.read_text()
+    scripts = dict(re.findall(r'process (\w+) \{.*?"""\n(.*?)"""', text, re.DOTALL))
+    assert list(scripts) == ["MEASURE", "MERGE", "CLEAN"]
+    divided = str(small_set / "divided")
+    parts = [f"{divided}/shards/{shard}.csv" for shard in range(1, 5)]
+    values = {f"file(params.{name})": run[name] for name in ("images", "masks")}
+    values |= {"file(params.out)": divided, "params.shards": "4", "params.format": "csv"}
+    values |= {"params.options": run["options"], "params.clean": "--by none", "task.cpus": "2"}
+    values |= {"parts.join(\"' '\")": "' '".join(parts), "cells": f"{divided}/cells.csv"}
+    work = [*(("MEASURE", {"shard": str(shard)}) for shard in range(1, 5)), ("MERGE", {})]
+    for name, more in [*work, ("CLEAN", {})]:
+        filled = re.sub(
+            r"\$\{(.*?)\}", lambda found, more=more: (values | more)[found[1]], scripts[name]
+        )
+        filled = filled.replace("\\\n", "").replace("\\$", "$")
+        command = f'cellsieve() {{ "{sys.executable}" -m cellsieve "$@"; }}\n{filled}'
+        found = subprocess.run(["bash", "-uec", command], capture_output=True, text=True)
+        assert found.returncode == 0, found.stderr
+    check_same(small_set)

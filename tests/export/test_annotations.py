@@ -342,7 +342,7 @@ def test_a_full_disk_leaves_no_half_file(small_set, clean_table):
     ("options", "text"),
     [
         ({"multi": "all"}, "multi: found 'all'"),
-        ({"format": "yolo"}, "format: found 'yolo'"),
+        ({"format": "voc"}, "format: found 'voc'"),
         ({"colours": {"green": "pink"}}, "colours: found 'pink'; expected red"),
         ({"picture": "gif"}, "picture: found 'gif'"),
         ({"min_intensity": -1}, "min_intensity: found -1"),

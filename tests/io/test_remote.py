@@ -9,14 +9,19 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from concurrent.futures import Future
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import cellsieve as cs
 from cellsieve.cli import main
+from cellsieve.io import ahead
+from cellsieve.io.ahead import AHEAD
 from cellsieve.io.places import Remote, entries, on_disk, place
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra remote")
@@ -294,6 +299,151 @@ def test_an_image_that_never_comes_fails_by_name(bucket, expected, how, capsys):
     assert contents(output) == (expected / "cells.csv").read_bytes()
 
 
+@pytest.fixture
+def workers(bucket):
+    """Two processes of a Dask cluster, which know the bucket's server from their environment."""
+    distributed = pytest.importorskip("distributed", reason="needs the extra dask")
+    with distributed.Client(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, set_as_default=False
+    ) as client:
+        yield client.get_executor()
+
+
+def test_dask_workers_write_into_the_bucket(bucket, workers, small_set, clean_table, monkeypatch):
+    """Crops, masks and labels go from the workers to the store, and are those of threads here."""
+    put, ours = Remote.put, []
+
+    def noted(self, file):
+        ours.append(self.name)
+        put(self, file)
+
+    there = f"{bucket.url}/clean.csv"
+    listed = cs.read_image_table(small_set / "clean.images.csv")
+    for name in [name for name in listed if name.startswith("path_")]:
+        listed[name] = listed[name].str.replace(str(small_set), bucket.url)
+    listed.to_csv(small_set / "there.images.csv", index=False)
+    for local, remote in (("clean.csv", "clean.csv"), ("there.images.csv", "clean.images.csv")):
+        bucket.system.put_file(str(small_set / local), f"{bucket.url}/{remote}")
+    monkeypatch.setattr(Remote, "put", noted)
+    compared = 0
+    for root, table, more in (
+        (small_set, clean_table, {}),
+        (bucket.url, there, {"executor": workers}),
+    ):
+        options = {"progress": False, **more}
+        for kind in ("png", "npy", "tar"):
+            cs.crops(table, f"{root}/{kind}", channels=["green"], kind=kind, **options)
+        cs.masks(table, f"{root}/clean", **options)
+        shown = {"composites": f"{root}/yolo/images", "colours": {"green": "green"}}
+        cs.annotate(table, f"{root}/yolo", format="yolo", **shown, **options)
+    for folder in ("png", "npy", "tar", "clean", "yolo"):
+        files = {
+            str(path.relative_to(small_set))
+            for path in (small_set / folder).rglob("*")
+            if path.is_file()
+        }
+        found = {
+            path.partition("/set/")[2] for path in bucket.system.find(f"{bucket.url}/{folder}")
+        }
+        assert found == files
+        for name in files - {f"{folder}/index.images.csv"}:  # where the images lie
+            assert contents(f"{bucket.url}/{name}") == (small_set / name).read_bytes(), name
+            compared += not name.endswith("index.csv")
+    assert compared > 60
+    tables = {"index.csv", "index.images.csv", "data.yaml", "train.txt"}
+    assert {name for name in ours if not name[0].isdigit()} == tables
+    assert {name.partition(".")[2] for name in ours if name[0].isdigit()} == {
+        "cells.csv",
+        "images.csv",
+    }
+
+
+def many(bucket, images=24):
+    """More images than the bucket has, which all show the same few."""
+    name = "im{}".format
+    table = {
+        "image_id": [f"{number:02}" for number in range(images)],
+        "path_mask": [f"{bucket.url}/masks/{name(n % 6)}.npz" for n in range(images)],
+        "path_green": [f"{bucket.url}/images/{name(n % 6)}_green.png" for n in range(images)],
+    }
+    return cs.ImageSet.from_table(pd.DataFrame(table))
+
+
+class Watching:
+    """Counts the files that are asked for, and holds one back until so many more have been."""
+
+    def __init__(self, held, until):
+        self.held, self.until, self.asked, self.under_way, self.most = held, until, [], 0, 0
+        self.changed = threading.Condition()
+
+    def __call__(self, command, path):
+        if command != "GET" or not path.endswith((".png", ".npz")):
+            return
+        with self.changed:
+            self.asked.append(path.rpartition("/")[2])
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+            self.changed.notify_all()
+            if path.endswith(self.held):
+                assert self.changed.wait_for(lambda: len(self.asked) >= self.until, 60)
+            self.under_way -= 1
+
+
+def test_the_next_images_come_while_one_waits(bucket):
+    """One thread, whose second image only comes once those that follow have been asked for.
+
+    With the first come two files: how large they are is not known yet.
+    """
+    images = many(bucket)
+    expected = cs.measure_images(images, jobs=1)
+    watching = bucket.fails = Watching("im1.npz", until=4 + AHEAD)
+    cells, listed = cs.measure_images(images, jobs=1, return_images=True)
+    assert listed["error"].isna().all()
+    assert cells.equals(expected)
+    assert set(watching.asked[: 4 + AHEAD]) == {
+        name for n in range(6) for name in (f"im{n}.npz", f"im{n}_green.png")
+    }
+    assert 2 <= watching.most <= 2 + AHEAD
+    assert len(watching.asked) == 2 * len(images), "each once"
+
+
+@pytest.mark.parametrize(("held", "later"), [(8 * 7, AHEAD), (3 * 7 - 1, 2), (7, 1)])
+def test_so_many_files_and_bytes_wait_at_most(monkeypatch, held, later):
+    """Files of seven bytes, which come at once."""
+    begun = []
+
+    def at_once(remote):
+        begun.append(remote.url)
+        come = Future()
+        come.set_result(b"7 bytes")
+        return come
+
+    monkeypatch.setattr(Remote, "begun", at_once)
+    monkeypatch.setattr(ahead, "HELD", held)
+    files = [[f"s3://b/{number}.png", f"s3://b/{number}.npz"] for number in range(9)]
+    for number, (own, other) in enumerate(ahead.read_ahead(files, lambda pair: pair)):
+        waiting = later if number else 2  # how large they are is not known at first
+        assert len(begun) == min(2 * (number + 1) + waiting, 18)
+        assert ahead.fetch(own) == ahead.fetch(other) == b"7 bytes"
+    assert begun == [url for pair in files for url in pair]
+
+
+def test_what_came_ahead_and_was_not_read_is_no_ones(bucket):
+    """An image whose channel is not there; the mask that came for it is not another's."""
+    images = many(bucket)
+    place(f"{bucket.url}/images/im2_green.png").unlink()
+    cells, listed = cs.measure_images(images, jobs=1, return_images=True)
+    failed = listed["error"].notna()
+    assert listed.loc[failed, "image_id"].tolist() == ["02", "08", "14", "20"]
+    assert (
+        listed.loc[failed, "error"].str.endswith("im2_green.png: No such file or directory").all()
+    )
+    of_first = cells[cells["image_id"] == "00"].drop(columns="image_id").reset_index(drop=True)
+    again = cells[cells["image_id"] == "06"].drop(columns="image_id").reset_index(drop=True)
+    assert len(of_first)
+    assert of_first.equals(again)
+
+
 def test_what_is_not_there(bucket, capsys):
     (gone,) = [place(f"{bucket.url}/images/im1_green.png")]
     images = cs.ImageSet.hpa(f"{bucket.url}/images", f"{bucket.url}/masks")
@@ -338,6 +488,131 @@ def test_a_password_in_a_url_is_refused_unseen(url, tmp_path, capsys):
     said = f"{refused.value}{capsys.readouterr()}"
     assert "topsecret" not in said
     assert KEY not in said
+
+
+@pytest.fixture
+def site(small_set):
+    """The small data set behind a web server, which lists folders."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_):
+            pass
+
+    pytest.importorskip("aiohttp", reason="needs aiohttp, which s3fs brings")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=small_set))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_from_a_web_server(site, small_set, expected, tmp_path):
+    """Folders, single files, tables, and an image table that names URLs."""
+    assert measure(site, tmp_path / "a.csv") == 0
+    assert (tmp_path / "a.csv").read_bytes() == (expected / "cells.csv").read_bytes()
+    for name in ("images/im0_green.png", "masks/im0.npz"):
+        read = cs.read_image if name.endswith("png") else cs.read_mask
+        assert (read(f"{site}/{name}") == read(small_set / name)).all()
+    for suffix in ("csv", "parquet"):
+        cells = cs.read_table(expected / f"cells.{suffix}")
+        assert len(cells)
+        assert cs.read_table(f"{site}/out/cells.{suffix}").equals(cells)
+        clean = ["--column", "area", "--values", "--lower", "9", "--by", "none"]
+        for root, output in ((site, "web"), (small_set, "here")):
+            table = f"{root}/out/cells.{suffix}"
+            clean_to = ["-o", str(tmp_path / f"{output}.csv"), "--overwrite"]
+            assert main(["clean", table, *clean_to, *clean]) == 0
+        assert (tmp_path / "web.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+    again = ["--images", f"{site}/a.images.csv", "--channels", "green", "-o"]
+    assert cs.read_table(tmp_path / "a.images.csv")["path_mask"][0] == f"{site}/masks/im0.npz"
+    assert main(["measure", *again, str(tmp_path / "b.csv")]) == 0
+    assert (tmp_path / "b.csv").read_bytes() == (expected / "cells.csv").read_bytes()
+
+
+def test_tiff_and_npy_from_a_web_server(site, small_set):
+    tifffile = pytest.importorskip("tifffile", reason="needs the extra tiff")
+    mask = cs.read_mask(small_set / "masks" / "im0.npz")
+    tifffile.imwrite(small_set / "a.tif", mask)
+    np.save(small_set / "a.npy", mask)
+    for name in ("a.tif", "a.npy"):
+        assert (cs.read_mask(f"{site}/{name}") == mask).all()
+
+
+def test_a_web_server_takes_no_files(site, expected, tmp_path, capsys):
+    """One line each, and nothing is changed."""
+    before = (expected / "cells.csv").read_bytes()
+    for arguments in ([f"{site}/x.csv"], [f"{site}/out/cells.csv", "--overwrite"]):
+        capsys.readouterr()
+        assert measure(site, *arguments) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith(f"cellsieve: error: {site}")
+    assert "fsspec can't write or remove files there" in error
+    assert (expected / "cells.csv").read_bytes() == before
+    assert measure(f"{site}/nowhere", tmp_path / "y.csv") == 2
+    assert "nowhere" in capsys.readouterr().err
+    (lost,) = [place(f"{site}/masks/none.npz")]
+    with pytest.raises(FileNotFoundError, match=r"none\.npz"):
+        lost.read_bytes()
+    with pytest.raises(OSError, match=r"none\.npz: opened with mode 'w'; .* 'rb' alone"):
+        lost.open("w")
+
+
+@pytest.fixture
+def google(small_set, monkeypatch):
+    """The small data set in a bucket of an emulator of Google's."""
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # asks Google by TLS
+    pytest.importorskip("gcsfs", reason="needs gcsfs")
+    pytest.importorskip("gcp_storage_emulator", reason="needs gcp-storage-emulator")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = "import sys; from gcp_storage_emulator.__main__ import main; main(sys.argv[1:])"
+    arguments = ["start", "--in-memory", "--host=127.0.0.1", f"--port={port}"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments, "--default-bucket=lab"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    for name in ("gs", "gcs"):
+        monkeypatch.setitem(fsspec.config.conf, name, {"token": "anon", "endpoint_url": address})
+    try:
+        for _ in range(1200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        fsspec.filesystem("gs").put(f"{small_set}/", "lab/set/", recursive=True)
+        yield "gs://lab/set"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_from_googles_bucket_into_it(google, expected):
+    for suffix in ("csv", "parquet"):
+        output = f"{google}/out/cells.{suffix}"
+        assert measure(google, output, "--overwrite") == 0
+        for name in (f"cells.{suffix}", "cells.images.csv"):
+            assert contents(f"{google}/out/{name}") == (expected / name).read_bytes()
+        assert measure(google, output) == 2, "it is there"
+        assert measure(google, output, "--resume") == 0
+        assert contents(output) == (expected / f"cells.{suffix}").read_bytes()
+    for root in (google, expected.parent):
+        rule = ["--column", "area", "--values", "--lower", "9", "--by", "none"]
+        clean = f"{root}/out/clean.csv"
+        assert main(["clean", f"{root}/out/cells.csv", "-o", clean, *rule]) == 0
+        assert main(["masks", clean, "-o", f"{root}/out/m"]) == 0
+        assert main(["crops", clean, "-o", f"{root}/out/c", "--channels", "green"]) == 0
+    files = [path for folder in "mc" for path in (expected / folder).glob("*.[np]*")]
+    assert len(files) > 20
+    for path in files:
+        assert contents(f"{google}/out/{path.relative_to(expected)}") == path.read_bytes()
 
 
 def test_a_table_is_copied_again_once_it_has_changed(memory):

@@ -55,6 +55,32 @@ def test_every_form_gives_the_same(made, layout, scores, expected, tmp_path, for
     assert decoded["id_code"].tolist() == made.test["id_code"].tolist()
 
 
+@pytest.mark.parametrize("form", ["npy", "npz", "csv"])
+def test_predictions_behind_a_url(made, layout, scores, expected, tmp_path, form):
+    fsspec = pytest.importorskip("fsspec", reason="needs the extra remote")
+    ids, values = shuffled(made, scores)
+    path, named = tmp_path / f"predictions.{form}", {}
+    if form == "npy":
+        np.save(path, values)
+        (tmp_path / "ids.txt").write_text("\n".join(ids))
+        named = {"ids": "memory://screen/ids.txt"}
+    elif form == "npz":
+        np.savez(path, scores=values, ids=ids.astype(str), classes=np.arange(60))
+    else:
+        table = pd.DataFrame(values, columns=range(60)).rename(columns=str)
+        cs.write_table(table.assign(id_code=ids), path)
+    memory = fsspec.filesystem("memory")
+    memory.put(f"{tmp_path}/", "/screen/", recursive=True)
+    try:
+        url = f"memory://screen/{path.name}"
+        decoded = layout.decode(made.test, url, **named, method="argmax")
+        with pytest.raises(FileNotFoundError, match="memory://screen/none"):
+            layout.decode(made.test, f"memory://screen/none.{form}", method="argmax")
+    finally:
+        memory.rm("/", recursive=True)
+    pd.testing.assert_frame_equal(decoded, expected)
+
+
 def test_class_order_is_by_name(made, layout, scores, expected, tmp_path):
     order = np.random.default_rng(3).permutation(60)
     names = tmp_path / "classes.txt"

@@ -380,9 +380,15 @@ def chunk_measurer(settings: Settings) -> Chunk:
     return partial(
         do_chunk,
         do=partial(_measured, settings=settings),
+        reads=_read,
         together=partial(_cells, settings=settings),
         outcome_columns=outcome_columns(settings),
     )
+
+
+def _read(task: Task) -> list[str]:
+    nuclei = [] if task.nuclei is None else [task.nuclei]
+    return [*task.images, task.mask, *nuclei]
 
 
 def _measured(task: Task, settings: Settings) -> Done:

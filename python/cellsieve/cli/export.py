@@ -92,7 +92,8 @@ def add_annotate(commands: Any, summary: str) -> None:
         example="cellsieve annotate clean.csv -o annotations.json",
         help=summary,
         description="Writes the clean cells as annotations with run-length encodings: COCO JSON, "
-        'or the annotation format of mmdetection 2 ("middle format").',
+        'the annotation format of mmdetection 2 ("middle format"), or YOLO segmentation text, one '
+        "file per image.",
         epilog=EPILOG,
     )
     _add_clean_argument(command)
@@ -102,7 +103,7 @@ def add_annotate(commands: Any, summary: str) -> None:
         type=file_path,
         required=True,
         metavar="FILE",
-        help=".json, or .pkl for --format mmdet",
+        help=".json, or .pkl for --format mmdet; a folder for --format yolo",
     )
     command.add_argument(
         "--format",
@@ -143,7 +144,8 @@ def add_annotate(commands: Any, summary: str) -> None:
         "--composites",
         type=file_path,
         metavar="FOLDER",
-        help="also write an RGB picture of each image, which the annotations then name",
+        help="also write an RGB picture of each image, which the annotations then name; for "
+        "--format yolo, the folder 'images' in the output",
     )
     command.add_argument(
         "--picture",

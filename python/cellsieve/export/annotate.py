@@ -1,4 +1,4 @@
-"""Clean cells as annotations: COCO JSON, and the middle format of mmdetection."""
+"""Clean cells as annotations: COCO JSON, the middle format of mmdetection, YOLO's text."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,10 +30,21 @@ from cellsieve.export.source import (
     read_cleaned,
     requested,
 )
+from cellsieve.export.yolo import (
+    DATA,
+    INDEX_COLUMNS,
+    TRAIN,
+    WRITTEN,
+    Labeller,
+    check_names,
+    check_pictures,
+    write_data,
+)
 from cellsieve.io.places import atomic, place, sweep
 from cellsieve.io.readers import MAX_PIXELS
+from cellsieve.io.reading import reading
 from cellsieve.io.tables import read_batches, refuse_existing, typed
-from cellsieve.run.folders import check_originals
+from cellsieve.run.folders import INDEX, FolderJournal, check_originals
 from cellsieve.run.journal import Journal
 from cellsieve.run.tasks import Done, run_tasks
 from cellsieve.schema.cells import BOX
@@ -65,6 +76,13 @@ class Settings:
     picture: str
     colours: tuple[tuple[str, str], ...]
     max_pixels: int
+
+    @property
+    def read(self) -> list[str]:
+        """The channels that are read."""
+        dim = [] if self.min_intensity is None else [self.channel or ""]
+        shown = [] if self.composites is None else [name for name, _ in self.colours]
+        return [*dim, *shown]
 
 
 def annotate(
@@ -98,14 +116,22 @@ def annotate(
 
     Args:
         table: what `clean` wrote; the image table beside it says where the masks are.
-        output: .json, or .pkl for `format="mmdet"`.
+        output: .json, or .pkl for `format="mmdet"`; a folder for `format="yolo"`.
         format: "coco" (https://cocodataset.org/#format-data): images, annotations (compressed RLE,
             bbox [x, y, width, height], area, iscrowd 0, and `label`, the id in the mask) and
             categories with ids from 1; or "mmdet", the middle format of mmdetection 2: a list with
             `filename`, `width`, `height` and `ann` an image: `bboxes` (float32, n x 4: x1, y1, x2,
             y2 with x2 = x + width), `labels` (int64: place of the category, from 0) and `masks`
             (RLE). In .pkl they are numpy arrays and the counts bytes, as pycocotools has them; in
-            .json lists and text. If not given, "mmdet" for .pkl and "coco" for .json.
+            .json lists and text; or "yolo", YOLO segmentation text
+            (https://docs.ultralytics.com/datasets/segment/): a folder with `labels/NAME.txt` for
+            each image, with a line for each cell (number of the category from 0, then x and y of
+            the corners of a polygon through the middles of its outermost pixels, divided by width
+            and height), `data.yaml` and `train.txt`, which name categories and pictures, and
+            `index.csv`, which says which cells stand in each file, in their order. NAME is that of
+            the picture's file without its suffix. A hole stays one; several pieces are joined by
+            the shortest lines, one pixel wide. Masks are read even if the table has encodings. If
+            not given, "mmdet" for .pkl and "coco" for .json.
         multi: images of several classes ("0|16"): "each" gives an annotation for each class,
             "one" takes all cells as the one category "cell" whatever their class.
         categories: class labels in the order of the categories, or class label to name, or a file
@@ -118,7 +144,8 @@ def annotate(
         except_class: class labels whose cells `min_intensity` never drops; of an image of several
             classes the whole text counts, so "18" does not exempt the cells of "0|18".
         composites: a folder to write an RGB picture of each image into; `file_name` is then the
-            picture, else the file of the measured channel.
+            picture, else the file of the measured channel. For "yolo", `images` in the output,
+            where YOLO looks for them.
         picture: "png", or "jpg" (quality 95; needs the extra `jpeg`).
         colours: channel to colour, as {"green": "green", "yellow": "yellow"}: red, green, blue,
             yellow, cyan, magenta or white. If not given, the channels red, green and blue. Colours
@@ -133,8 +160,9 @@ def annotate(
 
     Returns:
         The image table of this run, also written beside the output (`a.json`:
-        `a.json.images.csv`): `image_id`, `cells` (those annotated), `status` ("done" or
-        "failed"), `error`, `request`. A failed image is not in the output.
+        `a.json.images.csv`; in a folder, `index.images.csv`): `image_id`, `cells` (those
+        annotated), `status` ("done" or "failed"), `error`, `request`. A failed image is not in the
+        output.
 
     Raises:
         FileExistsError: there is an earlier run's output, and neither `resume` nor `overwrite`.
@@ -166,6 +194,8 @@ def annotate(
         check_channels(cleaned, [channel])
     if composites is not None:
         check_channels(cleaned, list(colours))
+        if kind == "yolo":
+            check_pictures(composites, output)
     settings = Settings(
         channel or cleaned.channel,
         min_intensity,
@@ -193,7 +223,8 @@ def annotate(
             "colours": _pairs(settings.colours),
         }
     tasks = requested(cleaned.tasks, known)
-    check_apart(output, table, images)
+    index = output / INDEX if kind == "yolo" else output
+    check_apart(index, table, images)
     files = {task.image_id: _file_name(task, settings) for task in tasks}
     if composites is not None:
         originals = (path for task in tasks for path in (task.mask, *task.channels.values()))
@@ -201,14 +232,29 @@ def annotate(
         written = (place(composites) / name for name in files.values())
         refuse_existing(*written, overwrite=resume or overwrite)
 
-    with Journal(
-        output,
-        COLUMNS,
-        OUTCOME_COLUMNS,
-        asked,
-        resume=resume,
-        overwrite=overwrite,
-    ) as journal:
+    annotated = Annotated(settings)
+    in_parallel = partial(
+        run_tasks, description="annotate", jobs=jobs, executor=executor, progress=progress
+    )
+    if kind == "yolo":
+        named = partial(_file_name, settings=settings)
+        labeller = Labeller(os.fspath(output.absolute()), known, named, annotated)
+        check_names(labeller, tasks)
+        journal: Journal = FolderJournal(
+            output,
+            INDEX_COLUMNS,
+            OUTCOME_COLUMNS,
+            asked,
+            (DATA, TRAIN, *map(labeller.file, tasks)),
+            WRITTEN,
+            resume=resume,
+            overwrite=overwrite,
+        )
+    else:
+        journal = Journal(
+            output, COLUMNS, OUTCOME_COLUMNS, asked, resume=resume, overwrite=overwrite
+        )
+    with journal:
         if composites is not None:
             place(composites).mkdir(parents=True, exist_ok=True)
             if journal.again:
@@ -216,6 +262,11 @@ def annotate(
                     f"{task.name}.{ending}" for task in tasks for ending in get_args(PictureFormat)
                 }
                 sweep(place(composites), names.__contains__, shared=True)
+        if kind == "yolo":
+            listed = in_parallel(journal, tasks, chunk_of(labeller, settings.read, INDEX_COLUMNS))
+            write_data(output, (files[image] for image in _annotated(listed)), known.names)
+            journal.publish(listed, "cellsieve")
+            return listed.drop(columns="part")
         before = journal.published
         if before is not None and _nothing_left(before, tasks):
             return before
@@ -223,19 +274,10 @@ def annotate(
             listed = _all_done(tasks)
             rows = _rows_of_table(table, all_cells)
         else:
-            listed = run_tasks(
-                journal,
-                tasks,
-                chunk_of(Annotated(settings), COLUMNS),
-                description="annotate",
-                jobs=jobs,
-                executor=executor,
-                progress=progress,
-            )
+            listed = in_parallel(journal, tasks, chunk_of(annotated, settings.read, COLUMNS))
             rows = journal.cells_in_order(listed)
         shapes = {task.image_id: task.shape for task in tasks}
-        kept = listed.loc[listed["cells"].fillna(0) > 0, "image_id"]
-        pictures = [Picture(image, files[image], *shapes[image]) for image in kept]
+        pictures = [Picture(image, files[image], *shapes[image]) for image in _annotated(listed)]
         cells = annotations(rows, known)
         with atomic(output) as temporary:
             if kind == "coco":
@@ -289,13 +331,26 @@ class Annotated:
 
 def _format(output: Path, given: str | None) -> str:
     extension = output.suffix.lower()
+    if given == "yolo":
+        if extension in (".json", ".pkl"):
+            raise ValueError(f"{output}: YOLO annotations are many files; expected a folder")
+        return given
     if extension not in (".json", ".pkl"):
-        raise ValueError(f"{output}: expected a .json file, or .pkl for the format mmdet")
+        raise ValueError(
+            f"{output}: expected a .json file, or .pkl for the format mmdet, or "
+            "a folder for the format yolo"
+        )
     found = given or ("mmdet" if extension == ".pkl" else "coco")
     check_choice("format", found, AnnotationFormat)
     if found == "coco" and extension == ".pkl":
         raise ValueError(f"{output}: COCO annotations are JSON; expected a .json file")
     return found
+
+
+def _annotated(listed: pd.DataFrame) -> list[str]:
+    """The images that any annotation is of."""
+    images: list[str] = listed.loc[listed["cells"].fillna(0) > 0, "image_id"].tolist()
+    return images
 
 
 def _nothing_left(before: pd.DataFrame, tasks: Sequence[Task]) -> bool:
@@ -334,7 +389,8 @@ def _file_name(task: Task, settings: Settings) -> str:
     if settings.composites is not None:
         return f"{task.name}.{settings.picture}"
     measured = file_of(task.channels, settings.channel or "")
-    return place(measured or next(iter(task.channels.values()), task.mask)).name
+    path = measured or next(iter(task.channels.values()), task.mask)
+    return place(reading(path).path).name
 
 
 def _rows_of_table(table: FilePath, all_cells: bool) -> Iterator[pd.DataFrame]:

@@ -96,7 +96,7 @@ def masks(
         listed = run_tasks(
             journal,
             tasks,
-            chunk_of(masker, INDEX_COLUMNS),
+            chunk_of(masker, (), INDEX_COLUMNS),
             description="masks",
             jobs=jobs,
             executor=executor,

@@ -357,14 +357,23 @@ def digest(*parts: object) -> str:
     return found.hexdigest()
 
 
-def chunk_of(do: Callable[[Task], Done], columns: Mapping[str, str]) -> Chunk:
-    """Does some images, whose rows have these columns, with `do`."""
+def chunk_of(
+    do: Callable[[Task], Done], channels: Sequence[str], columns: Mapping[str, str]
+) -> Chunk:
+    """Does some images, whose rows have these columns, with `do`, which reads these channels."""
     return partial(
         do_chunk,
         do=do,
+        reads=partial(_read, channels=channels),
         together=partial(_stacked, columns=columns),
         outcome_columns=OUTCOME_COLUMNS,
     )
+
+
+def _read(task: Task, channels: Sequence[str]) -> list[str]:
+    """The files of an image that are there."""
+    files = (file_of(task.channels, channel) for channel in channels)
+    return [task.mask, *(file for file in files if file is not None)]
 
 
 def _stacked(

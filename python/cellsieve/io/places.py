@@ -5,6 +5,7 @@ comes whole into memory or into a temporary file, and goes whole from one; local
 they are.
 """
 
+import asyncio
 import atexit
 import os
 import posixpath
@@ -12,10 +13,11 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import cached_property
-from io import BytesIO
+from io import BytesIO, UnsupportedOperation
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import IO, Any, TypeVar, cast
@@ -95,8 +97,13 @@ class Remote(os.PathLike[str]):
                 raise type(error)(error.errno or 2, "No such file or directory", self.url) from None
             except PermissionError as error:
                 raise PermissionError(error.errno or 13, "Permission denied", self.url) from None
-            except (ImportError, NotImplementedError):
+            except ImportError:
                 raise
+            except NotImplementedError:
+                raise UnsupportedOperation(
+                    f"{self.url}: fsspec can't write or remove files there; expected a store that "
+                    "takes files, as s3:// or gs://, or a path of this machine"
+                ) from None
             except Exception as error:  # each library has its own
                 if tried == tries:
                     text = hidden(" ".join(str(error).split()) or type(error).__name__)
@@ -214,13 +221,32 @@ class Remote(os.PathLike[str]):
     def read_bytes(self) -> bytes:
         return cast("bytes", self._try(lambda system, path: system.cat_file(path)))
 
+    def begun(self) -> "Future[bytes] | None":
+        """What it holds, under way; None of a store that can only be asked for one thing at a time.
+
+        It is asked for once; whoever wants it tried again, or the error named, calls `read_bytes`.
+        """
+        try:
+            system, path = self._opened
+        except Exception:  # as above
+            return None
+        if not getattr(system, "async_impl", False) or system.asynchronous:
+            return None
+        return asyncio.run_coroutine_threadsafe(system._cat_file(path), system.loop)
+
     def read_text(self, encoding: str = "utf-8") -> str:
         return self.read_bytes().decode(encoding)
 
     def open(self, mode: str = "rb") -> IO[bytes]:
-        """The content, to be read."""
+        """The content, to be read; a file is written whole, by `atomic`, since stores can't else.
+
+        Raises:
+            OSError, ValueError: opened for anything but to read bytes.
+        """
         if mode != "rb":
-            raise NotImplementedError(f"{self.url}: opened with {mode!r}")
+            raise UnsupportedOperation(
+                f"{self.url}: opened with mode {mode!r}; a URL can be opened with 'rb' alone"
+            )
         return BytesIO(self.read_bytes())
 
     def put(self, file: Path) -> None:

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellsieve import _core
+from cellsieve.io.ahead import fetch
 from cellsieve.io.arrays import native
 from cellsieve.io.cellpose import read_seg
 from cellsieve.io.extras import listed, require
 from cellsieve.io.ome_zarr import read_ome_zarr
-from cellsieve.io.places import Remote, is_url, place
+from cellsieve.io.places import is_url, place
 from cellsieve.io.planes import Planes
 from cellsieve.io.reading import CHANNEL, PICKLE, SCALE, ZARR, Reading, in_zarr, reading
 from cellsieve.io.tiff import read_tiff
@@ -188,7 +189,7 @@ def _image(
     if not isinstance(found, Reading):
         return _core.decode_image(_content(found), suffix, name, most)
     if is_url(found.path):
-        content = Remote(found.path).read_bytes()
+        content = fetch(found.path)
         with _named(file):
             pixels = _core.decode_image(content, suffix, name, most)
             Planes(pixels, "YXS"[: pixels.ndim], []).of(choice)
@@ -244,7 +245,7 @@ def mask_and_capacity(
             planes = form.read(_opened(found, form), most).of(choice, lone=True)
             mask, capacity = planes.labels(choice.get(CHANNEL))
     elif isinstance(found, Reading) and is_url(found.path):
-        content = Remote(found.path).read_bytes()
+        content = fetch(found.path)
         with _named(file):
             mask, capacity = _core.decode_mask(content, suffix, most)
     elif isinstance(found, Reading):
@@ -281,7 +282,7 @@ def _opened(file: Reading | bytes | IO[bytes], form: Format) -> str | IO[bytes]:
     if isinstance(file, Reading):
         if form.folder:
             return file.path
-        return Remote(file.path).open() if is_url(file.path) else file.path
+        return BytesIO(fetch(file.path)) if is_url(file.path) else file.path
     if form.folder:
         raise TypeError("path: found the content of a file; a .zarr folder is opened by its path")
     return BytesIO(file) if isinstance(file, bytes) else file

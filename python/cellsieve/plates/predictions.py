@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.io.arrow import in_pandas
+from cellsieve.io.places import on_disk
 from cellsieve.io.tables import read_table
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Wells, first, load
@@ -103,7 +104,7 @@ def read_predictions(
             "or Predictions"
         )
     elif name.lower().endswith((".npy", ".npz")):
-        found = _from_numpy(Path(source))
+        found = _from_numpy(on_disk(source), name)
     else:
         found = _from_table(read_table(source, text=()), name, id_column, class_column)
     if ids is not None:
@@ -123,14 +124,13 @@ def _names(names: Names, argument: str) -> Sequence[Any]:
         table, _ = load(names, argument)
         return table.iloc[:, 0].tolist()
     try:
-        lines = Path(names).read_text(encoding="utf-8").splitlines()
+        lines = on_disk(names).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"{os.fspath(names)}: not UTF-8 text: {error}") from error
     return [line.strip() for line in lines if line.strip()]
 
 
-def _from_numpy(path: Path) -> Predictions:
-    name = os.fspath(path)
+def _from_numpy(path: Path, name: str) -> Predictions:
     with path.open("rb") as file:  # what can't be opened is an OSError
         try:
             return _from_npy(path, name) if name.lower().endswith(".npy") else _from_npz(file, name)

@@ -6,12 +6,13 @@ image that fails leaves, and what the others notice of it.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
+from cellsieve.io.ahead import read_ahead
 from cellsieve.io.tables import typed
 from cellsieve.run.journal import Journal
 from cellsieve.run.parallel import chunks, run, workers_of
@@ -52,6 +53,7 @@ Chunk = Callable[[Sequence[Any]], tuple[pd.DataFrame, pd.DataFrame]]
 def do_chunk(
     work: Sequence[Any],
     do: Callable[[Any], Done],
+    reads: Callable[[Any], Iterable[str]],
     together: Callable[[Sequence[tuple[Any, Any]]], pd.DataFrame],
     outcome_columns: Mapping[str, str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -61,12 +63,13 @@ def do_chunk(
         work: the tasks.
         do: does one. Whatever is wrong with an image, the others go on; a file that can't be
             written ends the run.
+        reads: the files that it reads for one; remote ones are fetched while others are done.
         together: makes one table of the tasks that were done and what was made of each.
         outcome_columns: names and types of what is said of an image.
     """
     found: list[tuple[Any, Any]] = []
     outcomes: list[dict[str, Any]] = []
-    for task in work:
+    for task in read_ahead(work, reads):
         outcome: dict[str, Any] = {"image_id": task.image_id, "request": task.request}
         outcomes.append(outcome)
         try:

@@ -6,13 +6,13 @@ Vocabulary = Literal["cellsieve", "skimage", "cellprofiler", "notebook"]
 Convention = Literal["cellsieve", "notebook"]
 RleForm = Literal["compressed", "uncompressed", "hpa"]
 
-RuleKind = Literal["percentile", "value", "mad", "zscore"]
+RuleKind = Literal["percentile", "value", "ratio", "mad", "zscore"]
 Unjudged = Literal["drop", "keep"]
 """What becomes of a cell that a rule cannot judge."""
 SeveralClasses = Literal["skip", "explode", "own"]
 """What becomes of a cell of several classes where cells are judged."""
 
-AnnotationFormat = Literal["coco", "mmdet"]
+AnnotationFormat = Literal["coco", "mmdet", "yolo"]
 AnnotatedClasses = Literal["each", "one"]
 """What becomes of a cell of several classes where it is annotated."""
 PictureFormat = Literal["png", "jpg"]

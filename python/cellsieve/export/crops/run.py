@@ -169,7 +169,7 @@ def crops(
         overwrite=overwrite,
     ) as journal:
         options: dict[str, Any] = {}
-        chunk: Chunk = chunk_of(cropper, INDEX_COLUMNS)
+        chunk: Chunk = chunk_of(cropper, asked, INDEX_COLUMNS)
         if kind == "tar":
             chunk = sharder
             options["cut"] = partial(whole_shards, tasks)

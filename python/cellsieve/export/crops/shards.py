@@ -65,7 +65,8 @@ class Sharder:
             atomic(path) as temporary,
             tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar,
         ):
-            rows, outcomes = chunk_of(partial(self._into, name, tar), INDEX_COLUMNS)(work)
+            into, channels = partial(self._into, name, tar), self.cropper.settings.channels
+            rows, outcomes = chunk_of(into, channels, INDEX_COLUMNS)(work)
         if rows.empty:  # readers of shards take an empty one for a mistake
             path.unlink()
         return rows, outcomes
