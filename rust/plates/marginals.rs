@@ -40,6 +40,8 @@ const FEW: usize = 1 << 16;
 /// themselves to show anything.
 const MANY: usize = 1 << 19;
 const MUCH: f64 = 8.0;
+/// and so far that it matters: a squared distance, 0.1 each in two classes.
+const MATTERS: f64 = 0.02;
 /// The noise of a standard error of 0.1.
 const NOISY: f64 = 0.04;
 /// Of messages, at most.
@@ -115,7 +117,7 @@ impl Unsure {
             let mut rows = self.rows.iter().zip(sampled.values.chunks_exact(n));
             rows.any(|(&row, values)| {
                 let (found, chance) = self.distance(&beliefs[row * columns..], values, sampled.noise);
-                found > MUCH * chance
+                found > MATTERS.max(MUCH * chance)
             })
         };
         if sampled.noise > NOISY || suspect(&sampled) {

@@ -149,6 +149,103 @@ def test_chance_bounds_the_true_tail():
     assert chance_bound(evidence, seen, score, 1000) > 1e-2
 
 
+def elsewhere(made, part, *, source_plate=None, seed=0):
+    """Scores where a part of RPE-08's plate 2 shows other wells: its own, or another plate's."""
+    table = made.test
+    place = table.reset_index().set_index(["experiment", "plate", "well"])["index"].to_dict()
+    wells = [(f"{chr(66 + r)}{c + 2:02d}") for r in range(5) for c in range(22)]
+    inside = np.zeros((5, 22), bool)
+    inside[part] = True
+    there = [w for w, yes in zip(wells, inside.ravel(), strict=True) if yes]
+    here = np.array([place["RPE-08", 2, w] for w in there])
+    source = np.random.default_rng(seed).permutation(here)
+    if source_plate:
+        source = np.array([place["RPE-08", source_plate, w] for w in there])
+    scores = made.logits.copy()
+    scores[here] = scores[source]
+    return scores
+
+
+@pytest.fixture(scope="module")
+def clear():
+    made = plant(
+        group_size=110, train_experiments=5, test_experiments=3, signal=5, missing=0, seed=8
+    )
+    return made, cs.PlateLayout.fit(made.train)
+
+
+@pytest.mark.parametrize(
+    ("part", "source_plate", "verdict"),
+    [
+        (np.s_[:, 2:9], None, "as claimed, but B04 to F10 are in another order"),
+        (np.s_[2:, 11:], None, "as claimed, but D13 to F23 are in another order"),
+        (np.s_[:, 3:6], 3, "as claimed, but B05 to F07 hold plate 3"),
+        (np.s_[1:, :], 4, "plate 4, but B02 to B23 hold plate 2"),
+    ],
+)
+def test_a_part_that_holds_something_else_is_found(clear, part, source_plate, verdict):
+    made, layout = clear
+    scores = elsewhere(made, part, source_plate=source_plate)
+    found = layout.check(claimed(made), scores, "logit", permutations=20)
+    seen = verdicts(found, "RPE-08")
+    assert seen[1] == verdict
+    assert set(seen[:1] + seen[2:] + verdicts(found, "HEPG2-06")) == {"as claimed"}
+    row = found.loc[found["verdict"] == verdict].squeeze()
+    assert row["part_p"] < 1e-4
+    assert row["part"] in verdict
+    assert (found.loc[found["verdict"] == "as claimed", "part"] == "").all()
+    assert (found.loc[found["verdict"] == "as claimed", "part_p"] > 1e-3).all()
+
+
+def test_another_groups_wells_are_found_where_no_classes_are_given(clear):
+    made, layout = clear
+    scores = elsewhere(made, np.s_[:, :9], source_plate=3)
+    found = layout.check(made.test, scores, "logit", permutations=20)
+    group = made.group_on_plate[2, 2]
+    assert made.test["experiment"].unique()[2] == "RPE-08"
+    seen = verdicts(found, "RPE-08")
+    assert seen[1].startswith("no known layout, but B02 to ")
+    assert seen[1].endswith(f"hold group {group}")
+    assert set(seen[:1] + seen[2:] + verdicts(found, "HEPG2-06")) == {"no known layout"}
+
+
+def test_a_part_that_differs_from_the_layout_used_again_is_decoded_from_its_scores(clear):
+    made, layout = clear
+    old = made.train[made.train["experiment"] == "HUVEC-02"]
+    again = old.assign(experiment="NEW-01", id_code="NEW" + old["id_code"]).reset_index(drop=True)
+    part = (again["plate"] == 2) & (again["well"].str[1:].astype(int) > 12)
+    truth = again["sirna"].to_numpy().copy()
+    rng = np.random.default_rng(3)
+    truth[part] = rng.permutation(truth[part])
+    logits = rng.normal(size=(len(again), 440))
+    logits[np.arange(len(again)), truth] += 6
+    test = again.drop(columns="sirna")
+    verdict = layout.check(test, 3 * logits, "logit", permutations=20)["verdict"]
+    changed = "re-uses HUVEC-02 plate 2, but B13 to F23 are in another order"
+    assert verdict.tolist() == [
+        changed if plate == 2 else f"re-uses HUVEC-02 plate {plate}" for plate in (1, 2, 3, 4)
+    ]
+    found = layout.decode(test, 3 * logits, kind="logit", use_known_layouts=True)
+    assert (found["sirna"].to_numpy() == truth)[part].mean() > 0.95
+    assert (found["sirna"].to_numpy() == truth)[~part].mean() > 0.99
+
+
+def test_p_values_of_parts_are_p_values():
+    """Where no part of a plate is wrong, as well where each well's class is given."""
+    made = plant(group_size=24, train_experiments=6, test_experiments=50, signal=2.5, seed=3)
+    layout = cs.PlateLayout.fit(made.train)
+    for table in (made.test, claimed(made)):
+        found = layout.check(table, made.logits, "logit", permutations=99)
+        p = found["part_p"].to_numpy()
+        assert (found["part"] == "").all()
+        assert len(p) == 200
+        for level in (0.1, 0.25, 0.5):
+            error = 3 * (level * (1 - level) / 200) ** 0.5
+            assert (p <= level).mean() == pytest.approx(level, abs=error)
+        # Where nothing else is favoured anywhere, every draw is as good: 1, not less.
+        assert (p <= 0.75).mean() < 0.75 + 0.09
+
+
 def test_p_values_of_noise_are_p_values():
     """Of plates that match nothing, one in ten has a p below 0.1, and half have one below 0.5."""
     made = plant(group_size=24, train_experiments=6, test_experiments=50, signal=2.5, seed=3)

@@ -235,7 +235,8 @@ def _add_check(steps: Any) -> None:
         description="Compares the scores with known layouts: with the classes that TEST itself "
         "gives, if it has them (is a plate swapped, turned by 180 degrees, mirrored, half of it "
         "mirrored, shifted by one or two rows or columns?), and with every earlier layout (is one "
-        "used again?). Wells without predictions are counted and left out.",
+        "used again?); and looks for parts of plates that hold something else or are in another "
+        "order. Wells without predictions are counted and left out.",
     )
     _add_source(check)
     check.add_argument(
@@ -494,7 +495,8 @@ def run_check(options: argparse.Namespace) -> int:
         odds = strange["log_odds_to_claim"].fillna(strange["log_odds"])
         show["log_odds"] = odds.map("{:.0f}".format)
         show["z"] = strange["z"].map("{:.1f}".format)
-        show["p"] = strange["p"].map("{:.1g}".format)
+        p = strange["part_p"].where(strange["part"] != "", strange["p"])
+        show["p"] = p.map("{:.1g}".format)
         print(show.to_string(index=False))
     counts = table["verdict"].value_counts()
     for verdict in EXPECTED:
@@ -503,7 +505,8 @@ def run_check(options: argparse.Namespace) -> int:
     print(
         f"{len(table)} plates checked. log_odds: nats against the claimed layout, or against a "
         "guess where none is claimed; p: the chance that one of these layouts does as well on a "
-        "plate whose wells are in random order."
+        "plate whose wells are in random order or, where a part holds something else, the chance "
+        "of such a part on a plate without any."
     )
     if options.output:
         print(f"table: {options.output}")

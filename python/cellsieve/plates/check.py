@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cellsieve.plates.infer import log_scores
 from cellsieve.plates.layout import Layout
+from cellsieve.plates.parts import Contents, chance_drawn, find_part
 from cellsieve.plates.predictions import (
     HARD_MISS,
     Names,
@@ -30,8 +31,6 @@ CONVINCING = 1e-4
 """A match counts if the best of as many random layouts does as well with less than this chance."""
 TILTS = np.geomspace(0.05, 4.0, 16)
 """Values of t among which Chernoff's bound is minimised."""
-REACHED = 8
-"""Random plates stop being drawn when so many have reached the score (Besag and Clifford 1991)."""
 
 Grid = NDArray[np.int64]
 """The class of each well of a plate by row and column; `UNSEEN` where nothing is known."""
@@ -125,19 +124,20 @@ def check(
     there = covered(everyone, read)
     wells = everyone.only(there)
     scores = join(layout, wells, read, kind, average, weights=weights)
-    places = _test_places(wells, layout)
+    everywhere = _test_places(everyone, layout)
+    places = everywhere[there]
     earlier_places = _layout_places(layout)
-    shape = plate_shape(np.concatenate([places, earlier_places]), "wells")
+    shape = plate_shape(np.concatenate([everywhere, earlier_places]), "wells")
     known = _hypotheses(_known_layouts(layout, earlier_places, shape))
-    claimed = _hypotheses(_claimed_layouts(layout, wells, places, shape))
-    rng = np.random.default_rng(seed)
+    claimed = _hypotheses(_claimed_layouts(layout, everyone, everywhere, shape))
+    rng, part_rng = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     n_plates = len(layout.plates)
     everyone_place = everyone.experiment * n_plates + everyone.plate
     rows = []
     for key, these in _split(wells.experiment * n_plates + wells.plate):
         experiment, plate = divmod(key, n_plates)
         name = wells.experiments[experiment]
-        evidence = _evidence(layout, scores, these, temperature)
+        evidence, log_mean = _evidence(layout, scores, these, temperature)
         here = places[these]
         chosen = claimed.of(name) + claimed.not_of(name) + known.not_of(name)
         if not chosen:
@@ -149,7 +149,11 @@ def check(
         null = _null(evidence, seen[best], permutations, rng)
         chance = chance_bound(evidence, seen[best], float(score[best]), len(score))
         if chance >= CONVINCING:
-            chance = chance_drawn(evidence, seen, float(score[best]), permutations, rng)
+            draw = _random_plates(evidence, seen, rng)
+            chance = chance_drawn(draw, float(score[best]), permutations)
+        if chance < CONVINCING and hypotheses[best][1] not in WHOLE:
+            best = _without_guesses(evidence, seen, hypotheses, score)
+            chance = chance_bound(evidence, seen[best], float(score[best]), len(score))
         called = wells.plate_names[experiment, plate]
         row = {layout.columns.experiment: name, layout.columns.plate: called}
         row["wells"] = len(these)
@@ -157,7 +161,13 @@ def check(
         claim = (name, called)
         differ = (seen != seen[best]).any(axis=1)
         second = score[differ].max() if differ.any() else -np.inf
-        rows.append(row | _described(hypotheses, score, float(second), null, chance, claim))
+        row |= _described(hypotheses, score, best, float(second), null, chance, claim)
+        match = best if chance < CONVINCING else None
+        contents, named = _contents(layout, evidence, log_mean, seen, hypotheses, match, name)
+        part = find_part(contents, here, CONVINCING, permutations, part_rng)
+        if part.wells:
+            row["verdict"] += f", but {part.wells} {named[part.holds]}"
+        rows.append(row | {"part": part.wells, "part_p": part.chance})
     if not rows:
         raise ValueError(f"{wells.name}: no plates to check")
     return pd.DataFrame(rows)
@@ -224,43 +234,85 @@ def chance_bound(
     return float(-np.expm1(tries * np.log1p(-min(single, 1 - 1e-12))))
 
 
-def chance_drawn(
-    evidence: NDArray[np.float64],
-    seen: NDArray[np.int64],
-    score: float,
-    most: int,
-    rng: np.random.Generator,
-) -> float:
-    """How probable it is that the best of these layouts reaches the score on a random plate.
+def _random_plates(
+    evidence: NDArray[np.float64], seen: NDArray[np.int64], rng: np.random.Generator
+) -> Callable[[], float]:
+    """Draws the best support of these layouts on a random plate.
 
     A random plate is this one with its wells in another order, the same for all layouts, so that
-    layouts that resemble each other count once (Westfall and Young's maximum). Plates are drawn
-    until some have reached the score, at most `most`.
+    layouts that resemble each other count once (Westfall and Young's maximum).
     """
     table = evidence.astype(np.float32)
     by_well = np.ascontiguousarray(seen.T % evidence.shape[1])
-    reached = 0
-    for drawn in range(1, most + 1):
+
+    def draw() -> float:
         total = np.zeros(len(seen), np.float32)
         for well, row in zip(by_well, rng.permutation(len(table)), strict=True):
             total += table[row].take(well)
-        # Single precision is not to tell apart what is equal.
-        reached += bool(total.max() >= score - 1e-4 * max(1.0, abs(score)))
-        if reached == REACHED:
-            return reached / drawn
-    return (1 + reached) / (1 + most)
+        return float(total.max())
+
+    return draw
+
+
+def _contents(
+    layout: Layout,
+    evidence: NDArray[np.float64],
+    log_mean: NDArray[np.float64],
+    seen: NDArray[np.int64],
+    hypotheses: list[tuple[Known, str]],
+    match: int | None,
+    experiment: Hashable,
+) -> tuple[Contents, list[str]]:
+    """What parts of a plate may hold, other than the layout that it matches, or else its group.
+
+    And what to say of each.
+    """
+    shares = np.exp(evidence[:, :-1] + log_mean)
+    by_group = np.stack(
+        [shares[:, layout.group == group].mean(axis=1) for group in range(layout.n_groups)]
+    )
+    if match is None:
+        own = np.full(len(evidence), UNSEEN)
+        group = int(np.log(by_group).sum(axis=1).argmax())
+    else:
+        own = seen[match]
+        group = int(np.bincount(layout.group[own[own != UNSEEN]]).argmax())
+    numbers, named = [], []
+    for number, (known, move) in enumerate(hypotheses):
+        of_match = match is not None and known is hypotheses[match][0]
+        if move == "as is" and not of_match:
+            numbers.append(number)
+            where = "" if known.claimed and known.experiment == experiment else known.experiment
+            verb = "hold" if known.claimed else "re-use"
+            named.append(" ".join(f"{verb} {where} plate {known.plate}".split()))
+        elif of_match and number != match and move in WHOLE:
+            numbers.append(number)
+            named.append(f"are {move}")
+    others = [other for other in range(layout.n_groups) if other != group]
+    named += [f"hold group {other}" for other in others]
+    # As if one well more held each class: what is low in all wells is no evidence in some of them.
+    wary = log_mean - np.log(np.exp(log_mean) + 1 / len(evidence))
+    contents = Contents(
+        evidence + np.append(wary, 0.0),
+        own,
+        layout.group == group,
+        seen[numbers],
+        by_group[others],
+        by_group[group],
+    )
+    return contents, [*named, "are in another order"]
 
 
 def _described(
     hypotheses: list[tuple[Known, str]],
     score: NDArray[np.float64],
+    best: int,
     second: float,
     null: NDArray[np.float64],
     chance: float,
     here: tuple[Hashable, Hashable],
 ) -> dict[str, Any]:
     """One row of the table: the best explanation against the claim and against chance."""
-    best = int(score.argmax())
     match, move = hypotheses[best]
     twins = [
         f"{known.experiment} plate {known.plate}"
@@ -379,11 +431,13 @@ def _grid(places: NDArray[np.int64], held: NDArray[np.int64], shape: tuple[int, 
 
 def _evidence(
     layout: Layout, scores: WellScores, rows: NDArray[np.int64], temperature: float
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """By how many nats each class explains each well better than a guess; 0 for what is unknown.
 
     `(wells, classes + 1)`: the last column is for `UNSEEN`. A class that the model favours all over
     the plate explains none of its wells: the mean of each class over the plate is taken out.
+
+    And the logarithms of these means.
     """
     n_classes = len(layout.classes)
     if scores.votes is not None:
@@ -403,8 +457,9 @@ def _evidence(
     share /= share.sum(axis=1, keepdims=True)
     # A prediction is never quite sure, so that one wrong well cannot outweigh the plate.
     share = (1 - HARD_MISS) * share + HARD_MISS / n_classes
-    evidence = np.log(share) - np.log(share.mean(axis=0))
-    return np.concatenate([evidence, np.zeros((len(rows), 1))], axis=1)
+    log_mean = np.log(share.mean(axis=0))
+    evidence = np.log(share) - log_mean
+    return np.concatenate([evidence, np.zeros((len(rows), 1))], axis=1), log_mean
 
 
 def _support(evidence: NDArray[np.float64], seen: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -414,6 +469,29 @@ def _support(evidence: NDArray[np.float64], seen: NDArray[np.int64]) -> NDArray[
     width = evidence.shape[1]
     result: NDArray[np.float64] = flat[start + seen % width].sum(axis=1)
     return result
+
+
+def _without_guesses(
+    evidence: NDArray[np.float64],
+    seen: NDArray[np.int64],
+    hypotheses: list[tuple[Known, str]],
+    score: NDArray[np.float64],
+) -> int:
+    """The best layout, without those that owe it to a mirrored half no better than a guess.
+
+    In a half whose wells are in some other order, every layout does badly, and one of them does
+    least badly.
+    """
+    as_is = 0
+    fit = score.copy()
+    for number, (_, move) in enumerate(hypotheses):
+        if move == "as is":
+            as_is = number
+        elif move not in WHOLE:
+            wells = np.flatnonzero(seen[number] != seen[as_is])
+            if evidence[wells, seen[number, wells]].sum() <= 0:
+                fit[number] = -np.inf
+    return int(fit.argmax())
 
 
 def _null(

@@ -10,6 +10,7 @@ from cellsieve.plates.beliefs import Beliefs
 from cellsieve.plates.check import MOVES, UNSEEN
 from cellsieve.plates.infer import in_group, log_scores
 from cellsieve.plates.layout import Layout
+from cellsieve.plates.parts import within
 from cellsieve.plates.predictions import WellScores
 from cellsieve.plates.wells import Wells, by_plate
 from cellsieve.schema.wellmap import plate_shape, well_places
@@ -45,7 +46,11 @@ def known_classes(
         source &= layout.wells["plate"] == names.index(match["best_plate"])
         grid = np.full(shape, UNSEEN, np.int64)
         grid[tuple(earlier[source].T)] = layout.wells.loc[source, "class"]
-        classes[rows] = MOVES[match["best_move"]](grid)[tuple(here[rows].T)]
+        held = MOVES[match["best_move"]](grid)[tuple(here[rows].T)]
+        if match["part"]:
+            (top, left), (bottom, right) = well_places(match["part"].split(" to "), "part")
+            held[within(here[rows], np.array([top, bottom + 1, left, right + 1]))] = UNSEEN
+        classes[rows] = held
         sure[rows] = (1 - match["p"]) * (1 - CHANGED)
     return classes, np.where(classes == UNSEEN, 0.0, sure)
 

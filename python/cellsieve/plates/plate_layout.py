@@ -305,6 +305,11 @@ class PlateLayout(Layout):
         the smallest of 6, 12, 24, 48, 96, 384 and 1,536 wells that holds all wells of the layout
         and of `test`.
 
+        Then parts of the plate, rectangles of at most two thirds of its wells, are compared with
+        what the plate as a whole matches (its group, where that is nothing): with every known
+        layout as it is, with the plate's own layout moved, with other groups, and with the part's
+        own wells in another order.
+
         Args:
             test, predictions, kind, ids, classes, average, weights: as for `infer`, but
                 `predictions` need not have every well of `test`.
@@ -322,7 +327,13 @@ class PlateLayout(Layout):
             standard deviations above random layouts of the same classes; `p`, the chance that the
             best of all these layouts does as well on a plate whose wells are in random order: a
             Chernoff bound where that is below 0.0001, which is what counts as a match, else the
-            share of random orders, which is uniform between 0 and 1 where nothing matches.
+            share of random orders, which is uniform between 0 and 1 where nothing matches; `part`,
+            from the first to the last well of a part that holds something else ("B02 to H12";
+            empty if none does), of which the verdict says what it is ("as claimed, but B02 to H12
+            hold plate 3", "... are in another order", "... re-use HUVEC-07 plate 3", "... hold
+            group 2"); and `part_p`, the chance that some part looks as much like something else on
+            a plate without such parts: a bound where that is below 0.0001, which is what counts,
+            else the share of random places of the classes, which is uniform between 0 and 1.
 
         Raises:
             OSError, ValueError, TypeError: as for `infer`; also wells whose names are not letters
