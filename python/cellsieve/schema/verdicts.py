@@ -360,6 +360,9 @@ def rule_in_words(rule: Rule) -> str:
         text = f"{rule.name}{' (flagged, not dropped)' if rule.flag else ''}: {text}"
     for column, values in (rule.where or {}).items():
         text += f", where {column} is {' or '.join(values)}"
+    if rule.unless:
+        each = (f"{column} is {' or '.join(values)}" for column, values in rule.unless.items())
+        text += f", unless {' and '.join(each)}"
     return text + (", or it can't be judged" if rule.unjudged == "keep" else "")
 
 
