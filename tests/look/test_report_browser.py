@@ -163,11 +163,14 @@ def test_the_first_screen_says_why_and_by_what(page: Any, clean: Path) -> None:
 def numbers(page: Any, section: str = "") -> dict[str, int]:
     """What the page counts, in all or in a section."""
     where = f'section[id="{section}"]' if section else ".tiles"
-    return {
-        name: int(found[0].get_property("textContent").replace(",", ""))
-        for name in ("kept", "cut", "unjudged", "by_hand")
-        if (found := every(page, f'{where} [data-n="{name}"]'))
-    }
+    found: dict[str, int] = page.execute_script(
+        "return Object.fromEntries(['kept', 'cut', 'unjudged', 'by_hand']"
+        ".map((name) => [name, document.querySelector(`${arguments[0]} [data-n=${name}]`)])"
+        ".filter(([, each]) => each)"
+        ".map(([name, each]) => [name, Number(each.textContent.replaceAll(',', ''))]))",
+        where,
+    )
+    return found
 
 
 def counted(table: pd.DataFrame) -> dict[str, int]:
@@ -416,6 +419,145 @@ def test_limits_taken_away_clean_to_the_promised_counts(
     assert (again["reason"] == "by hand").sum() == 1
     one(browser, "#use-view .close").click()
     assert browser.get_log("browser") == []
+
+
+def promise(page: Any, table: pd.DataFrame) -> None:
+    """What the page counts, in all and in each section, is what its file of rules gives."""
+    text = page.execute_script(
+        "document.querySelector('#use').click();"
+        "const text = document.querySelector('#use-rules').textContent;"
+        "document.querySelector('#use-view').close();"
+        "return text"
+    )
+    file = Path(page.downloads) / "promise.toml"
+    file.write_text(text, "utf-8")
+    again = cs.clean(table, rules=cs.read_rules(file))
+    unjudged = again["reason"].map(
+        lambda reason: (
+            bool(reason)
+            and all(
+                part.endswith(("multi_label", "no_label", "small_group", "unmeasured"))
+                for part in reason.split("; ")
+            )
+        )
+    )
+    wanted = pd.DataFrame(
+        {"kept": again["clean"], "cut": ~again["clean"] & ~unjudged, "unjudged": unjudged}
+    )
+    labels = again["class_label"]
+    for section in every(page, "section.class"):
+        name = str(section.get_attribute("id"))
+        rows = labels == name.removeprefix("class-").replace("%7C", "|")
+        if name == "cells-several":
+            rows = labels.str.contains("|", regex=False, na=False)
+        if name == "cells-none":
+            rows = labels.isna()
+        assert rows.any()
+        found = numbers(page, name)
+        assert found == {each: int(wanted.loc[rows, each].sum()) for each in found}
+    found = numbers(page)
+    assert found == {each: int(wanted[each].sum()) for each in found}
+
+
+@pytest.mark.filterwarnings("ignore:.*(none can be cut|could not judge)")
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [cs.Rule("area", 0.05, 0.9)],
+        [cs.Rule("area", 0.05, 0.9, multi="own", min_group=3)],
+        [cs.Rule("area", 0.05, 0.9, None)],
+        [cs.Rule("area", -1.5, 1.5, kind="mad"), cs.Rule("area", 2, 58, kind="value")],
+        [
+            cs.Rule(
+                "area", 0.1, None, name="odd", where={"class_label": ["1", "7"]}, unjudged="keep"
+            )
+        ],
+        [cs.Rule("area", 0.05, 0.9, unless={"class_label": ["0"]}), cs.Rule("label", 0.1, None)],
+    ],
+    ids=["percentiles", "combinations", "all as one", "two rules", "some classes", "others"],
+)
+@pytest.mark.parametrize("kind", ["percentile", "value", "mad"])
+def test_limits_of_one_class_alone(
+    browser: Any, tmp_path: Path, rules: list[Any], kind: str
+) -> None:
+    rng = np.random.default_rng(8)
+    labels = np.array(["0", "1", "7", "0|1", "1|7", None], object)
+    table = cells(INTEGERS * 3)
+    table["class_label"] = rng.choice(labels, len(table), p=[0.3, 0.25, 0.2, 0.1, 0.1, 0.05])
+    table.loc[5, "area"] = np.nan
+    cleaned = cs.clean(table, rules=rules)
+    opened(browser, cleaned, tmp_path)
+    before = numbers(browser, "class-7")
+    others = numbers(browser, "class-0")
+    one(browser, '#scope option[value="1"]').click()  # class 1
+    one(browser, f'#kind-0 option[value="{kind}"]').click()
+    text = {"percentile": "40", "value": "33", "mad": "-0.5"}[kind]
+    write(one(browser, "#lower-0"), text)
+    changed = numbers(browser, "class-1")
+    promise(browser, table)
+    if rules[0].groups:  # the others have theirs
+        assert numbers(browser, "class-7") == before
+        assert numbers(browser, "class-0") == others
+    assert one(browser, "#class-1 .alone input").is_selected()
+    # Then those of the others, which leaves the one alone; then a second class.
+    one(browser, '#scope option[value=""]').click()
+    write(one(browser, "#upper-0"), {"percentile": "70", "value": "44", "mad": "1"}[rules[0].kind])
+    promise(browser, table)
+    if rules[0].groups and len(rules) == 1:
+        assert numbers(browser, "class-1") == changed
+    one(browser, "#class-7 .alone input").click()
+    write(one(browser, "#lower-0"), "")
+    write(
+        one(browser, "#upper-0"), {"percentile": "60", "value": "40", "mad": "0.5"}[rules[0].kind]
+    )
+    promise(browser, table)
+    assert browser.get_log("browser") == []
+    counts = numbers(browser)
+    wait(browser, lambda driver: "own=" in driver.current_url)
+    address = browser.current_url
+    browser.get("about:blank")
+    browser.get(address)
+    assert numbers(browser) == counts  # the address holds them
+    one(browser, "#class-1 .alone input").click()
+    one(browser, "#class-7 .alone input").click()
+    promise(browser, table)
+    one(browser, "#reset").click()
+    assert one(browser, "#outcome").text.startswith("As cleaned")
+
+
+def test_a_histogram_moves_the_limits_of_its_class_if_it_has_some(page: Any, clean: Path) -> None:
+    """Dragged, downloaded, and applied by the command of the page: the counts it promised."""
+    others = numbers(page, "class-16")
+    one(page, "#class-0 .alone input").click()
+    handle = one(page, "#class-0 .handle.lower")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", handle)
+    before = numbers(page, "class-0")["cut"]
+    ActionChains(page).click_and_hold(handle).move_by_offset(80, 0).release().perform()
+    promised = numbers(page)
+    assert numbers(page, "class-0")["cut"] > before
+    assert numbers(page, "class-16") == others
+    assert one(page, "#scope").get_property("value") == "0"
+    one(page, "#use").click()
+    one(page, "#use-download").click()
+    wait(page, lambda _: (page.downloads / "limits.toml").exists())
+    wait(page, lambda _: (page.downloads / "limits.toml").stat().st_size > 0)
+    rules = clean.with_name("limits.toml")
+    shutil.move(page.downloads / "limits.toml", rules)
+    new = clean.with_name("alone.csv")
+    assert main(["clean", str(clean), "-o", str(new), "--rules", str(rules)]) == 0
+    table = cs.read_table(new)
+    table["reason"] = table["reason"].str.removeprefix("fraction ")
+    assert promised == counted(table)
+    one(page, "#use-view .close").click()
+    # The next report tells the two rules apart, and moves the one that holds where one drags.
+    page.get_log("browser")
+    cs.report(new, new.with_name("alone.html"), n=2)
+    page.get(new.with_name("alone.html").as_uri())
+    of_16 = numbers(page, "class-16")
+    assert "where class_label is 0" in every(page, ".rule-card legend")[1].text
+    one(page, "#class-0 .handle.lower").send_keys(Keys.HOME)
+    assert numbers(page, "class-16") == of_16
+    assert numbers(page, "class-0")["cut"] < promised["cut"]
 
 
 def test_the_address_holds_the_state(page: Any) -> None:

@@ -47,6 +47,7 @@ from cellsieve.schema.verdicts import (
     Judgement,
     Verdicts,
     in_words,
+    meant_in_words,
     remembered,
     verdicts,
 )
@@ -74,7 +75,7 @@ SCRIPTS = (
 BOX = ("min_row", "min_col", "max_row", "max_col")
 
 SECTION_DATA = (
-    *("id", "label", "n", "kept", "cut", "unjudged", "by_hand", "low", "high"),
+    *("id", "label", "kind", "n", "kept", "cut", "unjudged", "by_hand", "low", "high"),
     *("lower", "upper", "several_lower", "several_upper", "fixed_cut", "fixed_unjudged"),
 )
 CELL_DATA = (
@@ -117,7 +118,7 @@ def cells_report(
     judging = remembered(table) or []
     axis = axis_of(rows.value, column)
     n = max(1, min(n, MOST_PICTURES // (3 * max(1, len(groups)))))
-    pools = pools_of(table, rows, column, judging, [places for _, _, places in groups])
+    pools = pools_of(table, rows, column, judging, groups)
     moves = against and moves_since(table, rows, column, against[1], against[0])
     chosen = chosen_cells(
         rows,
@@ -192,7 +193,10 @@ def cells_report(
         "outline": look.outline,
         "marks_above": thresholds is not None,
         "rule_cards": [
-            {"of": f"each {' and '.join(rule.groups)}" if rule.groups else "all cells"}
+            {
+                "of": f"each {' and '.join(rule.groups)}" if rule.groups else "all cells",
+                "meant": meant_in_words(rule),
+            }
             for rule in rules_shown(table, column, judging)
         ],
         "measure": measure_in_words(column, table, images),

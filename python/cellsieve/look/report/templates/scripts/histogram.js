@@ -125,13 +125,12 @@ addEventListener("beforeprint", () => [...stale].forEach((number) => (stale.dele
 
 // The percentile, or the distance from the median, whose limit lies at a value, in as few digits
 // as a person would write.
-function endOf(r, number, value) {
-  const result = now.sections[number];
-  const codes = result.pools.map((k) => pools[k].groups[r]).filter((code) => code >= 0);
-  const lists = codes.map((code) => valuesOf(r, code)).filter((values) => values?.length > 1);
+function endOf(rule, r, number, value) {
+  const codes = inSection[number].map((k) => pools[k].groups[r]).filter((code) => code >= 0);
+  const lists = codes.map((code) => valuesOf(rule, r, code)).filter((values) => values?.length > 1);
   if (!lists.length) return null;
   const values = lists.reduce((longest, each) => (each.length > longest.length ? each : longest));
-  if (rules[r].kind === "mad") {
+  if (rule.kind === "mad") {
     const center = fromMedian(values)(0);
     const spread = fromMedian(values)(1) - center;
     return spread > 0 ? round((value - center) / spread, 3) : null;
@@ -145,17 +144,17 @@ function endOf(r, number, value) {
 const round = (number, digits) => Number(number.toPrecision(digits));
 
 function dragTo(number, side, value) {
-  const r = chosenRule();
-  const rule = rules[r];
+  const r = ruleFor(number);
+  const rule = ruleInScope(r);
   const width = axis[1] - axis[0];
   const step = 10 ** Math.floor(Math.log10(width / 1000));
-  const end = rule.kind === "value" ? round(Math.round(value / step) * step, 12) : endOf(r, number, value);
+  const end = rule.kind === "value" ? round(Math.round(value / step) * step, 12) : endOf(own[r].get(number) ?? rules[r], r, number, value);
   if (end !== null) setLimit(r, side, end);
 }
 
 // Limits never pass each other.
 function setLimit(r, side, end) {
-  const other = rules[r][side === "lower" ? "upper" : "lower"];
+  const other = ruleInScope(r)[side === "lower" ? "upper" : "lower"];
   const within = other === null ? end : side === "lower" ? Math.min(end, other) : Math.max(end, other);
   changeRule(r, { [side]: within });
 }
@@ -170,6 +169,7 @@ find("main").addEventListener("pointerdown", (event) => {
   if (!held || event.button !== 0) return;
   event.preventDefault();
   held.handle.focus();
+  aimAt(held.number);
   held.handle.setPointerCapture(event.pointerId);
   const box = find("svg", plots[held.number].plot).getBoundingClientRect();
   const move = (at) => {
@@ -184,8 +184,9 @@ find("main").addEventListener("keydown", (event) => {
   const held = onHandle(event);
   if (!held || event.ctrlKey || event.metaKey || event.altKey) return;
   const direction = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
-  const r = chosenRule();
-  const rule = rules[r];
+  aimAt(held.number);
+  const r = ruleFor(held.number);
+  const rule = ruleInScope(r);
   const [low, high] = { percentile: [0, 1], mad: [-20, 20], value: data.axis }[rule.kind];
   const step = { percentile: 0.001, mad: 0.1, value: niceStep((high - low) / 200) }[rule.kind];
   if (event.key === "Delete" || event.key === "Backspace") changeRule(r, { [held.side]: null });
