@@ -780,6 +780,63 @@ def test_the_larger_view_shows_where_the_cell_lies(page: Any, clean: Path) -> No
     one(view, ".close").click()
 
 
+@pytest.fixture
+def large_cells(tmp_path: Path) -> Path:
+    """Three cells, of which two are larger than the pictures of the galleries."""
+    rng = np.random.default_rng(4)
+    pixels = rng.integers(0, 200, (1100, 1100), dtype=np.uint8)
+    mask = np.zeros((1100, 1100), np.uint16)
+    for label, (first, side) in enumerate(((10, 700), (720, 340), (1085, 10)), 1):
+        mask[first : first + side, first : first + side] = label
+    np.save(tmp_path / "mask.npy", mask)
+    np.save(tmp_path / "green.npy", pixels)
+    images = cs.ImageSet.from_table(
+        pd.DataFrame({"image_id": ["a"], "path_mask": ["mask.npy"], "path_green": ["green.npy"]}),
+        root=tmp_path,
+    )
+    cs.measure_to(images, tmp_path / "cells.csv", "green", progress=False)
+    return tmp_path / "cells.csv"
+
+
+def test_the_larger_view_has_pixels_of_its_own(
+    browser: Any, large_cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them, or one in two of the large ones, which it says."""
+
+    def of_view(page: Path) -> dict[str, tuple[list[int], str]]:
+        browser.get(page.as_uri())
+        browser.get_log("browser")
+        every(browser, ".cell .open")[0].click()
+        view = one(browser, "#view")
+        found = {}
+        for _ in range(3):
+            layers = every(view, ".large img")
+            wait(browser, lambda _, these=layers: all(e.get_property("complete") for e in these))
+            sizes = [int(each.get_property("naturalWidth")) for each in layers]
+            found[one(view, "#view-title").text] = sizes, one(view, ".where figcaption").text
+            one(view, ".next").click()
+        return found
+
+    cs.report(large_cells, large_cells.with_name("page.html"))
+    found = of_view(large_cells.with_name("page.html"))
+    window = 10 + 700 + 57  # the cell, and what is around it
+    sizes, said = found["Cell 1 of a"]
+    assert len(sizes) == 3
+    assert {abs(size - window / 2) < 1 for size in sizes} == {True}
+    assert said.endswith(f"shows {window} \u00d7 {window} of them, shown at 1/2.")
+    window = 28 + 340 + 28
+    sizes, said = found["Cell 2 of a"]
+    assert set(sizes) == {window}  # each pixel
+    assert said.endswith(", each as it is.")
+    assert found["Cell 3 of a"][1].endswith(", each as it is.")
+    # Where there is no room for it, the small picture is what there is, and that is said.
+    monkeypatch.setattr("cellsieve.look.report.cells.FULL_BYTES", 0)
+    cs.report(large_cells, large_cells.with_name("small.html"))
+    sizes, said = of_view(large_cells.with_name("small.html"))["Cell 1 of a"]
+    assert set(sizes) == {320}
+    assert "shown at 1/2.4. This page has room for larger pictures of 0 of its cells" in said
+
+
 def test_light_dark_and_narrow(page: Any) -> None:
     def background() -> str:
         color: str = one(page, "body").value_of_css_property("background-color")

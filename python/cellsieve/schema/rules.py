@@ -154,8 +154,8 @@ class Rule:
     def bands(self) -> tuple["Rule", ...]:
         """Its own band and the further ones, which hold where it does: no more than bands."""
         own = replace(self, name=None, also=(), flag=False, optional=False, unjudged="drop")
-        meant = {"where": self.where, "unless": self.unless}
-        return (own, *(replace(band, **meant) for band in self.also))
+        others = (replace(band, where=self.where, unless=self.unless) for band in self.also)
+        return (own, *others)
 
 
 _NAME = re.compile(r"\S([^;\n\r]*\S)?")

@@ -20,14 +20,19 @@ from cellsieve.look.report.fields import (
     images_in_words,
 )
 from cellsieve.look.report.galleries import (
+    BOX,
+    FULL_BYTES,
     MOST_PICTURES,
     PAGE_BYTES,
     chosen_cells,
     field_text,
+    in_turn,
     sized,
     tiles,
+    with_large,
+    within_room,
 )
-from cellsieve.look.report.page import write_page
+from cellsieve.look.report.page import as_json, write_page
 from cellsieve.look.report.pools import pools_of, rules_shown
 from cellsieve.look.report.scatter import chosen_columns, scatter_of, size_of
 from cellsieve.look.report.sections import sections_of, totals
@@ -72,15 +77,13 @@ SCRIPTS = (
     "main",
 )
 
-BOX = ("min_row", "min_col", "max_row", "max_col")
-
 SECTION_DATA = (
     *("id", "label", "kind", "n", "kept", "cut", "unjudged", "by_hand", "low", "high"),
     *("lower", "upper", "several_lower", "several_upper", "fixed_cut", "fixed_unjudged"),
 )
 CELL_DATA = (
     *("image_id", "label", "value", "clean", "kind", "said", "row"),
-    *("pool", "free", "problem", "place"),
+    *("pool", "free", "problem", "place", "large"),
 )
 
 
@@ -148,22 +151,29 @@ def cells_report(
     channels = () if images is None else shown_channels(look.channels, images)
     names = chosen_columns(table, column, judging, columns)
     scatter = scatter_of(table, rows, names, judging) if len(names) > 1 else None
-    room = PAGE_BYTES - sum(len(pools.data[name]) for name in ("values", "free", "kept"))
+    rest = sum(len(pools.data[name]) for name in ("values", "free", "kept"))
     by_image, kinds = counted(table, rows, judging, images)
     worst = [] if images is None else by_image["image_id"].tolist()[:FIELDS]
-    room -= size_of(scatter) + FIELD_BYTES * len(worst)
+    rest += size_of(scatter) + FIELD_BYTES * len(worst) + SECTION_BYTES * len(sections)
+    planes = len(channels) + 1
+    look = sized(look, len(shown), planes, PAGE_BYTES - rest)
+    order = in_turn([[each["cells"] for each in section["galleries"]] for section in sections])
+    large = with_large(table.iloc[places], order, look, planes, FULL_BYTES - rest)
     cells, fields = tiles(
         table.iloc[places],
         rows.of(places),
         judging,
         images,
-        sized(look, len(shown), len(channels) + 1, room - SECTION_BYTES * len(sections)),
+        look,
         measured=measured,
         thresholds=thresholds,
         fields=field_verdicts(table, kinds, worst),
+        large=large,
         jobs=jobs,
         progress=progress,
     )
+    rest += len(as_json(_overviews(cells)))
+    within_room(cells, large, FULL_BYTES - rest)
     for cell, pool, free in zip(cells, pools.of_cells[places], pools.free[places], strict=True):
         cell |= {"pool": int(pool), "free": bool(free)}
     for cell, place in zip(cells, places.tolist(), strict=True):
@@ -250,7 +260,7 @@ def _channels(
         return []
     own = {measured} if isinstance(measured, str) else set(measured_channels(images)[:1])
     made = [{"name": name, "measured": name in own, "extra": False} for name in channels]
-    if any(cell["picture"] and cell["picture"].measured for cell in cells):
+    if any(cell["picture"] and cell["picture"].small.measured for cell in cells):
         made.append({"name": " or ".join(sorted(own)), "measured": True, "extra": True})
     for channel in made:
         colour = COLOURS.get(str(channel["name"]), GRAY)

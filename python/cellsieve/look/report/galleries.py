@@ -12,20 +12,27 @@ from numpy.typing import NDArray
 
 from cellsieve.look.picking import BANDS, choose
 from cellsieve.look.report.fields import drawn_field
-from cellsieve.look.report.layers import layers
+from cellsieve.look.report.layers import largest_side, layers
 from cellsieve.look.report.sections import kind_of, said
-from cellsieve.look.views import Look, Picture, pictures
+from cellsieve.look.views import MARGIN, Look, Picture, pictures
 from cellsieve.schema.choices import Band, Order
 from cellsieve.schema.verdicts import Judgement, Verdicts
 
 #: About how many bytes a page has, however many cells it shows, but for the values.
 PAGE_BYTES = 8_500_000
+#: About how many it has with the large pictures, which take what the others leave.
+FULL_BYTES = 9_700_000
 MOST_PICTURES = 900
 SIDES = (64, 320)  # of pictures, in pixels
 BYTES_A_PIXEL = 0.14  # of a channel as WebP of quality 80, measured
 BYTES_A_CELL = 3200  # of its text, its outline and what is above the threshold, measured
+LARGE_BYTES_A_PIXEL = 0.08  # of a channel of a large picture, measured
+TEXT_BYTES = 1700  # of a cell's text, measured
 #: The side of the pictures of whole images, for up to so many; of more, there are none.
 OVERVIEWS = ((200, 160), (600, 64))
+
+
+BOX = ("min_row", "min_col", "max_row", "max_col")
 
 
 class Gallery(NamedTuple):
@@ -151,6 +158,49 @@ def sized(look: Look, count: int, channels: int, room: int) -> Look:
     return replace(look, side=min(side, look.side))
 
 
+def with_large(
+    cells: pd.DataFrame, order: Sequence[int], look: Look, channels: int, room: int
+) -> list[int]:
+    """The cells that also have a large picture: in this order, as many as there is room for.
+
+    Args:
+        cells: those of the page.
+        order: their rows, the most important first.
+        look, channels: of the small pictures, which have their part of the room.
+        room: bytes of the page.
+    """
+    small = len(cells) * (TEXT_BYTES + LARGE_BYTES_A_PIXEL * 4 / 3 * channels * look.side**2)
+    boxes = cells[[*BOX]].to_numpy(np.int64)
+    sides = (1 + 2 * MARGIN) * (boxes[:, 2:] - boxes[:, :2])
+    left, found = room - small, []
+    for row in order:
+        longest = int(sides[row].max())
+        scale = largest_side(longest) / max(1, longest)
+        left -= int(sides[row].prod() * scale**2 * channels * LARGE_BYTES_A_PIXEL * 4 / 3)
+        if left < 0:
+            break
+        found.append(row)
+    return found
+
+
+def in_turn(sections: Sequence[Sequence[range]]) -> list[int]:
+    """The first of each gallery, then the second of each, and so on."""
+    every = [cells for galleries in sections for cells in galleries]
+    longest = max(map(len, every), default=0)
+    return [cells[k] for k in range(longest) for cells in every if k < len(cells)]
+
+
+def within_room(cells: Sequence[dict[str, Any]], order: Sequence[int], room: int) -> None:
+    """Takes large pictures away, the last first, until all fit into so many bytes."""
+    made = [cell["picture"] for cell in cells if cell["picture"]]
+    room -= sum(TEXT_BYTES + sum(map(len, each.small.sources)) for each in made)
+    for row in order:
+        if cells[row]["large"]:
+            room -= sum(map(len, cells[row]["large"][1]))
+            if room < 0:
+                cells[row]["large"] = None
+
+
 def tiles(
     shown: pd.DataFrame,
     rows: Verdicts,
@@ -161,6 +211,7 @@ def tiles(
     measured: str | Literal[True],
     thresholds: NDArray[np.float64] | None,
     fields: Mapping[str, Mapping[int, str]],
+    large: Sequence[int],
     jobs: int | None,
     progress: bool | None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -173,6 +224,7 @@ def tiles(
         look: how they are drawn.
         measured, thresholds: as for `pictures` and `layers`.
         fields: the images shown as a whole, and what became of their cells.
+        large: the rows of cells with a large picture.
         jobs, progress: as for `report`.
     """
     if images is None:
@@ -180,7 +232,13 @@ def tiles(
     else:
         many = shown["image_id"].nunique()
         side = next((side for most, side in OVERVIEWS if many <= most), 0)
-        finish = partial(layers, look=look, thresholds=thresholds, overview_side=side)
+        finish = partial(
+            layers,
+            look=look,
+            thresholds=thresholds,
+            overview_side=side,
+            large=frozenset(large),
+        )
         made = pictures(
             shown,
             images,
@@ -210,7 +268,10 @@ def tiles(
             "said": said(clean, reason),
             "row": [field_text(field) for field in row],
             "picture": picture.made,
-            "place": [*picture.made.place, picture.made.scale] if picture.made else [],
+            "place": [*picture.made.place, picture.made.small.scale] if picture.made else [],
+            "large": [picture.made.large.scale, picture.made.large.sources]
+            if picture.made and picture.made.large
+            else None,
             "problem": picture.problem,
             # Paths are long and differ at their end; the larger view has them whole.
             "problem_in_short": picture.problem.rpartition(": ")[2],
