@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -558,6 +559,73 @@ def test_a_histogram_moves_the_limits_of_its_class_if_it_has_some(page: Any, cle
     one(page, "#class-0 .handle.lower").send_keys(Keys.HOME)
     assert numbers(page, "class-16") == of_16
     assert numbers(page, "class-0")["cut"] < promised["cut"]
+
+
+@pytest.fixture(scope="module")
+def many_classes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
+    rng = np.random.default_rng(2)
+    table = cells(rng.integers(0, 1000, 70 * 40).tolist())
+    table["class_label"] = np.repeat([f'c{k}<&"' for k in range(10, 80)], 40)
+    cleaned = cs.clean(table, column="area", lower=0.05, upper=0.95)
+    page = tmp_path_factory.mktemp("many") / "page.html"
+    cs.report(cleaned, page, column="area")
+    return page, cleaned
+
+
+def test_of_many_classes_the_later_ones_are_built_when_needed(
+    browser: Any, many_classes: tuple[Path, pd.DataFrame]
+) -> None:
+    page, table = many_classes
+    browser.get(page.as_uri())
+    built = len(every(browser, ".cell"))
+    sections = every(browser, "section.class")
+    assert len(sections) == 70
+    last = sections[-1]
+    assert every(last, ".gallery") == []  # so that the page opens at once
+    browser.execute_script("arguments[0].scrollIntoView()", last)
+    wait(browser, lambda _: len(every(last, ".gallery")) == 3)
+    assert one(last, "h2").text == 'Class c79<&"'
+    assert len(every(last, ".cell")) > 10
+    assert one(last, ".handle").get_attribute("aria-label").endswith('limit of c79<&"')
+    assert built < len(every(browser, ".cell")) < 70 * 12
+    # A limit of all classes is counted in each of them, built or not.
+    write(one(browser, "#lower-0"), "20")
+    again = cs.clean(table, column="area", lower=0.2, upper=0.95)
+    assert numbers(browser) == counted(again)
+    row = 'tr[data-section="{}"] [data-n="kept"]'
+    for section in (sections[0], sections[40], last):
+        name = str(section.get_attribute("id"))
+        rows = again[again["class_label"] == one(section, "h2").text.removeprefix("Class ")]
+        there = row.format(name.replace('"', '\\"'))
+        kept = str(rows["clean"].sum())
+        wait(
+            browser,
+            lambda _, t=there, kept=kept: one(browser, t).get_property("textContent") == kept,
+        )
+    # A link to a class that is not built, and the next cell without a mark.
+    browser.execute_script("scrollTo(0, 0)")
+    browser.get("about:blank")
+    browser.get(f"{page.as_uri()}#{sections_id(table, 45)}")
+    wait(browser, lambda _: every(every(browser, "section.class")[45], ".gallery"))
+    every(browser, "section.class")[45].find_element(By.CSS_SELECTOR, ".open").click()
+    every_tile = len(every(browser, "main .cell"))
+    assert every_tile > built  # the larger view turns through all of them
+    assert one(browser, "#view .position").text.endswith(f"of {every_tile}")
+    one(browser, "#view .close").click()
+    assert browser.get_log("browser") == []
+
+
+def sections_id(table: pd.DataFrame, number: int) -> str:
+    return "class-" + quote(sorted(table["class_label"].unique())[number], safe="")
+
+
+def test_of_many_classes_all_are_printed(
+    browser: Any, many_classes: tuple[Path, pd.DataFrame]
+) -> None:
+    browser.get(many_classes[0].as_uri())
+    assert len(every(browser, ".gallery")) < 210
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert len(every(browser, ".gallery")) == 210
 
 
 def test_the_address_holds_the_state(page: Any) -> None:

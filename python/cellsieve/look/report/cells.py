@@ -59,6 +59,7 @@ from cellsieve.schema.verdicts import (
 
 FAILED = 200  # failed images that are listed
 SECTION_BYTES = 5000  # of a section without its pictures, measured
+FIRST = 24  # sections that are there when the page opens; others are built when they come near
 
 #: The page's script, in the order of its parts.
 SCRIPTS = (
@@ -74,6 +75,7 @@ SCRIPTS = (
     "panel",
     "scatter",
     "images",
+    "later",
     "main",
 )
 
@@ -155,7 +157,7 @@ def cells_report(
     by_image, kinds = counted(table, rows, judging, images)
     worst = [] if images is None else by_image["image_id"].tolist()[:FIELDS]
     rest += size_of(scatter) + FIELD_BYTES * len(worst) + SECTION_BYTES * len(sections)
-    planes = len(channels) + 1
+    planes = max(1, len(channels) + (not _channels_of(measured, images) <= set(channels)))
     look = sized(look, len(shown), planes, PAGE_BYTES - rest)
     order = in_turn([[each["cells"] for each in section["galleries"]] for section in sections])
     large = with_large(table.iloc[places], order, look, planes, FULL_BYTES - rest)
@@ -193,6 +195,7 @@ def cells_report(
             ),
         },
         "sections": sections,
+        "first": FIRST,
         "totals": totals(rows, judging),
         "by_image": images_in_words(by_image),
         "fields": fields,
@@ -258,7 +261,7 @@ def _channels(
     """The channels of the page's pictures: name, colour, and whether it is the measured one."""
     if images is None:
         return []
-    own = {measured} if isinstance(measured, str) else set(measured_channels(images)[:1])
+    own = _channels_of(measured, images)
     made = [{"name": name, "measured": name in own, "extra": False} for name in channels]
     if any(cell["picture"] and cell["picture"].small.measured for cell in cells):
         made.append({"name": " or ".join(sorted(own)), "measured": True, "extra": True})
@@ -266,6 +269,12 @@ def _channels(
         colour = COLOURS.get(str(channel["name"]), GRAY)
         channel["colour"] = f"rgb({', '.join(str(255 * part) for part in colour)})"
     return made
+
+
+def _channels_of(measured: str | Literal[True], images: pd.DataFrame | None) -> set[str]:
+    """The measured channel, if it is known."""
+    known = [] if images is None else measured_channels(images)[:1]
+    return {measured} if isinstance(measured, str) else set(known)
 
 
 def _overviews(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -23,11 +23,11 @@ PAGE_BYTES = 8_500_000
 #: About how many it has with the large pictures, which take what the others leave.
 FULL_BYTES = 9_700_000
 MOST_PICTURES = 900
-SIDES = (64, 320)  # of pictures, in pixels
+SIDES = (48, 320)  # of pictures, in pixels
 BYTES_A_PIXEL = 0.14  # of a channel as WebP of quality 80, measured
-BYTES_A_CELL = 3200  # of its text, its outline and what is above the threshold, measured
+BYTES_A_CELL = 1300  # of its text, its outline and what is above the threshold, measured
 LARGE_BYTES_A_PIXEL = 0.08  # of a channel of a large picture, measured
-TEXT_BYTES = 1700  # of a cell's text, measured
+TEXT_BYTES = 1300  # of a cell's text, measured
 #: The side of the pictures of whole images, for up to so many; of more, there are none.
 OVERVIEWS = ((200, 160), (600, 64))
 

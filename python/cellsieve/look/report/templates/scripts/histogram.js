@@ -6,8 +6,9 @@ let log = false;
 
 const plots = data.sections.map((section) => {
   const element = document.getElementById(section.id);
-  return { element, plot: find(".plot", element), drawn: null };
+  return { element, plot: find(".plot", element) };
 });
+const bars = data.sections.map((_, number) => document.getElementById(`bars-${number}`));
 
 const place = (value) => Math.min(1, Math.max(0, (value - axis[0]) / (axis[1] - axis[0])));
 
@@ -92,13 +93,13 @@ const sight = new IntersectionObserver(
       const number = Number(target.dataset.number);
       if (isIntersecting) inSight.add(number);
       else inSight.delete(number);
+      if (isIntersecting) build(number);
       if (isIntersecting && stale.delete(number)) drawPlot(number);
     }
   },
-  { rootMargin: "300px" },
+  { rootMargin: "600px" },
 );
-plots.forEach(({ element, plot }, number) => {
-  if (!plot) return;
+plots.forEach(({ element }, number) => {
   element.dataset.number = number;
   sight.observe(element);
 });
@@ -108,18 +109,21 @@ function drawPlot(number) {
   if (!plot) return;
   const [everything, kept] = barsOf(now.sections[number]);
   const top = Math.max(1, ...everything);
-  find("path.drop", plot).setAttribute("d", path(everything, top));
-  find("path.keep", plot).setAttribute("d", path(kept, top));
+  find("path.drop", bars[number]).setAttribute("d", path(everything, top));
+  find("path.keep", bars[number]).setAttribute("d", path(kept, top));
   find(".top-count", plot).textContent = whole(top);
   find(".half-count", plot).textContent = log ? whole(Math.round(Math.sqrt(top + 1) - 1)) : short(top / 2);
   drawTicks(plot);
   drawLimits(number);
 }
 function drawPlots() {
-  plots.forEach(({ plot }, number) => plot && stale.add(number));
+  plots.forEach((_, number) => stale.add(number));
   for (const number of inSight) if (stale.delete(number)) drawPlot(number);
 }
-addEventListener("beforeprint", () => [...stale].forEach((number) => (stale.delete(number), drawPlot(number))));
+addEventListener("beforeprint", () => {
+  buildAll();
+  [...stale].forEach((number) => (stale.delete(number), drawPlot(number)));
+});
 
 // ---- dragging ----
 

@@ -5,7 +5,7 @@ let now = judgeAll();
 
 function update() {
   now = judgeAll();
-  items.forEach(tellSection);
+  tellSections();
   tellTotals();
   drawPlots();
   refreshTiles();

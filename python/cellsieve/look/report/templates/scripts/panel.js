@@ -99,10 +99,13 @@ const put = (element, text) => {
 };
 const KINDS = ["kept", "cut", "unjudged", "by_hand"];
 const places = new Map();
-for (const each of all("[data-n]")) {
-  const name = `${each.closest("[data-section]").dataset.section} ${each.dataset.n}`;
-  places.set(name, [...(places.get(name) ?? []), each]);
+function addPlaces(within) {
+  for (const each of all("[data-n]", within)) {
+    const name = `${each.closest("[data-section]").dataset.section} ${each.dataset.n}`;
+    places.set(name, [...new Set([...(places.get(name) ?? []), each])]);
+  }
 }
+addPlaces(document);
 const say = (section, name, text) => places.get(`${section} ${name}`)?.forEach((each) => put(each, text));
 
 function tellSection(item) {
@@ -120,6 +123,20 @@ function tellSection(item) {
   item.element.classList.toggle("moved", now.moved);
   const alone = find(".alone input", item.element);
   if (alone) alone.checked = hasOwn(item.number);
+}
+
+// Those in sight first; the others of many in turns of their own, so that a limit can be dragged.
+const AT_ONCE = 50;
+let untold = [];
+let telling = 0;
+function tellSections() {
+  untold = [...items].sort((a, b) => inSight.has(b.number) - inSight.has(a.number));
+  tellSome();
+}
+function tellSome() {
+  clearTimeout(telling);
+  untold.splice(0, AT_ONCE).forEach(tellSection);
+  if (untold.length) telling = setTimeout(tellSome);
 }
 
 function tellTotals() {

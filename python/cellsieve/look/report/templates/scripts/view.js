@@ -5,7 +5,10 @@ let current = 0;
 const manyLarge = data.cells.filter((cell) => cell.large).length;
 
 // In the page's current order, filtered and sorted.
-const inOrder = () => all("main .cell").filter((tile) => !tile.closest("section").hidden && visible(tile));
+function inOrder() {
+  buildAll();
+  return all("main .cell").filter((tile) => !tile.closest("section").hidden && visible(tile));
+}
 
 function fillView() {
   const { tile } = tiles.get(current);
