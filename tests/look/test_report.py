@@ -444,6 +444,25 @@ def test_four_hundred_classes_stay_small(tmp_path: Path) -> None:
     assert len(page.source) < 8e6
 
 
+def test_cells_that_are_left_out_are_said_and_a_larger_page_has_them(tmp_path: Path) -> None:
+    table = cs.clean(rows(np.linspace(0, 1, 3000).tolist()), lower=0.3, upper=0.7)
+    page = written(table, tmp_path)
+    cells = page.data["cells"]
+    assert 800 < len(cells) <= 900
+    left = int((~table["clean"]).sum()) - sum(not cell["clean"] for cell in cells)
+    assert left > 900
+    assert f"{left:,} cells beyond the limits are not on this page" in page.text
+    more = [int(each.replace(",", "")) for each in re.findall(r"([\d,]+) more are not", page.text)]
+    assert sum(more) == left
+    assert "--megabytes 40 in place of 10" in page.text
+    page = written(table, tmp_path, megabytes=40)
+    cells = page.data["cells"]
+    assert {cell["label"] for cell in cells} > set(table.loc[~table["clean"], "label"])
+    assert "not on this page" not in page.text
+    with pytest.raises(ValueError, match="megabytes: found 0; expected a number above 0"):
+        written(table, tmp_path, megabytes=0)
+
+
 def test_what_can_not_be_reported_is_refused(demo: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"page.txt: expected a page: .html"):
         cs.report(demo / "clean.csv", tmp_path / "page.txt")

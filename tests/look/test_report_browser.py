@@ -898,7 +898,7 @@ def test_the_larger_view_has_pixels_of_its_own(
     assert said.endswith(", each as it is.")
     assert found["Cell 3 of a"][1].endswith(", each as it is.")
     # Where there is no room for it, the small picture is what there is, and that is said.
-    monkeypatch.setattr("cellsieve.look.report.cells.FULL_BYTES", 0)
+    monkeypatch.setattr("cellsieve.look.report.cells.FULL_SHARE", 0)
     cs.report(large_cells, large_cells.with_name("small.html"))
     sizes, said = of_view(large_cells.with_name("small.html"))["Cell 1 of a"]
     assert set(sizes) == {320}

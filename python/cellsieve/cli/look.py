@@ -61,6 +61,14 @@ def add_report(commands: Any, summary: str) -> None:
     _add_pixel_size(command)
     command.add_argument("--title", help="the page's title (default: the table's name)")
     command.add_argument(
+        "--megabytes",
+        type=float,
+        default=10,
+        metavar="N",
+        help="about how large the page may be; a larger one has more cells beyond the limits and "
+        "larger pictures (default: %(default)s)",
+    )
+    command.add_argument(
         "--columns",
         metavar="NAMES",
         help="columns that can be set against each other, as area,solidity; at most 20 (default: "
@@ -301,6 +309,7 @@ def _report(options: argparse.Namespace) -> int:
         title=options.title,
         columns=options.columns.split(",") if options.columns else None,
         pixel_size=options.pixel_size,
+        megabytes=options.megabytes,
         progress=False if options.quiet else None,
         overwrite=options.overwrite,
         **_look(options),

@@ -21,9 +21,9 @@ from cellsieve.look.report.fields import (
 )
 from cellsieve.look.report.galleries import (
     BOX,
-    FULL_BYTES,
-    MOST_PICTURES,
-    PAGE_BYTES,
+    CELLS_A_MEGABYTE,
+    FULL_SHARE,
+    PAGE_SHARE,
     chosen_cells,
     field_text,
     in_turn,
@@ -104,6 +104,7 @@ def cells_report(
     look: Look,
     against: tuple[str, pd.DataFrame] | None,
     pixel_size: float | None,
+    megabytes: float,
     jobs: int | None,
     progress: bool | None,
 ) -> int:
@@ -116,13 +117,14 @@ def cells_report(
         title: the page's title.
         written: when the table was written; empty if nobody knows.
         against: another cleaning of these cells, after its name.
-        column, columns, n, seed, look, pixel_size, jobs, progress: as for `report`.
+        column, columns, n, seed, look, pixel_size, megabytes, jobs, progress: as for `report`.
     """
     rows = verdicts(table, column)
     groups = sections_of(table)
     judging = remembered(table) or []
     axis = axis_of(rows.value, column)
-    n = max(1, min(n, MOST_PICTURES // (3 * max(1, len(groups)))))
+    most = round(CELLS_A_MEGABYTE * megabytes)
+    n = max(1, min(n, most // (3 * max(1, len(groups)))))
     pools = pools_of(table, rows, column, judging, groups)
     moves = against and moves_since(table, rows, column, against[1], against[0])
     chosen = chosen_cells(
@@ -131,6 +133,7 @@ def cells_report(
         n,
         seed,
         None if moves is None else moves.newly | moves.again,
+        most,
     )
     sections: list[dict[str, Any]] = []
     shown: list[int] = []
@@ -158,9 +161,10 @@ def cells_report(
     worst = [] if images is None else by_image["image_id"].tolist()[:FIELDS]
     rest += size_of(scatter) + FIELD_BYTES * len(worst) + SECTION_BYTES * len(sections)
     planes = max(1, len(channels) + (not _channels_of(measured, images) <= set(channels)))
-    look = sized(look, len(shown), planes, PAGE_BYTES - rest)
+    look = sized(look, len(shown), planes, int(PAGE_SHARE * megabytes * 1e6) - rest)
     order = in_turn([[each["cells"] for each in section["galleries"]] for section in sections])
-    large = with_large(table.iloc[places], order, look, planes, FULL_BYTES - rest)
+    full = int(FULL_SHARE * megabytes * 1e6)
+    large = with_large(table.iloc[places], order, look, planes, full - rest)
     cells, fields = tiles(
         table.iloc[places],
         rows.of(places),
@@ -175,7 +179,7 @@ def cells_report(
         progress=progress,
     )
     rest += len(as_json(_overviews(cells)))
-    within_room(cells, large, FULL_BYTES - rest)
+    within_room(cells, large, full - rest)
     for cell, pool, free in zip(cells, pools.of_cells[places], pools.free[places], strict=True):
         cell |= {"pool": int(pool), "free": bool(free)}
     for cell, place in zip(cells, places.tolist(), strict=True):
@@ -196,6 +200,8 @@ def cells_report(
         },
         "sections": sections,
         "first": FIRST,
+        "megabytes": megabytes,
+        "undrawn": sum(each.undrawn for of_section in chosen for each in of_section),
         "totals": totals(rows, judging),
         "by_image": images_in_words(by_image),
         "fields": fields,

@@ -18,11 +18,9 @@ from cellsieve.look.views import MARGIN, Look, Picture, pictures
 from cellsieve.schema.choices import Band, Order
 from cellsieve.schema.verdicts import Judgement, Verdicts
 
-#: About how many bytes a page has, however many cells it shows, but for the values.
-PAGE_BYTES = 8_500_000
-#: About how many it has with the large pictures, which take what the others leave.
-FULL_BYTES = 9_700_000
-MOST_PICTURES = 900
+#: Of each byte that a page may have, what it has without the large pictures, and with them.
+PAGE_SHARE, FULL_SHARE = 0.85, 0.97
+CELLS_A_MEGABYTE = 90
 SIDES = (48, 320)  # of pictures, in pixels
 BYTES_A_PIXEL = 0.14  # of a channel as WebP of quality 80, measured
 BYTES_A_CELL = 1300  # of its text, its outline and what is above the threshold, measured
@@ -48,6 +46,8 @@ class Gallery(NamedTuple):
     """How many cells there are in this band, but for those that moved."""
     beyond: int
     """How many of those shown at first are in it; the others are the kept cells nearest it."""
+    undrawn: int = 0
+    """How many cells beyond a limit the page has no room for."""
 
 
 def chosen_cells(
@@ -55,28 +55,33 @@ def chosen_cells(
     sections: Sequence[NDArray[np.int64]],
     n: int,
     seed: int,
-    moved: NDArray[np.bool_] | None = None,
+    moved: NDArray[np.bool_] | None,
+    most_cells: int,
 ) -> list[list[Gallery]]:
     """The galleries of each section.
 
     At most `n` cells are shown at first; then, as far as there is room for pictures on the page,
-    every other cell beyond the limits and as many kept ones next to them. Cells that `moved` have a
-    gallery of their own.
+    every other cell beyond the limits and as many kept ones next to them, `most_cells` in all.
+    Cells that `moved` have a gallery of their own.
     """
     made = [
         galleries(rows.of(places), n, seed, None if moved is None else moved[places])
         for places in sections
     ]
-    room = MOST_PICTURES - sum(len(each.places) for one in made for each in one)
+    room = most_cells - sum(len(each.places) for one in made for each in one)
     wanted = [len(each.more) for one in made for each in one]
     most = _share(wanted, room)
     return [
         [
-            each._replace(places=places[each.places], more=places[each.more[:most]])
+            each._replace(
+                places=places[each.places],
+                more=places[each.more[:most]],
+                undrawn=0 if each.which == "middle" else max(0, each.n - each.beyond - most),
+            )
             for each in one
         ]
         for places, one in zip(sections, made, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _share(wanted: Sequence[int], room: int) -> int:
