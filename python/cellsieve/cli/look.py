@@ -93,8 +93,7 @@ def add_gallery(commands: Any, summary: str) -> None:
     command.add_argument(
         "--which",
         choices=get_args(Band),
-        default="middle",
-        help="cells below, within or above the limits, or all (default: %(default)s)",
+        help="cells below, within or above the limits, or all (default: middle, with --reason all)",
     )
     command.add_argument(
         "--order",
@@ -108,6 +107,11 @@ def add_gallery(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--class", dest="class_label", metavar="LABEL", help="only cells of this class"
+    )
+    command.add_argument(
+        "--reason",
+        metavar="TEXT",
+        help="only cells dropped or flagged for this reason, as 'out of focus'",
     )
     _add_column(command)
     _add_look(command)
@@ -334,6 +338,7 @@ def _gallery(options: argparse.Namespace) -> int:
         images,
         options.which,
         class_label=options.class_label,
+        reason=options.reason,
         order=options.order,
         across=options.across,
         same_scale=not options.own_scale,

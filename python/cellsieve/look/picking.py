@@ -6,7 +6,14 @@ from numpy.typing import NDArray
 
 from cellsieve.schema.choices import Band, Order, check_choice
 from cellsieve.schema.labels import class_text, natural
-from cellsieve.schema.verdicts import band, column_values
+from cellsieve.schema.verdicts import (
+    BETWEEN,
+    FLAGGED,
+    band,
+    column_values,
+    default_column,
+    remembered,
+)
 
 BANDS: tuple[Band, ...] = ("low", "middle", "high")
 
@@ -52,6 +59,31 @@ def choose(
         chosen = np.random.default_rng(seed).choice(len(places), n, replace=False)
         return places[np.sort(chosen)]
     return places[max(0, len(places) - n) :] if order == "highest" else places[:n]
+
+
+def reason_rows(table: pd.DataFrame, reason: str | None) -> pd.DataFrame:
+    """The cells that were dropped or flagged for a reason, among others perhaps; for None, all.
+
+    Raises:
+        ValueError: no cell has that reason.
+    """
+    if reason is None:
+        return table
+    columns = [name for name in ("reason", FLAGGED) if name in table.columns]
+    texts = [table[name].fillna("").astype("str") for name in columns]
+    found = {part for text in texts for each in text.unique() for part in each.split(BETWEEN)}
+    if reason not in found - {""}:
+        known = ", ".join(sorted(found - {""})) or "no reason"
+        raise ValueError(f"reason: no cell has {reason!r}; the table has {known}")
+    having = {each for text in texts for each in text.unique() if reason in each.split(BETWEEN)}
+    return table[np.any([text.isin(having) for text in texts], axis=0)]
+
+
+def reason_column(table: pd.DataFrame, reason: str) -> str:
+    """The column by which a rule gives a reason, or else that which the table is shown by."""
+    judged = remembered(table) or []
+    found = [each.rule.column for each in judged if reason in each.reasons.values()]
+    return found[0] if found else default_column(table)
 
 
 def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFrame:
