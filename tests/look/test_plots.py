@@ -209,6 +209,19 @@ def test_gallery_shows_the_cells_that_one_rule_dropped(demo: Path, tmp_path: Pat
         values = [int(ax.get_title().replace(",", "")) for ax in figure.axes if ax.images]
         assert values == sorted(clean.loc[wanted, "area"])
         assert figure.get_suptitle() == f"{wanted.sum()} cells: {reason}"
+    several = cs.clean(
+        table,
+        rules=[
+            cs.Rule("fraction", 0.01, None, None, name="odd"),
+            cs.Rule("area", area, None, kind="value", name="odd"),
+        ],
+    )
+    figure = cs.plot_gallery(several, images, reason="odd", n=3)
+    said = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "area, dropped" in said  # most of them fail by it; that others do not is said
+    assert "“odd” is also by fraction." in figure.legends[0].get_title().get_text().replace(
+        "\n", " "
+    )
     both = (clean["reason"] == "dim; small").sum()
     assert both  # cells that failed another rule too are among them
     output = tmp_path / "dim.png"

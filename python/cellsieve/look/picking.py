@@ -79,11 +79,22 @@ def reason_rows(table: pd.DataFrame, reason: str | None) -> pd.DataFrame:
     return table[np.any([text.isin(having) for text in texts], axis=0)]
 
 
-def reason_column(table: pd.DataFrame, reason: str) -> str:
-    """The column by which a rule gives a reason, or else that which the table is shown by."""
-    judged = remembered(table) or []
-    found = [each.rule.column for each in judged if reason in each.reasons.values()]
-    return found[0] if found else default_column(table)
+def reason_columns(table: pd.DataFrame, reason: str) -> list[str]:
+    """The columns by which rules give a reason, that by which most cells failed first.
+
+    If there is none, that which the table is shown by.
+    """
+    failed: dict[str, int] = {}
+    for each in remembered(table) or []:
+        if reason in each.reasons.values():
+            values, ends = table[each.rule.column], each.columns
+            beyond = np.zeros(len(table), bool)
+            if "lower_limit" in ends:
+                beyond |= np.asarray(values < table[ends["lower_limit"]], bool)
+            if "upper_limit" in ends:
+                beyond |= np.asarray(values > table[ends["upper_limit"]], bool)
+            failed[each.rule.column] = failed.get(each.rule.column, 0) + int(beyond.sum())
+    return sorted(failed, key=lambda column: -failed[column]) or [default_column(table)]
 
 
 def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from cellsieve.io.places import atomic, place
 from cellsieve.io.readers import read_image, read_mask
 from cellsieve.look.colours import GRAY, Colours, compose, contrast, shown_channels
 from cellsieve.look.numbers import check_pixel_size, number, scale_bar
-from cellsieve.look.picking import class_rows, pick, reason_column, reason_rows
+from cellsieve.look.picking import class_rows, pick, reason_columns, reason_rows
 from cellsieve.look.views import Cut, Look, drawn, image_table, largest, pictures, rims, shrunk
 from cellsieve.schema.choices import AxisScale, Band, Evidence, Neighbours, Order, check_choice
 from cellsieve.schema.colours import COLOURS
@@ -219,7 +219,8 @@ def plot_gallery(
         reason: only the cells that a rule dropped or flagged with this reason ("out of focus"),
             maybe with others.
         column: the column of the limits and of the values below the cells; by default that of the
-            rule with this `reason`, or else as in `report`.
+            rule with this `reason` (of several, that by which most cells failed; the legend names
+            the others), or else as in `report`.
         order: "random", or the "lowest" or "highest" of them.
         seed: seed of the random choice.
         channels: each shown in the colour it is named after, otherwise gray; by default those of
@@ -248,8 +249,11 @@ def plot_gallery(
     """
     plt = require("matplotlib.pyplot", "plot", "drawing plots")
     check_cells(table, "table")
+    others: list[str] = []
     if column is None:
-        column = default_column(table) if reason is None else reason_column(table, reason)
+        column, *others = (
+            [default_column(table)] if reason is None else reason_columns(table, reason)
+        )
     which = which or ("middle" if reason is None else "all")
     among = class_rows(reason_rows(table, reason), class_label)
     rows = pick(among, which, n, column=column, order=order, seed=seed)
@@ -299,6 +303,8 @@ def plot_gallery(
     if title is None:
         title = _gallery_title(among, rows, which, class_label, column)
         title += "" if reason is None else f": {reason}"
+    if others:
+        note += f"{' ' if note else ''}“{reason}” is also by {', '.join(others)}."
     figure.suptitle(title, fontsize="medium", x=0.02, ha="left", parse_math=False)
     scale = f"Scale bar{'' if same_scale else 's'}: {said}. " if sizes else ""
     channels = shown_channels(look.channels, table_of_images)
