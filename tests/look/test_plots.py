@@ -219,7 +219,7 @@ def test_gallery_shows_the_cells_that_one_rule_dropped(demo: Path, tmp_path: Pat
     figure = cs.plot_gallery(several, images, reason="odd", n=3)
     said = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "area, dropped" in said  # most of them fail by it; that others do not is said
-    assert "“odd” is also by fraction." in figure.legends[0].get_title().get_text().replace(
+    assert "“odd” is also judged by fraction." in figure.legends[0].get_title().get_text().replace(
         "\n", " "
     )
     both = (clean["reason"] == "dim; small").sum()

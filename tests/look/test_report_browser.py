@@ -962,6 +962,31 @@ def test_targets_are_large_enough_to_hit(page: Any) -> None:
     assert small == []
 
 
+def test_rules_that_can_not_be_moved_are_named(browser: Any, tmp_path: Path) -> None:
+    rules = [cs.Rule("area", 0.1, 0.9), cs.Rule("area", -1.5, None, kind="zscore", name="tiny")]
+    table = cells(list(range(100)))
+    opened(browser, cs.clean(table, rules=rules), tmp_path)
+    assert len(every(browser, ".rule-card")) == 1
+    said = one(browser, ".side").text
+    assert "stay as they are: tiny: area at least 1.5 standard deviations below the mean" in said
+    write(one(browser, "#lower-0"), "20")  # which still holds beside the limits that are tried
+    moved = cs.clean(table, rules=[cs.Rule("area", 0.2, 0.9), rules[1]])
+    assert numbers(browser)["kept"] == moved["clean"].sum()
+
+
+def test_plates_are_printed_without_what_needs_a_pointer(browser: Any, tmp_path: Path) -> None:
+    wells = pd.DataFrame({"id_code": ["E_1_B02"], "sirna": [5], "confidence": [0.9]})
+    cs.report(wells.assign(runner_up=1, margin=0.5), tmp_path / "page.html")
+    browser.get((tmp_path / "page.html").as_uri())
+    assert shown(browser, ".pointing")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert shown(browser, ".plates svg")
+        assert not shown(browser, ".pointing, .plates .well")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def test_it_prints_all_cells_and_no_controls(page: Any) -> None:
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not one(page, "#filter").is_displayed()

@@ -304,7 +304,7 @@ def plot_gallery(
         title = _gallery_title(among, rows, which, class_label, column)
         title += "" if reason is None else f": {reason}"
     if others:
-        note += f"{' ' if note else ''}“{reason}” is also by {', '.join(others)}."
+        note += f"{' ' if note else ''}“{reason}” is also judged by {', '.join(others)}."
     figure.suptitle(title, fontsize="medium", x=0.02, ha="left", parse_math=False)
     scale = f"Scale bar{'' if same_scale else 's'}: {said}. " if sizes else ""
     channels = shown_channels(look.channels, table_of_images)

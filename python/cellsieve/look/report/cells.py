@@ -33,7 +33,7 @@ from cellsieve.look.report.galleries import (
     within_room,
 )
 from cellsieve.look.report.page import as_json, write_page
-from cellsieve.look.report.pools import pools_of, rules_shown
+from cellsieve.look.report.pools import own_rules, pools_of, rules_shown
 from cellsieve.look.report.scatter import chosen_columns, scatter_of, size_of
 from cellsieve.look.report.sections import sections_of, totals
 from cellsieve.look.report.words import (
@@ -54,6 +54,7 @@ from cellsieve.schema.verdicts import (
     in_words,
     meant_in_words,
     remembered,
+    rule_in_words,
     verdicts,
 )
 
@@ -217,6 +218,12 @@ def cells_report(
                 "meant": meant_in_words(rule),
             }
             for rule in rules_shown(table, column, judging)
+        ],
+        "stay": [
+            rule_in_words(each.rule)
+            for place, each in enumerate(judging)
+            if any(band.column == column for band in each.rule.bands)
+            and place not in own_rules(column, judging)
         ],
         "measure": measure_in_words(column, table, images),
         "made": made_in_words(table, judging, name) | {"written": written},
