@@ -125,10 +125,10 @@ def test_two_rules_of_one_name_are_two_ways_to_fail(rng):
 # ---- some classes, some channels ----
 
 
-@pytest.mark.parametrize("kind", ["percentile", "mad", "zscore"])
+@pytest.mark.parametrize("kind", ["percentile", "ratio", "mad", "zscore"])
 def test_where_limits_a_rule_to_some_cells(kind, rng):
     cells = table(rng)
-    ends = {"percentile": (0.1, 0.9)}.get(kind, (-1, 1))
+    ends = {"percentile": (0.1, 0.9), "ratio": (0.9, 1.1)}.get(kind, (-1, 1))
     rule = cs.Rule("area", *ends, by=None, kind=kind, where={"class_label": [0, "16"]})
     found = cs.clean(cells, rules=[rule])
     inside = cells["class_label"].isin(["0", "16"])

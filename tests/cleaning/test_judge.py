@@ -265,7 +265,10 @@ def test_several_rules(rng, tmp_path):
         ("[[rule]]\nlower = 5", "percentiles are numbers from 0 to 1"),
         ("[[rule]]\nlower = 0.9\nupper = 0.1", "expected lower <= upper"),
         ("[[rule]]\nlower = 'much'", "rules.toml"),
-        ("[[rule]]\nkind = 'iqr'\nlower = 0.1", "'percentile', 'value', 'mad' or 'zscore'"),
+        (
+            "[[rule]]\nkind = 'iqr'\nlower = 0.1",
+            "'percentile', 'value', 'ratio', 'mad' or 'zscore'",
+        ),
         ("lower = 0.1", "found lower; expected tables"),
         ("", "no rule"),
         ("[[rule", "rules.toml"),

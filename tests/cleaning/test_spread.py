@@ -16,7 +16,7 @@ from cellsieve.cleaning.spread import group_spread
 from cellsieve.cli import main
 from cellsieve.schema.groups import Groups, Part
 
-KINDS = ["mad", "zscore"]
+KINDS = ["ratio", "mad", "zscore"]
 
 
 def part_of(part, number):
@@ -44,6 +44,8 @@ def table(rng, n=400):
 
 
 def center_and_spread(kind, values):
+    if kind == "ratio":
+        return 0, np.median(values)
     if kind == "mad":
         return np.median(values), 1.4826 * stats.median_abs_deviation(values)
     return np.mean(values), np.std(values)
@@ -53,7 +55,8 @@ def center_and_spread(kind, values):
 def test_limits_equal_scipy(kind, rng):
     cells = table(rng)
     cells.loc[3, "area"] = np.nan  # one missing value spoils nothing
-    rule = cs.Rule("area", -1.5, 2, by=["plate", "class_label"], kind=kind)
+    lower = 0.5 if kind == "ratio" else -1.5
+    rule = cs.Rule("area", lower, 2, by=["plate", "class_label"], kind=kind)
     limits = cs.group_limits(cells, rule)
     found = cs.clean(cells, rules=[rule])
     assert len(limits) == 4
@@ -63,12 +66,12 @@ def test_limits_equal_scipy(kind, rng):
         center, spread = center_and_spread(kind, values)
         assert row.group_size == len(values)
         np.testing.assert_allclose([row.center, row.spread], [center, spread], rtol=1e-14)
-        assert row.lower_limit == row.center - 1.5 * row.spread
+        assert row.lower_limit == row.center + lower * row.spread
         assert row.upper_limit == row.center + 2 * row.spread
         scores = (values - center) / spread
         if kind == "zscore":
             np.testing.assert_allclose(scores, stats.zscore(values))
-        expected = np.where(scores < -1.5, "low", np.where(scores > 2, "high", ""))
+        expected = np.where(scores < lower, "low", np.where(scores > 2, "high", ""))
         assert found.loc[values.index, "reason"].tolist() == expected.tolist()
         assert (found.loc[values.index, "lower_limit"] == row.lower_limit).all()
     assert found.loc[3, "reason"] == "unmeasured"
@@ -115,6 +118,9 @@ def test_neither_parts_nor_order_leave_a_trace(values, cuts, kind, seed):
             if variance > Fraction(5e-324) ** 2:
                 nearest = abs(Fraction(spread) ** 2 / variance - 1)
                 assert nearest < Fraction(2) ** -51 or spread < 1e-300
+        elif kind == "ratio":
+            assert found.loc[group, "center"] == 0
+            assert found.loc[group, "spread"] == np.quantile(own, 0.5)
         else:
             median = np.quantile(own, 0.5)
             assert found.loc[group, "center"] == median
@@ -135,7 +141,8 @@ def test_parts_on_disk_are_judged_as_one_table(kind, extension, rng, tmp_path, m
     paths = [tmp_path / f"part{number}{extension}" for number in range(3)]
     for path, rows in zip(paths, np.array_split(np.arange(len(cells)), 3), strict=True):
         cs.write_table(cells.iloc[rows], path)
-    rule = cs.Rule("area", -1, 1, by="plate", kind=kind)
+    lower, upper = (0.5, 2) if kind == "ratio" else (-1, 1)
+    rule = cs.Rule("area", lower, upper, by="plate", kind=kind)
     pd.testing.assert_frame_equal(cs.group_limits(paths, rule), cs.group_limits(cells, rule))
     cs.clean_to(paths, tmp_path / f"clean{extension}", [rule])
     found = cs.read_table(tmp_path / f"clean{extension}").fillna({"reason": ""})
@@ -169,6 +176,18 @@ def test_a_group_without_spread_says_so(rng):
     assert (found.loc[cut, "reason"] == "high").all()
     assert (found["reason"] == "high").sum() == 7
     cs.clean(cells, rules=[cs.Rule("nuclei", upper=3, kind="zscore")])  # no warning
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_median_that_has_no_multiples_says_so(rng):
+    cells = table(rng).assign(nuclei=1.0)
+    cells.loc[cells["class_label"] == "16", "nuclei"] = 0
+    rule = cs.Rule("nuclei", upper=3, kind="ratio")
+    with pytest.warns(
+        UserWarning, match=r"the median is not above 0 in 1 of 2 groups \(16\), so no"
+    ):
+        assert cs.clean(cells, rules=[rule])["clean"].all()
+    assert cs.clean(cells[cells["class_label"] == "0"], rules=[rule])["clean"].all()  # no warning
 
 
 def test_rules_of_a_file_by_the_command(rng, tmp_path):

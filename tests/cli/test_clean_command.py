@@ -214,14 +214,14 @@ def test_groups_of_several_columns(run: Run) -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", ["mad", "zscore"])
-def test_limits_as_distances_from_the_middle(run: Run, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "lower"), [("ratio", 0.9), ("mad", -1), ("zscore", -1)])
+def test_limits_counted_from_the_middle(run: Run, kind: str, lower: float) -> None:
     table = cells(2, 40)
-    code, _, _ = run(table, f"--{kind}", "--lower", "-1")
+    code, _, _ = run(table, f"--{kind}", "--lower", str(lower))
     assert code == 0
     found = cs.read_table(run.folder / "clean.csv").fillna({"reason": ""})
-    rule = cs.Rule(lower=-1, kind=kind)  # type: ignore[arg-type]
-    assert cs.rules_of(found) == [cs.Rule(lower=-1, kind=rule.kind, multi="skip", min_group=10)]
+    rule = cs.Rule(lower=lower, kind=kind)  # type: ignore[arg-type]
+    assert cs.rules_of(found) == [cs.Rule(lower=lower, kind=rule.kind, multi="skip", min_group=10)]
     assert found["reason"].tolist() == cs.clean(table, rules=[rule])["reason"].tolist()
     assert set(found["reason"]) == {"", "low"}
     code, _, said = run(table, f"--{kind}")

@@ -174,6 +174,16 @@ def test_one_column_cannot_be_two_things():
         cs.PlateLayout.fit(MADE.train, well="plate")
 
 
+def test_a_layout_whose_column_is_two_things_is_named(layout, tmp_path):
+    path = tmp_path / "layout.json"
+    layout.save(path)
+    stored = json.loads(path.read_text())
+    stored["columns"]["well"] = stored["columns"]["plate"]
+    path.write_text(json.dumps(stored))
+    with pytest.raises(ValueError, match=r"layout\.json: columns: found .* four different columns"):
+        cs.PlateLayout.load(path)
+
+
 @pytest.mark.parametrize("part", ["ids", "classes"])
 @pytest.mark.parametrize("point", [0xD800, 0x110000, 2**32 - 1])
 def test_names_of_no_characters_are_named(layout, tmp_path, part, point):

@@ -25,6 +25,7 @@ SEVERAL = [
     cs.Rule(upper=0.9, min_group=1),
     cs.Rule("area", lower=-2.5, upper=3, by="plate", kind="mad"),
     cs.Rule("area", upper=1, by=None, kind="zscore"),
+    cs.Rule("area", lower=0.5, by=None, kind="ratio"),
 ]
 
 
@@ -332,6 +333,7 @@ def test_reasons_and_rules_in_words(tmp_path: Path) -> None:
         "area from 2.5 scaled MADs below to 3 scaled MADs above the median of each plate (cells of "
         "several classes are marked, groups of fewer than 10 are marked)",
         "area at most 1 standard deviation above the mean of all cells",
+        "area at least 0.5 times the median of all cells",
     ]
 
 

@@ -30,7 +30,7 @@ def test_count():
         ),
         (
             lambda: cs.Rule(kind="v"),
-            "kind: found 'v'; expected 'percentile', 'value', 'mad' or 'zscore'",
+            "kind: found 'v'; expected 'percentile', 'value', 'ratio', 'mad' or 'zscore'",
         ),
         (lambda: cs.Rule(multi=0), "multi: found 0; expected 'skip', 'explode' or 'own'"),
         (

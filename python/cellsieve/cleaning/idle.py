@@ -57,7 +57,8 @@ def group_notes(rule: Rule, limits: pd.DataFrame) -> list[str]:
     """A sentence for each side of a percentile rule where the limits of some groups cut nothing.
 
     The percentiles 0 and 1 ask for exactly that, and get none. Of a rule of kind "mad", one where
-    at least half of a group is equal, so that all else lies beyond its limits.
+    at least half of a group is equal, so that all else lies beyond its limits; of kind "ratio", one
+    where the median is not above 0, so that its multiples are no limits.
 
     Args:
         rule: with its `min_group`.
@@ -73,6 +74,11 @@ def group_notes(rule: Rule, limits: pd.DataFrame) -> list[str]:
             f"{rule.column}: at least half of the values are equal{where}, so the MAD is 0 and "
             "every value beyond the median on a side that has a limit lies beyond the limit"
         ]
+    if rule.kind == "ratio":
+        useless = judged[~(judged["spread"] > 0)]
+        where = _where(rule, useless, len(judged))
+        said = f"{rule.column}: the median is not above 0{where}, so no multiple of it is a limit"
+        return [] if useless.empty else [said]
     if rule.kind != "percentile":
         return []
     notes = []

@@ -87,14 +87,14 @@ def group_limits(
 
     Args:
         table, prefix_ids: as for `percentile_limits`.
-        rule: of kind "percentile", "mad" or "zscore".
+        rule: of any kind but "value".
         multi: as for `clean`, unless the rule has its own.
 
     Returns:
-        One row per group, as `percentile_limits`; of the kinds "mad" and "zscore", `center` (the
-        median, the mean) and `spread` (1.4826 times the median absolute deviation, the standard
-        deviation) in place of `at_lower` and `at_upper`. They are the same to the last bit however
-        the table is cut into parts and whatever the order of its rows.
+        One row per group, as `percentile_limits`; of the kinds "mad", "zscore" and "ratio",
+        `center` (the median, the mean, 0) and `spread` (1.4826 times the median absolute deviation,
+        the standard deviation, the median) in place of `at_lower` and `at_upper`. They are the same
+        to the last bit however the table is cut into parts and whatever the order of its rows.
 
     Raises:
         ValueError: the rule is of kind "value"; else as `percentile_limits`.
@@ -426,8 +426,8 @@ def limits_of(
             makes no groups by it, a cell counts once, whatever the number of its classes.
 
     Returns:
-        One row per group, as from `percentile_limits`; of the kinds "mad" and "zscore", `center`
-        and `spread` in place of `at_lower` and `at_upper`.
+        One row per group, as from `percentile_limits`; of the kinds "mad", "zscore" and "ratio",
+        `center` and `spread` in place of `at_lower` and `at_upper`.
     """
     distinct: list[Rule] = []
     for rule in rules:
@@ -450,7 +450,7 @@ def limits_of(
 
 def _passes(rule: Rule) -> Passes:
     """What finds the limits of a rule with groups."""
-    if rule.kind in ("mad", "zscore"):
+    if rule.kind in ("ratio", "mad", "zscore"):
         return group_spread(rule.kind)
     return group_quantiles([end for end in (rule.lower, rule.upper) if end is not None])
 

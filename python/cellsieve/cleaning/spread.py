@@ -1,4 +1,4 @@
-"""The middle and the spread of each group, exact over a table in parts.
+"""The middle of each group and the unit of its limits, exact over a table in parts.
 
 Sums are kept as whole numbers, which nothing rounds, so neither the order of the rows nor how the
 table is cut into parts leaves a trace in the result.
@@ -24,20 +24,30 @@ ROWS = 2**20  # values that are summed at a time
 SMALLEST = -1200  # below the exponent of every float's last bit; sums are in units of 2**SMALLEST
 
 
-def group_spread(kind: Literal["mad", "zscore"]) -> Passes:
-    """The middle and the spread of each group; rows are left out as by `group_quantiles`.
+def group_spread(kind: Literal["ratio", "mad", "zscore"]) -> Passes:
+    """What limits are counted from and in; rows are left out as by `group_quantiles`.
 
-    Four passes for "mad", one for "zscore".
+    Four passes for "mad", two for "ratio", one for "zscore".
 
     Args:
         kind: "mad": the median (`numpy.quantile(values, 0.5)`), and 1.4826 times the median of the
             distances from it; "zscore": the mean, and the standard deviation (with divisor n),
-            both rounded once, from exact sums.
+            both rounded once, from exact sums; "ratio": 0, and the median.
 
     Returns:
         One row per group, by ascending group, which is the index: `n` (values), `center`, `spread`.
     """
-    return _median_and_mad() if kind == "mad" else _mean_and_deviation()
+    computations = {
+        "ratio": _zero_and_median,
+        "mad": _median_and_mad,
+        "zscore": _mean_and_deviation,
+    }
+    return computations[kind]()
+
+
+def _zero_and_median() -> Passes:
+    found = yield from group_quantiles([0.5])
+    return pd.DataFrame({"n": found["n"], "center": 0.0, "spread": found[0]})
 
 
 def _median_and_mad() -> Passes:

@@ -362,6 +362,7 @@ def _print_problems(table: pd.DataFrame, most: int = 5) -> None:
 #: What limits may be but quantiles: the option, the kind of a rule, and how to say it.
 KINDS: tuple[tuple[str, RuleKind, str], ...] = (
     ("values", "value", "values of the column"),
+    ("ratio", "ratio", "multiples of the group's median"),
     (
         "mad",
         "mad",

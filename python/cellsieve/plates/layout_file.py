@@ -103,7 +103,7 @@ def _from_json(stored: Any, path: str) -> Layout:
             "layout again"
         )
     try:
-        columns = Columns(**stored["columns"])
+        columns = _columns(stored["columns"], path)
         rows = [
             (known["experiment"], known["plate"], well, found)
             for known in stored["layouts"]
@@ -121,6 +121,13 @@ def _from_json(stored: Any, path: str) -> Layout:
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError, UnicodeError) as error:
         raise ValueError(f"{path}: a damaged layout: {type(error).__name__}: {error}") from error
     return _agreeing(layout, stored, path)
+
+
+def _columns(stored: Any, path: str) -> Columns:
+    try:
+        return Columns(**stored)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _agreeing(layout: Layout, stored: Any, path: str) -> Layout:

@@ -6,7 +6,7 @@ Vocabulary = Literal["cellsieve", "skimage", "cellprofiler", "notebook"]
 Convention = Literal["cellsieve", "notebook"]
 RleForm = Literal["compressed", "uncompressed", "hpa"]
 
-RuleKind = Literal["percentile", "value", "mad", "zscore"]
+RuleKind = Literal["percentile", "value", "ratio", "mad", "zscore"]
 Unjudged = Literal["drop", "keep"]
 """What becomes of a cell that a rule cannot judge."""
 SeveralClasses = Literal["skip", "explode", "own"]

@@ -24,10 +24,11 @@ class Rule:
             "percentile", quantiles (0 to 1) of the column over the cell's group; of kind "mad",
             distances from the group's median in units of 1.4826 times its median absolute
             deviation, negative below it (-3 and 3, say); of kind "zscore", distances from the
-            group's mean in standard deviations (divisor n); of kind "value", values of the column.
+            group's mean in standard deviations (divisor n); of kind "ratio", multiples of the
+            group's median (0.5 and 2, say); of kind "value", values of the column.
         by: the column whose values are the groups, or several, whose combinations are; None takes
             all cells as one group. Rules of values have no groups.
-        kind: "percentile", "mad", "zscore" or "value".
+        kind: "percentile", "mad", "zscore", "ratio" or "value".
         multi, min_group: as for `clean`, for this rule alone; None takes those of the call.
         name: what is wrong with a cell beyond the limits ("out of focus"): its reason.
         also: further bands, rules of their own with no more than the attributes above; a cell fails

@@ -379,7 +379,12 @@ def _band_in_words(rule: Rule, unjudged: Unjudged) -> str:
         band = f"{'at most' if rule.lower is None else 'at least'} {said[0]}"
     if not rule.grouped:
         return f"{rule.column} {band}"
-    of = {"percentile": " percentile of", "mad": " the median of", "zscore": " the mean of"}
+    of = {
+        "percentile": " percentile of",
+        "ratio": " the median of",
+        "mad": " the median of",
+        "zscore": " the mean of",
+    }
     text = f"{rule.column} {band}{of[rule.kind]} "
     if not rule.groups:
         return text + "all cells"
@@ -398,6 +403,8 @@ def _end(kind: RuleKind, end: float) -> str:
         return f"the {100 * end:.10g} %"
     if kind == "value":
         return f"{end:g}"
+    if kind == "ratio":
+        return f"{end:g} times"
     unit = {"mad": "scaled MAD", "zscore": "standard deviation"}[kind]
     many = "" if abs(end) == 1 else "s"
     return f"{abs(end):g} {unit}{many} {'below' if end < 0 else 'above'}"

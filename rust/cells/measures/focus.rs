@@ -69,38 +69,27 @@ fn sharpness_body<P: Pixel>(runs: &[Run], around: &Neighbourhood, image: Grid<'_
         #[inline(always)]
         |span| found.whole(beside(image, span, EIGHT)),
     );
-    // Then what is left for those that don't take all eight.
-    let four = around.inside.iter().copied();
+    // Then the pixels along the outline, each with those of its neighbours that lie in the cell.
+    let (mut inside, mut down) = (Members::of(&around.inside), Members::of(&around.down));
     each_other(
-        four,
+        runs,
         &around.deep,
-        image.columns,
         #[inline(always)]
-        |place| found.laplacian(image, place),
-    );
-    let centres = runs.iter().map(|run| Span { row: run.row, start: run.start + 1, end: run.end - 1 });
-    each_other(
-        centres,
-        &around.deep,
-        image.columns,
-        #[inline(always)]
-        |place| found.brenner(image, place),
-    );
-    let lefts = runs.iter().map(|run| Span { row: run.row, start: run.start, end: run.end - 1 });
-    each_other(
-        lefts,
-        &around.deep,
-        image.columns,
-        #[inline(always)]
-        |place| found.pair(image, place, (0, 1)),
-    );
-    let uppers = around.down.iter().copied();
-    each_other(
-        uppers,
-        &around.deep,
-        image.columns,
-        #[inline(always)]
-        |place| found.pair(image, place, (1, 0)),
+        |run, column| {
+            let place = run.row as usize * image.columns + column as usize;
+            if column + 1 < run.end {
+                found.pair(image, place, (0, 1));
+                if column > run.start {
+                    found.brenner(image, place);
+                }
+            }
+            if inside.has(run.row, column) {
+                found.laplacian(image, place);
+            }
+            if down.has(run.row, column) {
+                found.pair(image, place, (1, 0));
+            }
+        },
     );
     found.columns()
 }
@@ -248,23 +237,36 @@ pub(super) fn each_part(spans: &[Span], mut call: impl FnMut(Span)) {
     }
 }
 
-/// The columns of each row that are in these spans and not in those others, which lie within.
+/// The pixels of runs that are in none of these spans, which lie within them.
 #[inline(always)]
-fn each_other(
-    spans: impl Iterator<Item = Span>,
-    others: &[Span],
-    columns: usize,
-    mut call: impl FnMut(usize),
-) {
-    let mut others = others.iter().peekable();
-    for span in spans {
-        let row = span.row as usize * columns;
-        let mut start = span.start;
-        while let Some(other) = others.next_if(|other| (other.row, other.start) < (span.row, span.end)) {
-            (start..other.start).for_each(|column| call(row + column as usize));
-            start = other.end;
+fn each_other(runs: &[Run], spans: &[Span], mut call: impl FnMut(Run, u32)) {
+    let mut spans = spans.iter().peekable();
+    for &run in runs {
+        let mut start = run.start;
+        while let Some(span) = spans.next_if(|span| (span.row, span.start) < (run.row, run.end)) {
+            (start..span.start).for_each(|column| call(run, column));
+            start = span.end;
         }
-        (start..span.end).for_each(|column| call(row + column as usize));
+        (start..run.end).for_each(|column| call(run, column));
+    }
+}
+
+/// Spans that are asked which pixels they hold, in the order of the pixels.
+struct Members<'a>(&'a [Span]);
+
+impl<'a> Members<'a> {
+    fn of(spans: &'a [Span]) -> Self {
+        Members(spans)
+    }
+
+    #[inline(always)]
+    fn has(&mut self, row: u32, column: u32) -> bool {
+        while let [first, rest @ ..] = self.0
+            && (first.row, first.end) <= (row, column)
+        {
+            self.0 = rest;
+        }
+        self.0.first().is_some_and(|first| (first.row, first.start) <= (row, column))
     }
 }
 
