@@ -179,8 +179,8 @@ def with_large(
     sides = (1 + 2 * MARGIN) * (boxes[:, 2:] - boxes[:, :2])
     left, found = room - small, []
     for row in order:
-        longest = int(sides[row].max())
-        scale = largest_side(longest) / max(1, longest)
+        longest = max(1, int(sides[row].max()))
+        scale = largest_side(longest) / longest
         left -= int(sides[row].prod() * scale**2 * channels * LARGE_BYTES_A_PIXEL * 4 / 3)
         if left < 0:
             break
