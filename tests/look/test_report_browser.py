@@ -918,6 +918,11 @@ def test_light_dark_and_narrow(page: Any) -> None:
     page.set_window_size(500, 900)
     wide = page.execute_script("return document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0
+    over = page.execute_script(  # values and verdicts stay within their cell
+        "return [...document.querySelectorAll('.cell figcaption')]"
+        ".filter((each) => each.scrollWidth > each.clientWidth + 1).length"
+    )
+    assert over == 0
     page.set_window_size(1300, 900)
 
 
