@@ -150,6 +150,44 @@ def test_where_asks_for_one_of_several_classes():
     assert cs.clean(cells, rules=[rule])["reason"].tolist() == ["", "low", "", "", "unmeasured"]
 
 
+@pytest.mark.parametrize("kind", ["percentile", "mad", "zscore", "value"])
+def test_unless_leaves_to_another_rule_what_where_gives_it(kind, rng):
+    """Some classes with limits of their own: each cell is judged by one of the two rules."""
+    cells = table(rng)
+    cells.loc[::10, "class_label"] = "0|16"
+    cells.loc[5::10, "class_label"] = None
+    some = {"class_label": ["16"]}
+    wide = {"percentile": (0.1, 0.9), "value": (900, 1100)}.get(kind, (-1, 1))
+    tight = {"percentile": (0.3, 0.6), "value": (970, 1030)}.get(kind, (-0.2, 0.2))
+    others = cs.Rule("area", *wide, kind=kind, unless=some)
+    own = cs.Rule("area", *tight, kind=kind, where=some)
+    found = cs.clean(cells, rules=[others, own])
+    is_16 = cells["class_label"] == "16"
+    for rows, ends in ((is_16, tight), (~is_16 & (cells["class_label"] != "0|16"), wide)):
+        plain = cs.clean(cells, rules=[cs.Rule("area", *ends, kind=kind)])
+        assert found.loc[rows, "clean"].equals(plain.loc[rows, "clean"])
+        assert {True, False} == set(plain.loc[rows, "clean"])
+    assert found.loc[is_16, "area_lower_limit"].isna().all()
+    # What is not exactly that class stays with the rule of the others.
+    several = found[cells["class_label"] == "0|16"]
+    if kind == "value":
+        assert several["clean"].equals(several["area"].between(*tight))
+    else:
+        assert set(several["reason"]) == {"area multi_label"}
+    assert rule_in_words(others).endswith(", unless class_label is 16")
+
+
+def test_unless_with_several_columns_is_the_opposite_of_where(rng):
+    cells = table(rng)
+    choice = {"class_label": ["0"], "image_id": [cells["image_id"].iloc[0]]}
+    rules = [cs.Rule("area", 1e9, kind="value", **{name: choice}) for name in ("where", "unless")]
+    where, unless = (cs.clean(cells, rules=[rule])["clean"] for rule in rules)
+    assert where.equals(~unless)
+    assert set(where) == {True, False}
+    with pytest.raises(ValueError, match="column plate: not in the table"):
+        cs.clean(cells, rules=[cs.Rule("area", 1, kind="value", unless={"plate": "3"})])
+
+
 def test_a_column_without_suffix_holds_for_every_channel(rng):
     cells = table(rng, channels=CHANNELS)
     cells.loc[0, "laplacian_variance_green"] = 1
@@ -282,6 +320,7 @@ EVERYTHING = [
     cs.Rule("area", -2, 2.5, by=["image_id", "class_label"], kind="zscore", min_group=5),
     cs.Rule("contrast", lower=0.2, name='dim "é"', where={"class_label": ["0", "16"]}),
     cs.Rule("solidity", lower=-1, kind="mad", name="rough", flag=True, unjudged="keep"),
+    cs.Rule("area", upper=0.9, name="large", unless={"class_label": ["0"]}),
     cs.Rule("nuclei", upper=1, kind="value", name="double", optional=True, multi="own"),
 ]
 
@@ -420,6 +459,7 @@ def test_cells_are_counted_by_reason_and_by_how_many_rules_they_failed(tmp_path)
         ("where = ['0']", r"where: found \['0'\]; expected columns and their values"),
         ("where = { class_label = [] }", r"where: found \[\] for 'class_label'; expected a list"),
         ("where = { class_label = 0.5 }", "where: found 0.5 for 'class_label'"),
+        ("unless = ['0']", r"unless: found \['0'\]; expected columns and their values"),
         ("name = 'a'\nalso = 'nuclei'", "also: found 'nuclei'; expected a list of rules"),
         ("name = 'a'\nalso = ['nuclei']", "rule: found 'nuclei'; expected names and values"),
         ("name = 'a'\nalso = [{ column = 'b' }]", "rule for b: neither lower nor upper is given"),

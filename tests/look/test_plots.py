@@ -191,6 +191,48 @@ def test_numbers_below_cells_are_as_people_write_them(demo: Path) -> None:
     assert figure.axes[0].get_title() == "10,160"
 
 
+def test_gallery_shows_the_cells_that_one_rule_dropped(demo: Path, tmp_path: Path) -> None:
+    table = cs.read_table(demo / "clean.csv")
+    area = float(table["area"].median())
+    rules = [
+        cs.Rule("fraction", 0.3, None, None, name="dim"),
+        cs.Rule("area", area, None, kind="value", name="small", unjudged="keep"),
+        cs.Rule("area", None, 1.5 * area, kind="value", name="large", flag=True),
+    ]
+    clean = cs.clean(table, rules=rules)
+    images = demo / "clean.images.csv"
+    for reason, wanted in (
+        ("small", clean["area"] < area),
+        ("large", clean["area"] > 1.5 * area),
+    ):
+        figure = cs.plot_gallery(clean, images, reason=reason, n=len(clean))
+        values = [int(ax.get_title().replace(",", "")) for ax in figure.axes if ax.images]
+        assert values == sorted(clean.loc[wanted, "area"])
+        assert figure.get_suptitle() == f"{wanted.sum()} cells: {reason}"
+    several = cs.clean(
+        table,
+        rules=[
+            cs.Rule("fraction", 0.01, None, None, name="odd"),
+            cs.Rule("area", area, None, kind="value", name="odd"),
+        ],
+    )
+    figure = cs.plot_gallery(several, images, reason="odd", n=3)
+    said = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "area, dropped" in said  # most of them fail by it; that others do not is said
+    assert "“odd” is also judged by fraction." in figure.legends[0].get_title().get_text().replace(
+        "\n", " "
+    )
+    both = (clean["reason"] == "dim; small").sum()
+    assert both  # cells that failed another rule too are among them
+    output = tmp_path / "dim.png"
+    cs.write_table(clean, tmp_path / "clean.csv")
+    words_of = ["gallery", str(tmp_path / "clean.csv"), "--image-table", str(images)]
+    assert main([*words_of, "--reason", "dim", "--order", "lowest", "-o", str(output)]) == 0
+    assert output.stat().st_size > 1000
+    with pytest.raises(ValueError, match="reason: no cell has 'blurred'; the table has dim, large"):
+        cs.plot_gallery(clean, images, reason="blurred")
+
+
 def test_gallery_from_an_image_set(demo: Path) -> None:
     images = cs.ImageSet.hpa(demo / "images", demo / "masks")
     figure = cs.plot_gallery(

@@ -46,7 +46,9 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
         self.inside = tag
-        if tag == "script":
+        if self.tags[-1] == ("script", {"type": "text/html", "class": "later"}):
+            self.inside = "later"  # text that the page builds sections of when they come near
+        elif tag == "script":
             self.scripts.append("")
 
     def handle_endtag(self, tag: str) -> None:
@@ -55,7 +57,7 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.inside == "script":
             self.scripts[-1] += data
-        elif self.inside != "style":
+        elif self.inside not in ("style", "later"):
             self.words.append(data)
 
     @property
@@ -434,10 +436,31 @@ def test_four_hundred_classes_stay_small(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     table = rows(rng.random(8000).tolist())
     table["class_label"] = np.repeat([f"class {k}" for k in range(400)], 20)
+    table.loc[7990:, "class_label"] = HOSTILE
     page = written(cs.clean(table, lower=0.1, upper=0.9), tmp_path)
-    assert len(page.of("section", "class")) == 400
+    assert len(page.of("section", "class")) == 401
+    assert len(page.scripts) == 2
     assert len(page.data["cells"]) <= 1500
     assert len(page.source) < 8e6
+
+
+def test_cells_that_are_left_out_are_said_and_a_larger_page_has_them(tmp_path: Path) -> None:
+    table = cs.clean(rows(np.linspace(0, 1, 3000).tolist()), lower=0.3, upper=0.7)
+    page = written(table, tmp_path)
+    cells = page.data["cells"]
+    assert 800 < len(cells) <= 900
+    left = int((~table["clean"]).sum()) - sum(not cell["clean"] for cell in cells)
+    assert left > 900
+    assert f"{left:,} cells beyond the limits are not on this page" in page.text
+    more = [int(each.replace(",", "")) for each in re.findall(r"([\d,]+) more are not", page.text)]
+    assert sum(more) == left
+    assert "--megabytes 40 in place of 10" in page.text
+    page = written(table, tmp_path, megabytes=40)
+    cells = page.data["cells"]
+    assert {cell["label"] for cell in cells} > set(table.loc[~table["clean"], "label"])
+    assert "not on this page" not in page.text
+    with pytest.raises(ValueError, match="megabytes: found 0; expected a number above 0"):
+        written(table, tmp_path, megabytes=0)
 
 
 def test_what_can_not_be_reported_is_refused(demo: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -163,11 +164,14 @@ def test_the_first_screen_says_why_and_by_what(page: Any, clean: Path) -> None:
 def numbers(page: Any, section: str = "") -> dict[str, int]:
     """What the page counts, in all or in a section."""
     where = f'section[id="{section}"]' if section else ".tiles"
-    return {
-        name: int(found[0].get_property("textContent").replace(",", ""))
-        for name in ("kept", "cut", "unjudged", "by_hand")
-        if (found := every(page, f'{where} [data-n="{name}"]'))
-    }
+    found: dict[str, int] = page.execute_script(
+        "return Object.fromEntries(['kept', 'cut', 'unjudged', 'by_hand']"
+        ".map((name) => [name, document.querySelector(`${arguments[0]} [data-n=${name}]`)])"
+        ".filter(([, each]) => each)"
+        ".map(([name, each]) => [name, Number(each.textContent.replaceAll(',', ''))]))",
+        where,
+    )
+    return found
 
 
 def counted(table: pd.DataFrame) -> dict[str, int]:
@@ -418,6 +422,212 @@ def test_limits_taken_away_clean_to_the_promised_counts(
     assert browser.get_log("browser") == []
 
 
+def promise(page: Any, table: pd.DataFrame) -> None:
+    """What the page counts, in all and in each section, is what its file of rules gives."""
+    text = page.execute_script(
+        "document.querySelector('#use').click();"
+        "const text = document.querySelector('#use-rules').textContent;"
+        "document.querySelector('#use-view').close();"
+        "return text"
+    )
+    file = Path(page.downloads) / "promise.toml"
+    file.write_text(text, "utf-8")
+    again = cs.clean(table, rules=cs.read_rules(file))
+    unjudged = again["reason"].map(
+        lambda reason: (
+            bool(reason)
+            and all(
+                part.endswith(("multi_label", "no_label", "small_group", "unmeasured"))
+                for part in reason.split("; ")
+            )
+        )
+    )
+    wanted = pd.DataFrame(
+        {"kept": again["clean"], "cut": ~again["clean"] & ~unjudged, "unjudged": unjudged}
+    )
+    labels = again["class_label"]
+    for section in every(page, "section.class"):
+        name = str(section.get_attribute("id"))
+        rows = labels == name.removeprefix("class-").replace("%7C", "|")
+        if name == "cells-several":
+            rows = labels.str.contains("|", regex=False, na=False)
+        if name == "cells-none":
+            rows = labels.isna()
+        assert rows.any()
+        found = numbers(page, name)
+        assert found == {each: int(wanted.loc[rows, each].sum()) for each in found}
+    found = numbers(page)
+    assert found == {each: int(wanted[each].sum()) for each in found}
+
+
+@pytest.mark.filterwarnings("ignore:.*(none can be cut|could not judge)")
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [cs.Rule("area", 0.05, 0.9)],
+        [cs.Rule("area", 0.05, 0.9, multi="own", min_group=3)],
+        [cs.Rule("area", 0.05, 0.9, None)],
+        [cs.Rule("area", -1.5, 1.5, kind="mad"), cs.Rule("area", 2, 58, kind="value")],
+        [
+            cs.Rule(
+                "area", 0.1, None, name="odd", where={"class_label": ["1", "7"]}, unjudged="keep"
+            )
+        ],
+        [cs.Rule("area", 0.05, 0.9, unless={"class_label": ["0"]}), cs.Rule("label", 0.1, None)],
+    ],
+    ids=["percentiles", "combinations", "all as one", "two rules", "some classes", "others"],
+)
+@pytest.mark.parametrize("kind", ["percentile", "value", "mad"])
+def test_limits_of_one_class_alone(
+    browser: Any, tmp_path: Path, rules: list[Any], kind: str
+) -> None:
+    rng = np.random.default_rng(8)
+    labels = np.array(["0", "1", "7", "0|1", "1|7", None], object)
+    table = cells(INTEGERS * 3)
+    table["class_label"] = rng.choice(labels, len(table), p=[0.3, 0.25, 0.2, 0.1, 0.1, 0.05])
+    table.loc[5, "area"] = np.nan
+    cleaned = cs.clean(table, rules=rules)
+    opened(browser, cleaned, tmp_path)
+    before = numbers(browser, "class-7")
+    others = numbers(browser, "class-0")
+    one(browser, '#scope option[value="1"]').click()  # class 1
+    one(browser, f'#kind-0 option[value="{kind}"]').click()
+    text = {"percentile": "40", "value": "33", "mad": "-0.5"}[kind]
+    write(one(browser, "#lower-0"), text)
+    changed = numbers(browser, "class-1")
+    promise(browser, table)
+    if rules[0].groups:  # the others have theirs
+        assert numbers(browser, "class-7") == before
+        assert numbers(browser, "class-0") == others
+    assert one(browser, "#class-1 .alone input").is_selected()
+    # Then those of the others, which leaves the one alone; then a second class.
+    one(browser, '#scope option[value=""]').click()
+    write(one(browser, "#upper-0"), {"percentile": "70", "value": "44", "mad": "1"}[rules[0].kind])
+    promise(browser, table)
+    if rules[0].groups and len(rules) == 1:
+        assert numbers(browser, "class-1") == changed
+    one(browser, "#class-7 .alone input").click()
+    write(one(browser, "#lower-0"), "")
+    write(
+        one(browser, "#upper-0"), {"percentile": "60", "value": "40", "mad": "0.5"}[rules[0].kind]
+    )
+    promise(browser, table)
+    assert browser.get_log("browser") == []
+    counts = numbers(browser)
+    wait(browser, lambda driver: "own=" in driver.current_url)
+    address = browser.current_url
+    browser.get("about:blank")
+    browser.get(address)
+    assert numbers(browser) == counts  # the address holds them
+    one(browser, "#class-1 .alone input").click()
+    one(browser, "#class-7 .alone input").click()
+    promise(browser, table)
+    one(browser, "#reset").click()
+    assert one(browser, "#outcome").text.startswith("As cleaned")
+
+
+def test_a_histogram_moves_the_limits_of_its_class_if_it_has_some(page: Any, clean: Path) -> None:
+    """Dragged, downloaded, and applied by the command of the page: the counts it promised."""
+    others = numbers(page, "class-16")
+    one(page, "#class-0 .alone input").click()
+    handle = one(page, "#class-0 .handle.lower")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", handle)
+    before = numbers(page, "class-0")["cut"]
+    ActionChains(page).click_and_hold(handle).move_by_offset(80, 0).release().perform()
+    promised = numbers(page)
+    assert numbers(page, "class-0")["cut"] > before
+    assert numbers(page, "class-16") == others
+    assert one(page, "#scope").get_property("value") == "0"
+    one(page, "#use").click()
+    one(page, "#use-download").click()
+    wait(page, lambda _: (page.downloads / "limits.toml").exists())
+    wait(page, lambda _: (page.downloads / "limits.toml").stat().st_size > 0)
+    rules = clean.with_name("limits.toml")
+    shutil.move(page.downloads / "limits.toml", rules)
+    new = clean.with_name("alone.csv")
+    assert main(["clean", str(clean), "-o", str(new), "--rules", str(rules)]) == 0
+    table = cs.read_table(new)
+    table["reason"] = table["reason"].str.removeprefix("fraction ")
+    assert promised == counted(table)
+    one(page, "#use-view .close").click()
+    # The next report tells the two rules apart, and moves the one that holds where one drags.
+    page.get_log("browser")
+    cs.report(new, new.with_name("alone.html"), n=2)
+    page.get(new.with_name("alone.html").as_uri())
+    of_16 = numbers(page, "class-16")
+    assert "where class_label is 0" in every(page, ".rule-card legend")[1].text
+    one(page, "#class-0 .handle.lower").send_keys(Keys.HOME)
+    assert numbers(page, "class-16") == of_16
+    assert numbers(page, "class-0")["cut"] < promised["cut"]
+
+
+@pytest.fixture(scope="module")
+def many_classes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
+    rng = np.random.default_rng(2)
+    table = cells(rng.integers(0, 1000, 70 * 40).tolist())
+    table["class_label"] = np.repeat([f'c{k}<&"' for k in range(10, 80)], 40)
+    cleaned = cs.clean(table, column="area", lower=0.05, upper=0.95)
+    page = tmp_path_factory.mktemp("many") / "page.html"
+    cs.report(cleaned, page, column="area")
+    return page, cleaned
+
+
+def test_of_many_classes_the_later_ones_are_built_when_needed(
+    browser: Any, many_classes: tuple[Path, pd.DataFrame]
+) -> None:
+    page, table = many_classes
+    browser.get(page.as_uri())
+    built = len(every(browser, ".cell"))
+    sections = every(browser, "section.class")
+    assert len(sections) == 70
+    last = sections[-1]
+    assert every(last, ".gallery") == []  # so that the page opens at once
+    browser.execute_script("arguments[0].scrollIntoView()", last)
+    wait(browser, lambda _: len(every(last, ".gallery")) == 3)
+    assert one(last, "h2").text == 'Class c79<&"'
+    assert len(every(last, ".cell")) > 10
+    assert one(last, ".handle").get_attribute("aria-label").endswith('limit of c79<&"')
+    assert built < len(every(browser, ".cell")) < 70 * 12
+    # A limit of all classes is counted in each of them, built or not.
+    write(one(browser, "#lower-0"), "20")
+    again = cs.clean(table, column="area", lower=0.2, upper=0.95)
+    assert numbers(browser) == counted(again)
+    row = 'tr[data-section="{}"] [data-n="kept"]'
+    for section in (sections[0], sections[40], last):
+        name = str(section.get_attribute("id"))
+        rows = again[again["class_label"] == one(section, "h2").text.removeprefix("Class ")]
+        there = row.format(name.replace('"', '\\"'))
+        kept = str(rows["clean"].sum())
+        wait(
+            browser,
+            lambda _, t=there, kept=kept: one(browser, t).get_property("textContent") == kept,
+        )
+    # A link to a class that is not built, and the next cell without a mark.
+    browser.execute_script("scrollTo(0, 0)")
+    browser.get("about:blank")
+    browser.get(f"{page.as_uri()}#{sections_id(table, 45)}")
+    wait(browser, lambda _: every(every(browser, "section.class")[45], ".gallery"))
+    every(browser, "section.class")[45].find_element(By.CSS_SELECTOR, ".open").click()
+    every_tile = len(every(browser, "main .cell"))
+    assert every_tile > built  # the larger view turns through all of them
+    assert one(browser, "#view .position").text.endswith(f"of {every_tile}")
+    one(browser, "#view .close").click()
+    assert browser.get_log("browser") == []
+
+
+def sections_id(table: pd.DataFrame, number: int) -> str:
+    return "class-" + quote(sorted(table["class_label"].unique())[number], safe="")
+
+
+def test_of_many_classes_all_are_printed(
+    browser: Any, many_classes: tuple[Path, pd.DataFrame]
+) -> None:
+    browser.get(many_classes[0].as_uri())
+    assert len(every(browser, ".gallery")) < 210
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert len(every(browser, ".gallery")) == 210
+
+
 def test_the_address_holds_the_state(page: Any) -> None:
     write(one(page, "#lower-0"), "25")
     one(page, '[data-sort="cut"]').click()
@@ -638,6 +848,63 @@ def test_the_larger_view_shows_where_the_cell_lies(page: Any, clean: Path) -> No
     one(view, ".close").click()
 
 
+@pytest.fixture
+def large_cells(tmp_path: Path) -> Path:
+    """Three cells, of which two are larger than the pictures of the galleries."""
+    rng = np.random.default_rng(4)
+    pixels = rng.integers(0, 200, (1100, 1100), dtype=np.uint8)
+    mask = np.zeros((1100, 1100), np.uint16)
+    for label, (first, side) in enumerate(((10, 700), (720, 340), (1085, 10)), 1):
+        mask[first : first + side, first : first + side] = label
+    np.save(tmp_path / "mask.npy", mask)
+    np.save(tmp_path / "green.npy", pixels)
+    images = cs.ImageSet.from_table(
+        pd.DataFrame({"image_id": ["a"], "path_mask": ["mask.npy"], "path_green": ["green.npy"]}),
+        root=tmp_path,
+    )
+    cs.measure_to(images, tmp_path / "cells.csv", "green", progress=False)
+    return tmp_path / "cells.csv"
+
+
+def test_the_larger_view_has_pixels_of_its_own(
+    browser: Any, large_cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them, or one in two of the large ones, which it says."""
+
+    def of_view(page: Path) -> dict[str, tuple[list[int], str]]:
+        browser.get(page.as_uri())
+        browser.get_log("browser")
+        every(browser, ".cell .open")[0].click()
+        view = one(browser, "#view")
+        found = {}
+        for _ in range(3):
+            layers = every(view, ".large img")
+            wait(browser, lambda _, these=layers: all(e.get_property("complete") for e in these))
+            sizes = [int(each.get_property("naturalWidth")) for each in layers]
+            found[one(view, "#view-title").text] = sizes, one(view, ".where figcaption").text
+            one(view, ".next").click()
+        return found
+
+    cs.report(large_cells, large_cells.with_name("page.html"))
+    found = of_view(large_cells.with_name("page.html"))
+    window = 10 + 700 + 57  # the cell, and what is around it
+    sizes, said = found["Cell 1 of a"]
+    assert len(sizes) == 3
+    assert {abs(size - window / 2) < 1 for size in sizes} == {True}
+    assert said.endswith(f"shows {window} \u00d7 {window} of them, shown at 1/2.")
+    window = 28 + 340 + 28
+    sizes, said = found["Cell 2 of a"]
+    assert set(sizes) == {window}  # each pixel
+    assert said.endswith(", each as it is.")
+    assert found["Cell 3 of a"][1].endswith(", each as it is.")
+    # Where there is no room for it, the small picture is what there is, and that is said.
+    monkeypatch.setattr("cellsieve.look.report.cells.FULL_SHARE", 0)
+    cs.report(large_cells, large_cells.with_name("small.html"))
+    sizes, said = of_view(large_cells.with_name("small.html"))["Cell 1 of a"]
+    assert set(sizes) == {320}
+    assert "shown at 1/2.4. This page has room for larger pictures of 0 of its cells" in said
+
+
 def test_light_dark_and_narrow(page: Any) -> None:
     def background() -> str:
         color: str = one(page, "body").value_of_css_property("background-color")
@@ -651,6 +918,11 @@ def test_light_dark_and_narrow(page: Any) -> None:
     page.set_window_size(500, 900)
     wide = page.execute_script("return document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0
+    over = page.execute_script(  # values and verdicts stay within their cell
+        "return [...document.querySelectorAll('.cell figcaption')]"
+        ".filter((each) => each.scrollWidth > each.clientWidth + 1).length"
+    )
+    assert over == 0
     page.set_window_size(1300, 900)
 
 
@@ -693,6 +965,31 @@ def test_targets_are_large_enough_to_hit(page: Any) -> None:
         ".filter(([, box]) => box.width < 24 || box.height < 24).map(([html]) => html)"
     )
     assert small == []
+
+
+def test_rules_that_can_not_be_moved_are_named(browser: Any, tmp_path: Path) -> None:
+    rules = [cs.Rule("area", 0.1, 0.9), cs.Rule("area", -1.5, None, kind="zscore", name="tiny")]
+    table = cells(list(range(100)))
+    opened(browser, cs.clean(table, rules=rules), tmp_path)
+    assert len(every(browser, ".rule-card")) == 1
+    said = one(browser, ".side").text
+    assert "stay as they are: tiny: area at least 1.5 standard deviations below the mean" in said
+    write(one(browser, "#lower-0"), "20")  # which still holds beside the limits that are tried
+    moved = cs.clean(table, rules=[cs.Rule("area", 0.2, 0.9), rules[1]])
+    assert numbers(browser)["kept"] == moved["clean"].sum()
+
+
+def test_plates_are_printed_without_what_needs_a_pointer(browser: Any, tmp_path: Path) -> None:
+    wells = pd.DataFrame({"id_code": ["E_1_B02"], "sirna": [5], "confidence": [0.9]})
+    cs.report(wells.assign(runner_up=1, margin=0.5), tmp_path / "page.html")
+    browser.get((tmp_path / "page.html").as_uri())
+    assert shown(browser, ".pointing")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert shown(browser, ".plates svg")
+        assert not shown(browser, ".pointing, .plates .well")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 def test_it_prints_all_cells_and_no_controls(page: Any) -> None:

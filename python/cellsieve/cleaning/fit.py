@@ -108,6 +108,6 @@ def _missing(rule: Rule, columns: Sequence[str]) -> list[str]:
     needed = [
         name
         for band in bands([rule])
-        for name in (band.column, *(band.groups if band.grouped else ()), *(band.where or {}))
+        for name in (band.column, *(band.groups if band.grouped else ()), *band.chosen_by)
     ]
     return [name for name in dict.fromkeys(needed) if name not in columns]

@@ -352,7 +352,7 @@ def _verdict(rows: Rows, rule: Rule, limits: pd.DataFrame | None) -> Verdict:
         said[groups.codes < 0] = PLACE[MULTI_LABEL]
         for name in rule.groups:
             said[rows.groups((name,), None).codes < 0] = PLACE[NO_LABEL]
-    if rule.where:
+    if rule.chosen_by:
         outside = ~rows.meant(rule)
         lower[outside] = upper[outside] = np.nan
         size[outside] = said[outside] = 0
@@ -499,5 +499,5 @@ def notes_of(
 
 def text_columns(rules: Sequence[Rule]) -> tuple[str, ...]:
     """Columns to be read as text: ids, groups, and what limits rules to some cells."""
-    named = [name for rule in bands(rules) for name in (*rule.groups, *(rule.where or {}))]
+    named = [name for rule in bands(rules) for name in (*rule.groups, *rule.chosen_by)]
     return (*TEXT, *named)

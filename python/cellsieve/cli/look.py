@@ -61,6 +61,14 @@ def add_report(commands: Any, summary: str) -> None:
     _add_pixel_size(command)
     command.add_argument("--title", help="the page's title (default: the table's name)")
     command.add_argument(
+        "--megabytes",
+        type=float,
+        default=10,
+        metavar="N",
+        help="about how large the page may be; a larger one has more cells beyond the limits and "
+        "larger pictures (default: %(default)s)",
+    )
+    command.add_argument(
         "--columns",
         metavar="NAMES",
         help="columns that can be set against each other, as area,solidity; at most 20 (default: "
@@ -85,8 +93,7 @@ def add_gallery(commands: Any, summary: str) -> None:
     command.add_argument(
         "--which",
         choices=get_args(Band),
-        default="middle",
-        help="cells below, within or above the limits, or all (default: %(default)s)",
+        help="cells below, within or above the limits, or all (default: middle, with --reason all)",
     )
     command.add_argument(
         "--order",
@@ -100,6 +107,11 @@ def add_gallery(commands: Any, summary: str) -> None:
     )
     command.add_argument(
         "--class", dest="class_label", metavar="LABEL", help="only cells of this class"
+    )
+    command.add_argument(
+        "--reason",
+        metavar="TEXT",
+        help="only cells dropped or flagged for this reason, as 'out of focus'",
     )
     _add_column(command)
     _add_look(command)
@@ -301,6 +313,7 @@ def _report(options: argparse.Namespace) -> int:
         title=options.title,
         columns=options.columns.split(",") if options.columns else None,
         pixel_size=options.pixel_size,
+        megabytes=options.megabytes,
         progress=False if options.quiet else None,
         overwrite=options.overwrite,
         **_look(options),
@@ -325,6 +338,7 @@ def _gallery(options: argparse.Namespace) -> int:
         images,
         options.which,
         class_label=options.class_label,
+        reason=options.reason,
         order=options.order,
         across=options.across,
         same_scale=not options.own_scale,

@@ -6,7 +6,14 @@ from numpy.typing import NDArray
 
 from cellsieve.schema.choices import Band, Order, check_choice
 from cellsieve.schema.labels import class_text, natural
-from cellsieve.schema.verdicts import band, column_values
+from cellsieve.schema.verdicts import (
+    BETWEEN,
+    FLAGGED,
+    band,
+    column_values,
+    default_column,
+    remembered,
+)
 
 BANDS: tuple[Band, ...] = ("low", "middle", "high")
 
@@ -52,6 +59,42 @@ def choose(
         chosen = np.random.default_rng(seed).choice(len(places), n, replace=False)
         return places[np.sort(chosen)]
     return places[max(0, len(places) - n) :] if order == "highest" else places[:n]
+
+
+def reason_rows(table: pd.DataFrame, reason: str | None) -> pd.DataFrame:
+    """The cells that were dropped or flagged for a reason, among others perhaps; for None, all.
+
+    Raises:
+        ValueError: no cell has that reason.
+    """
+    if reason is None:
+        return table
+    columns = [name for name in ("reason", FLAGGED) if name in table.columns]
+    texts = [table[name].fillna("").astype("str") for name in columns]
+    found = {part for text in texts for each in text.unique() for part in each.split(BETWEEN)}
+    if reason not in found - {""}:
+        known = ", ".join(sorted(found - {""})) or "no reason"
+        raise ValueError(f"reason: no cell has {reason!r}; the table has {known}")
+    having = {each for text in texts for each in text.unique() if reason in each.split(BETWEEN)}
+    return table[np.any([text.isin(having) for text in texts], axis=0)]
+
+
+def reason_columns(table: pd.DataFrame, reason: str) -> list[str]:
+    """The columns by which rules give a reason, that by which most cells failed first.
+
+    If there is none, that which the table is shown by.
+    """
+    failed: dict[str, int] = {}
+    for each in remembered(table) or []:
+        if reason in each.reasons.values():
+            values, ends = table[each.rule.column], each.columns
+            beyond = np.zeros(len(table), bool)
+            if "lower_limit" in ends:
+                beyond |= np.asarray(values < table[ends["lower_limit"]], bool)
+            if "upper_limit" in ends:
+                beyond |= np.asarray(values > table[ends["upper_limit"]], bool)
+            failed[each.rule.column] = failed.get(each.rule.column, 0) + int(beyond.sum())
+    return sorted(failed, key=lambda column: -failed[column]) or [default_column(table)]
 
 
 def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from cellsieve.io.places import atomic, place
 from cellsieve.io.readers import read_image, read_mask
 from cellsieve.look.colours import GRAY, Colours, compose, contrast, shown_channels
 from cellsieve.look.numbers import check_pixel_size, number, scale_bar
-from cellsieve.look.picking import class_rows, pick
+from cellsieve.look.picking import class_rows, pick, reason_columns, reason_rows
 from cellsieve.look.views import Cut, Look, drawn, image_table, largest, pictures, rims, shrunk
 from cellsieve.schema.choices import AxisScale, Band, Evidence, Neighbours, Order, check_choice
 from cellsieve.schema.colours import COLOURS
@@ -187,10 +187,11 @@ def _room(ax: "Axes", limit: float, end: int) -> bool:
 def plot_gallery(
     table: pd.DataFrame,
     images: ImageSet | Table,
-    which: Band = "middle",
+    which: Band | None = None,
     n: int = 12,
     *,
     class_label: str | int | None = None,
+    reason: str | None = None,
     column: str | None = None,
     order: Order = "random",
     seed: int = 0,
@@ -211,11 +212,15 @@ def plot_gallery(
     Args:
         table: a cell table; cleaned, where `which` is "low" or "high".
         images: where the pixels are: the data set, the image table, or its file.
-        which: cells "low" (below the lower limit), "middle", "high", or "all".
+        which: cells "low" (below the lower limit), "middle", "high", or "all"; "middle" if not
+            given, with `reason` "all".
         n: how many, at most.
         class_label: only the cells of this class.
-        column: the column of the limits and of the values below the cells; by default as in
-            `report`.
+        reason: only the cells that a rule dropped or flagged with this reason ("out of focus"),
+            maybe with others.
+        column: the column of the limits and of the values below the cells; by default that of the
+            rule with this `reason` (of several, that by which most cells failed; the legend names
+            the others), or else as in `report`.
         order: "random", or the "lowest" or "highest" of them.
         seed: seed of the random choice.
         channels: each shown in the colour it is named after, otherwise gray; by default those of
@@ -238,14 +243,20 @@ def plot_gallery(
         the cell's place.
 
     Raises:
-        ValueError: no such column, class or channel, an argument that is none of the above, or
-            duplicate cells or images.
+        ValueError: no such column, class, reason or channel, an argument that is none of the
+            above, or duplicate cells or images.
         ImportError: the extra `plot` is not installed.
     """
     plt = require("matplotlib.pyplot", "plot", "drawing plots")
     check_cells(table, "table")
-    column = default_column(table) if column is None else column
-    rows = pick(class_rows(table, class_label), which, n, column=column, order=order, seed=seed)
+    others: list[str] = []
+    if column is None:
+        column, *others = (
+            [default_column(table)] if reason is None else reason_columns(table, reason)
+        )
+    which = which or ("middle" if reason is None else "all")
+    among = class_rows(reason_rows(table, reason), class_label)
+    rows = pick(among, which, n, column=column, order=order, seed=seed)
     look = Look(tuple(channels) if channels else None, neighbours, outline, side)
     note = limits_note(table, column) if which != "all" else ""
     if across < 1:
@@ -289,8 +300,12 @@ def plot_gallery(
             barred = True
         dropped = "clean" in row and not row["clean"]
         ax.set_title(number(value), y=-0.16, fontsize="small", color=CUT if dropped else INK)
-    figure.suptitle(title or _gallery_title(table, rows, which, class_label, column),
-                    fontsize="medium", x=0.02, ha="left", parse_math=False)  # fmt: skip
+    if title is None:
+        title = _gallery_title(among, rows, which, class_label, column)
+        title += "" if reason is None else f": {reason}"
+    if others:
+        note += f"{' ' if note else ''}“{reason}” is also judged by {', '.join(others)}."
+    figure.suptitle(title, fontsize="medium", x=0.02, ha="left", parse_math=False)
     scale = f"Scale bar{'' if same_scale else 's'}: {said}. " if sizes else ""
     channels = shown_channels(look.channels, table_of_images)
     _legend(figure, rows, channels, column, textwrap.fill(scale + note, 22 * max(3, wide)))

@@ -1,6 +1,6 @@
 """Which group each row of a table is in, and what a rule judges of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,19 +56,26 @@ class Rows:
         values = column.to_numpy(dtype="float64", na_value=np.nan)
         values = np.where(np.isinf(values), np.nan, values)  # infinite counts as not measured
         groups = self.groups(rule.groups if rule.grouped else (), rule.multi)
-        if rule.where:
+        if rule.chosen_by:
             groups = groups._replace(codes=np.where(self.meant(rule), groups.codes, -1))
         return Part(groups, values)
 
     def meant(self, rule: Rule) -> NDArray[np.bool_]:
-        """Which rows the rule is meant for: see `Rule.where`."""
-        meant = np.ones(len(self.table), bool)
-        for name, values in (rule.where or {}).items():
+        """Which rows the rule is meant for: see `Rule.where` and `Rule.unless`."""
+        meant = self._chosen(rule.where or {}, classes_of)
+        return meant & ~self._chosen(rule.unless, lambda text: []) if rule.unless else meant
+
+    def _chosen(
+        self, choice: Mapping[str, Sequence[str]], parts: Callable[[str], list[str]]
+    ) -> NDArray[np.bool_]:
+        """Which rows have one of the values in each column, as a whole or as one of its parts."""
+        chosen = np.ones(len(self.table), bool)
+        for name, values in choice.items():
             wanted = set(class_text(pd.Series(list(values))))
             groups = self.groups((name,), None)
-            hit = [not wanted.isdisjoint({text, *classes_of(text)}) for text in groups.names]
-            meant &= groups.of_rows(np.array(hit, bool), False)
-        return meant
+            hit = [not wanted.isdisjoint({text, *parts(text)}) for text in groups.names]
+            chosen &= groups.of_rows(np.array(hit, bool), False)
+        return chosen
 
     def groups(self, columns: Sequence[str], multi: SeveralClasses | None) -> Groups:
         """The group of each row."""

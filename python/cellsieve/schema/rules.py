@@ -37,6 +37,8 @@ class Rule:
             (`{"class_label": ["0", "16"]}`; one of several classes is enough); the others pass, and
             are in none of its groups. "channel", if that is no column, says which channels a column
             without suffix stands for.
+        unless: the rule is not meant for the cells that have exactly one of these values in each of
+            these columns ("16" is not "0|16"); another rule may be.
         flag: a cell that fails is kept all the same, and the name stands in its `flagged`.
         optional: if a table lacks one of its columns, the rule is left out, and that is said.
         unjudged: what becomes of a cell that can't be judged by it, since its value is missing or
@@ -56,6 +58,7 @@ class Rule:
     name: str | None = None
     also: Sequence["Rule"] = ()
     where: Mapping[str, Sequence[str]] | None = None
+    unless: Mapping[str, Sequence[str]] | None = None
     flag: bool = False
     optional: bool = False
     unjudged: Unjudged = "drop"
@@ -71,7 +74,8 @@ class Rule:
             ("by", _columns(self.by)),
             ("lower", self._end(self.lower)),
             ("upper", self._end(self.upper)),
-            ("where", _where(self.where)),
+            ("where", _chosen("where", self.where)),
+            ("unless", _chosen("unless", self.unless)),
             ("also", self._also()),
         ):
             object.__setattr__(self, name, value)
@@ -143,22 +147,30 @@ class Rule:
         return self.kind != "value"
 
     @property
+    def chosen_by(self) -> tuple[str, ...]:
+        """The columns that say which cells it is meant for."""
+        return (*(self.where or {}), *(self.unless or {}))
+
+    @property
     def bands(self) -> tuple["Rule", ...]:
         """Its own band and the further ones, which hold where it does: no more than bands."""
         own = replace(self, name=None, also=(), flag=False, optional=False, unjudged="drop")
-        return (own, *(replace(band, where=self.where) for band in self.also))
+        others = (replace(band, where=self.where, unless=self.unless) for band in self.also)
+        return (own, *others)
 
 
 _NAME = re.compile(r"\S([^;\n\r]*\S)?")
-_OF_THE_WHOLE = {"name", "also", "where", "flag", "optional", "unjudged"}
+_OF_THE_WHOLE = {"name", "also", "where", "unless", "flag", "optional", "unjudged"}
 
 
 def entries(rule: Rule) -> dict[str, Any]:
     """What a rule says, as TOML and JSON hold it; what is not given is left out."""
     values = {field.name: getattr(rule, field.name) for field in fields(Rule)}
     values |= {"by": list(rule.groups), "also": [entries(band) for band in rule.also]}
-    values["where"] = {name: list(some) for name, some in (rule.where or {}).items()}
-    plain = {"also": [], "where": {}, "flag": False, "optional": False, "unjudged": "drop"}
+    for choice in ("where", "unless"):
+        values[choice] = {name: list(some) for name, some in (values[choice] or {}).items()}
+    plain = {"also": [], "where": {}, "unless": {}, "flag": False, "optional": False}
+    plain["unjudged"] = "drop"
     return {
         name: value
         for name, value in values.items()
@@ -185,16 +197,17 @@ def rule_from(found: Mapping[str, Any]) -> Rule:
     return Rule(**{**found, "also": [rule_from(band) for band in also]})
 
 
-def _where(where: Any) -> dict[str, tuple[str, ...]] | None:
+def _chosen(argument: str, choice: Any) -> dict[str, tuple[str, ...]] | None:
     """For each column the values as text."""
-    if where is None:
+    if choice is None:
         return None
-    if not isinstance(where, Mapping):
+    if not isinstance(choice, Mapping):
         raise TypeError(
-            f"where: found {where!r}; expected columns and their values: {{class_label: [0, 16]}}"
+            f"{argument}: found {choice!r}; expected columns and their values: "
+            "{class_label: [0, 16]}"
         )
     found = {}
-    for name, some in where.items():
+    for name, some in choice.items():
         values = [some] if isinstance(some, str | Integral) else some
         if (
             not isinstance(name, str)
@@ -202,7 +215,7 @@ def _where(where: Any) -> dict[str, tuple[str, ...]] | None:
             or not (values := list(values))
             or not all(isinstance(value, str | Integral) for value in values)
         ):
-            raise TypeError(f"where: found {some!r} for {name!r}; expected a list of texts")
+            raise TypeError(f"{argument}: found {some!r} for {name!r}; expected a list of texts")
         found[name] = tuple(map(str, values))
     return found or None
 

@@ -358,9 +358,17 @@ def rule_in_words(rule: Rule) -> str:
     text = " or ".join(_band_in_words(band, rule.unjudged) for band in rule.bands)
     if rule.name:
         text = f"{rule.name}{' (flagged, not dropped)' if rule.flag else ''}: {text}"
-    for column, values in (rule.where or {}).items():
-        text += f", where {column} is {' or '.join(values)}"
+    text += meant_in_words(rule)
     return text + (", or it can't be judged" if rule.unjudged == "keep" else "")
+
+
+def meant_in_words(rule: Rule) -> str:
+    """Which cells a rule is meant for; empty if for all."""
+    text = ""
+    for word, choice in (("where", rule.where), ("unless", rule.unless)):
+        each = [f"{column} is {' or '.join(values)}" for column, values in (choice or {}).items()]
+        text += f", {word} {' and '.join(each)}" if each else ""
+    return text
 
 
 def _band_in_words(rule: Rule, unjudged: Unjudged) -> str:

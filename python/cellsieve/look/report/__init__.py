@@ -1,5 +1,6 @@
 """A report that opens in any browser: a single page with everything in it."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ def report(
     outline: bool = True,
     pixel_size: float | None = None,
     title: str | None = None,
+    megabytes: float = 10,
     jobs: int | None = None,
     progress: bool | None = False,
     overwrite: bool = False,
@@ -100,6 +102,8 @@ def report(
         outline: whether cells are outlined at first.
         pixel_size: the side of a pixel in µm, for scale bars; without it they are in pixels.
         title: the page's title; the file's name if not given.
+        megabytes: about how large the page may be. A larger one has more cells beyond the limits,
+            and larger pictures; it takes longer to open.
         jobs: number of threads; by default one per processor.
         progress: whether to show a progress bar; None: only on a terminal.
         overwrite: replace an existing page.
@@ -113,14 +117,16 @@ def report(
 
     Raises:
         FileExistsError: the page exists, and `overwrite` is not set.
-        ValueError: `output` is not .html; a column or channel is missing; there are duplicate
-            cells or images.
+        ValueError: `output` is not .html; `megabytes` is not a number above 0; a column or channel
+            is missing; there are duplicate cells or images.
         OSError: a table can't be read, or the page can't be written.
         ImportError: the extra `report` is not installed.
     """
     if place(output).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{os.fspath(output)}: expected a page: .html")
     check_pixel_size(pixel_size)
+    if not 0 < megabytes < math.inf:
+        raise ValueError(f"megabytes: found {megabytes}; expected a number above 0")
     refuse_existing(output, overwrite=overwrite)
     table = in_pandas(table)
     shown = loaded(table, "table")[0]
@@ -162,6 +168,7 @@ def report(
         look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),
         jobs=jobs,
         pixel_size=pixel_size,
+        megabytes=megabytes,
         progress=progress,
     )
     return Report(place(output), lost)

@@ -1,6 +1,7 @@
 """Values condensed to what a page needs to draw them and to try other limits."""
 
 import math
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -50,9 +51,6 @@ def histogram(values: NDArray[np.float64], axis: Axis) -> list[int]:
 
 def bars_path(bars: list[int], top: int) -> str:
     """The outline of a histogram, each bar 1 wide and at most 100 high; what is there is seen."""
-    at, line = 100, ["M0 100"]
-    for many in bars:
-        height = round(100 - max(2, 100 * many / top)) if many else 100
-        line.append("h1" if height == at else f"V{height}h1")
-        at = height
-    return "".join([*line, "V100z"])
+    heights = [round(100 - max(2, 100 * many / top)) if many else 100 for many in bars]
+    line = [f"V{height}h{len(list(run))}" for height, run in groupby(heights)]
+    return "".join(["M0 100", *line, "V100z"])

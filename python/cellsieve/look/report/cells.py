@@ -20,15 +20,20 @@ from cellsieve.look.report.fields import (
     images_in_words,
 )
 from cellsieve.look.report.galleries import (
-    MOST_PICTURES,
-    PAGE_BYTES,
+    BOX,
+    CELLS_A_MEGABYTE,
+    FULL_SHARE,
+    PAGE_SHARE,
     chosen_cells,
     field_text,
+    in_turn,
     sized,
     tiles,
+    with_large,
+    within_room,
 )
-from cellsieve.look.report.page import write_page
-from cellsieve.look.report.pools import pools_of, rules_shown
+from cellsieve.look.report.page import as_json, write_page
+from cellsieve.look.report.pools import own_rules, pools_of, rules_shown
 from cellsieve.look.report.scatter import chosen_columns, scatter_of, size_of
 from cellsieve.look.report.sections import sections_of, totals
 from cellsieve.look.report.words import (
@@ -47,12 +52,15 @@ from cellsieve.schema.verdicts import (
     Judgement,
     Verdicts,
     in_words,
+    meant_in_words,
     remembered,
+    rule_in_words,
     verdicts,
 )
 
 FAILED = 200  # failed images that are listed
 SECTION_BYTES = 5000  # of a section without its pictures, measured
+FIRST = 24  # sections that are there when the page opens; others are built when they come near
 
 #: The page's script, in the order of its parts.
 SCRIPTS = (
@@ -68,18 +76,17 @@ SCRIPTS = (
     "panel",
     "scatter",
     "images",
+    "later",
     "main",
 )
 
-BOX = ("min_row", "min_col", "max_row", "max_col")
-
 SECTION_DATA = (
-    *("id", "label", "n", "kept", "cut", "unjudged", "by_hand", "low", "high"),
+    *("id", "label", "kind", "n", "kept", "cut", "unjudged", "by_hand", "low", "high"),
     *("lower", "upper", "several_lower", "several_upper", "fixed_cut", "fixed_unjudged"),
 )
 CELL_DATA = (
     *("image_id", "label", "value", "clean", "kind", "said", "row"),
-    *("pool", "free", "problem", "place"),
+    *("pool", "free", "problem", "place", "large"),
 )
 
 
@@ -98,6 +105,7 @@ def cells_report(
     look: Look,
     against: tuple[str, pd.DataFrame] | None,
     pixel_size: float | None,
+    megabytes: float,
     jobs: int | None,
     progress: bool | None,
 ) -> int:
@@ -110,14 +118,15 @@ def cells_report(
         title: the page's title.
         written: when the table was written; empty if nobody knows.
         against: another cleaning of these cells, after its name.
-        column, columns, n, seed, look, pixel_size, jobs, progress: as for `report`.
+        column, columns, n, seed, look, pixel_size, megabytes, jobs, progress: as for `report`.
     """
     rows = verdicts(table, column)
     groups = sections_of(table)
     judging = remembered(table) or []
     axis = axis_of(rows.value, column)
-    n = max(1, min(n, MOST_PICTURES // (3 * max(1, len(groups)))))
-    pools = pools_of(table, rows, column, judging, [places for _, _, places in groups])
+    most = round(CELLS_A_MEGABYTE * megabytes)
+    n = max(1, min(n, most // (3 * max(1, len(groups)))))
+    pools = pools_of(table, rows, column, judging, groups)
     moves = against and moves_since(table, rows, column, against[1], against[0])
     chosen = chosen_cells(
         rows,
@@ -125,6 +134,7 @@ def cells_report(
         n,
         seed,
         None if moves is None else moves.newly | moves.again,
+        most,
     )
     sections: list[dict[str, Any]] = []
     shown: list[int] = []
@@ -147,22 +157,30 @@ def cells_report(
     channels = () if images is None else shown_channels(look.channels, images)
     names = chosen_columns(table, column, judging, columns)
     scatter = scatter_of(table, rows, names, judging) if len(names) > 1 else None
-    room = PAGE_BYTES - sum(len(pools.data[name]) for name in ("values", "free", "kept"))
+    rest = sum(len(pools.data[name]) for name in ("values", "free", "kept"))
     by_image, kinds = counted(table, rows, judging, images)
     worst = [] if images is None else by_image["image_id"].tolist()[:FIELDS]
-    room -= size_of(scatter) + FIELD_BYTES * len(worst)
+    rest += size_of(scatter) + FIELD_BYTES * len(worst) + SECTION_BYTES * len(sections)
+    planes = max(1, len(channels) + (not _channels_of(measured, images) <= set(channels)))
+    look = sized(look, len(shown), planes, int(PAGE_SHARE * megabytes * 1e6) - rest)
+    order = in_turn([[each["cells"] for each in section["galleries"]] for section in sections])
+    full = int(FULL_SHARE * megabytes * 1e6)
+    large = with_large(table.iloc[places], order, look, planes, full - rest)
     cells, fields = tiles(
         table.iloc[places],
         rows.of(places),
         judging,
         images,
-        sized(look, len(shown), len(channels) + 1, room - SECTION_BYTES * len(sections)),
+        look,
         measured=measured,
         thresholds=thresholds,
         fields=field_verdicts(table, kinds, worst),
+        large=large,
         jobs=jobs,
         progress=progress,
     )
+    rest += len(as_json(_overviews(cells)))
+    within_room(cells, large, full - rest)
     for cell, pool, free in zip(cells, pools.of_cells[places], pools.free[places], strict=True):
         cell |= {"pool": int(pool), "free": bool(free)}
     for cell, place in zip(cells, places.tolist(), strict=True):
@@ -182,6 +200,9 @@ def cells_report(
             ),
         },
         "sections": sections,
+        "first": FIRST,
+        "megabytes": megabytes,
+        "undrawn": sum(each.undrawn for of_section in chosen for each in of_section),
         "totals": totals(rows, judging),
         "by_image": images_in_words(by_image),
         "fields": fields,
@@ -192,8 +213,17 @@ def cells_report(
         "outline": look.outline,
         "marks_above": thresholds is not None,
         "rule_cards": [
-            {"of": f"each {' and '.join(rule.groups)}" if rule.groups else "all cells"}
+            {
+                "of": f"each {' and '.join(rule.groups)}" if rule.groups else "all cells",
+                "meant": meant_in_words(rule),
+            }
             for rule in rules_shown(table, column, judging)
+        ],
+        "stay": [
+            rule_in_words(each.rule)
+            for place, each in enumerate(judging)
+            if any(band.column == column for band in each.rule.bands)
+            and place not in own_rules(column, judging)
         ],
         "measure": measure_in_words(column, table, images),
         "made": made_in_words(table, judging, name) | {"written": written},
@@ -244,14 +274,20 @@ def _channels(
     """The channels of the page's pictures: name, colour, and whether it is the measured one."""
     if images is None:
         return []
-    own = {measured} if isinstance(measured, str) else set(measured_channels(images)[:1])
+    own = _channels_of(measured, images)
     made = [{"name": name, "measured": name in own, "extra": False} for name in channels]
-    if any(cell["picture"] and cell["picture"].measured for cell in cells):
+    if any(cell["picture"] and cell["picture"].small.measured for cell in cells):
         made.append({"name": " or ".join(sorted(own)), "measured": True, "extra": True})
     for channel in made:
         colour = COLOURS.get(str(channel["name"]), GRAY)
         channel["colour"] = f"rgb({', '.join(str(255 * part) for part in colour)})"
     return made
+
+
+def _channels_of(measured: str | Literal[True], images: pd.DataFrame | None) -> set[str]:
+    """The measured channel, if it is known."""
+    known = [] if images is None else measured_channels(images)[:1]
+    return {measured} if isinstance(measured, str) else set(known)
 
 
 def _overviews(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -12,20 +12,25 @@ from numpy.typing import NDArray
 
 from cellsieve.look.picking import BANDS, choose
 from cellsieve.look.report.fields import drawn_field
-from cellsieve.look.report.layers import layers
+from cellsieve.look.report.layers import largest_side, layers
 from cellsieve.look.report.sections import kind_of, said
-from cellsieve.look.views import Look, Picture, pictures
+from cellsieve.look.views import MARGIN, Look, Picture, pictures
 from cellsieve.schema.choices import Band, Order
 from cellsieve.schema.verdicts import Judgement, Verdicts
 
-#: About how many bytes a page has, however many cells it shows, but for the values.
-PAGE_BYTES = 8_500_000
-MOST_PICTURES = 900
-SIDES = (64, 320)  # of pictures, in pixels
+#: Of each byte that a page may have, what it has without the large pictures, and with them.
+PAGE_SHARE, FULL_SHARE = 0.85, 0.97
+CELLS_A_MEGABYTE = 90
+SIDES = (48, 320)  # of pictures, in pixels
 BYTES_A_PIXEL = 0.14  # of a channel as WebP of quality 80, measured
-BYTES_A_CELL = 3200  # of its text, its outline and what is above the threshold, measured
+BYTES_A_CELL = 1300  # of its text, its outline and what is above the threshold, measured
+LARGE_BYTES_A_PIXEL = 0.08  # of a channel of a large picture, measured
+TEXT_BYTES = 1300  # of a cell's text, measured
 #: The side of the pictures of whole images, for up to so many; of more, there are none.
 OVERVIEWS = ((200, 160), (600, 64))
+
+
+BOX = ("min_row", "min_col", "max_row", "max_col")
 
 
 class Gallery(NamedTuple):
@@ -41,6 +46,8 @@ class Gallery(NamedTuple):
     """How many cells there are in this band, but for those that moved."""
     beyond: int
     """How many of those shown at first are in it; the others are the kept cells nearest it."""
+    undrawn: int = 0
+    """How many cells beyond a limit the page has no room for."""
 
 
 def chosen_cells(
@@ -48,28 +55,33 @@ def chosen_cells(
     sections: Sequence[NDArray[np.int64]],
     n: int,
     seed: int,
-    moved: NDArray[np.bool_] | None = None,
+    moved: NDArray[np.bool_] | None,
+    most_cells: int,
 ) -> list[list[Gallery]]:
     """The galleries of each section.
 
     At most `n` cells are shown at first; then, as far as there is room for pictures on the page,
-    every other cell beyond the limits and as many kept ones next to them. Cells that `moved` have a
-    gallery of their own.
+    every other cell beyond the limits and as many kept ones next to them, `most_cells` in all.
+    Cells that `moved` have a gallery of their own.
     """
     made = [
         galleries(rows.of(places), n, seed, None if moved is None else moved[places])
         for places in sections
     ]
-    room = MOST_PICTURES - sum(len(each.places) for one in made for each in one)
+    room = most_cells - sum(len(each.places) for one in made for each in one)
     wanted = [len(each.more) for one in made for each in one]
     most = _share(wanted, room)
     return [
         [
-            each._replace(places=places[each.places], more=places[each.more[:most]])
+            each._replace(
+                places=places[each.places],
+                more=places[each.more[:most]],
+                undrawn=0 if each.which == "middle" else max(0, each.n - each.beyond - most),
+            )
             for each in one
         ]
         for places, one in zip(sections, made, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _share(wanted: Sequence[int], room: int) -> int:
@@ -151,6 +163,49 @@ def sized(look: Look, count: int, channels: int, room: int) -> Look:
     return replace(look, side=min(side, look.side))
 
 
+def with_large(
+    cells: pd.DataFrame, order: Sequence[int], look: Look, channels: int, room: int
+) -> list[int]:
+    """The cells that also have a large picture: in this order, as many as there is room for.
+
+    Args:
+        cells: those of the page.
+        order: their rows, the most important first.
+        look, channels: of the small pictures, which have their part of the room.
+        room: bytes of the page.
+    """
+    small = len(cells) * (TEXT_BYTES + LARGE_BYTES_A_PIXEL * 4 / 3 * channels * look.side**2)
+    boxes = cells[[*BOX]].to_numpy(np.int64)
+    sides = (1 + 2 * MARGIN) * (boxes[:, 2:] - boxes[:, :2])
+    left, found = room - small, []
+    for row in order:
+        longest = max(1, int(sides[row].max()))
+        scale = largest_side(longest) / longest
+        left -= int(sides[row].prod() * scale**2 * channels * LARGE_BYTES_A_PIXEL * 4 / 3)
+        if left < 0:
+            break
+        found.append(row)
+    return found
+
+
+def in_turn(sections: Sequence[Sequence[range]]) -> list[int]:
+    """The first of each gallery, then the second of each, and so on."""
+    every = [cells for galleries in sections for cells in galleries]
+    longest = max(map(len, every), default=0)
+    return [cells[k] for k in range(longest) for cells in every if k < len(cells)]
+
+
+def within_room(cells: Sequence[dict[str, Any]], order: Sequence[int], room: int) -> None:
+    """Takes large pictures away, the last first, until all fit into so many bytes."""
+    made = [cell["picture"] for cell in cells if cell["picture"]]
+    room -= sum(TEXT_BYTES + sum(map(len, each.small.sources)) for each in made)
+    for row in order:
+        if cells[row]["large"]:
+            room -= sum(map(len, cells[row]["large"][1]))
+            if room < 0:
+                cells[row]["large"] = None
+
+
 def tiles(
     shown: pd.DataFrame,
     rows: Verdicts,
@@ -161,6 +216,7 @@ def tiles(
     measured: str | Literal[True],
     thresholds: NDArray[np.float64] | None,
     fields: Mapping[str, Mapping[int, str]],
+    large: Sequence[int],
     jobs: int | None,
     progress: bool | None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -173,6 +229,7 @@ def tiles(
         look: how they are drawn.
         measured, thresholds: as for `pictures` and `layers`.
         fields: the images shown as a whole, and what became of their cells.
+        large: the rows of cells with a large picture.
         jobs, progress: as for `report`.
     """
     if images is None:
@@ -180,7 +237,13 @@ def tiles(
     else:
         many = shown["image_id"].nunique()
         side = next((side for most, side in OVERVIEWS if many <= most), 0)
-        finish = partial(layers, look=look, thresholds=thresholds, overview_side=side)
+        finish = partial(
+            layers,
+            look=look,
+            thresholds=thresholds,
+            overview_side=side,
+            large=frozenset(large),
+        )
         made = pictures(
             shown,
             images,
@@ -210,7 +273,10 @@ def tiles(
             "said": said(clean, reason),
             "row": [field_text(field) for field in row],
             "picture": picture.made,
-            "place": [*picture.made.place, picture.made.scale] if picture.made else [],
+            "place": [*picture.made.place, picture.made.small.scale] if picture.made else [],
+            "large": [picture.made.large.scale, picture.made.large.sources]
+            if picture.made and picture.made.large
+            else None,
             "problem": picture.problem,
             # Paths are long and differ at their end; the larger view has them whole.
             "problem_in_short": picture.problem.rpartition(": ")[2],

@@ -1,6 +1,7 @@
 """A cell's picture as layers that the page puts together: channels, outline, what is above."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from cellsieve.look.views import DIM, Cut, Look, Plane, edge, enlarged, shrunk, 
 ABOVE = (255, 196, 0, 150)  # what marks the pixels above the threshold, see-through
 OUTLINE = (255, 255, 255, 255)
 OVERVIEW_QUALITY = 40
+LARGE_SIDE = 512  # of a large picture, at most
 
 
 class Layers(NamedTuple):
@@ -20,6 +22,20 @@ class Layers(NamedTuple):
     width: int
     height: int
     """Of the window, in pixels of the image."""
+    place: tuple[int, int]
+    """Where the window lies in the image: its left and top."""
+    size: tuple[int, int]
+    """Width and height of the image."""
+    overview: str
+    """The whole image, small, for the first of its cells."""
+    small: "Stack"
+    large: "Stack | None"
+    """For the larger view; None where that has to do with the small one."""
+
+
+class Stack(NamedTuple):
+    """A picture of a cell: its layers, from the lowest."""
+
     scale: float
     """How many pixels of the picture there are for one of the image; at most 1."""
     planes: list[tuple[str, str]]
@@ -29,16 +45,20 @@ class Layers(NamedTuple):
     above: str
     """What marks the cell's pixels above the threshold; empty if that is not known."""
     outline: str
-    overview: str
-    """The whole image, small, for the first of its cells."""
-    place: tuple[int, int]
-    """Where the window lies in the image: its left and top."""
-    size: tuple[int, int]
-    """Width and height of the image."""
+
+    @property
+    def sources(self) -> list[str]:
+        """All pictures that there are, in their order."""
+        pictures = [*(picture for _, picture in self.planes), self.measured, self.above]
+        return [picture for picture in (*pictures, self.outline) if picture]
 
 
 def layers(
-    cut: Cut, look: Look, thresholds: NDArray[np.float64] | None, overview_side: int
+    cut: Cut,
+    look: Look,
+    thresholds: NDArray[np.float64] | None,
+    overview_side: int,
+    large: Collection[int] = (),
 ) -> Layers:
     """The layers of a cell.
 
@@ -47,8 +67,32 @@ def layers(
         look: how it is shown.
         thresholds: of each cell asked for; None where the shown column has none.
         overview_side: of the picture of the whole image, in pixels; 0: none.
+        large: the cells with a large picture too, where the small one lacks pixels.
     """
     height, width = cut.own.shape
+    longest = max(cut.own.shape)
+    side = largest_side(longest)
+    whole = cut.whole
+    return Layers(
+        width,
+        height,
+        (cut.window[1].start, cut.window[0].start),
+        (cut.shape[1], cut.shape[0]),
+        "" if whole is None or not overview_side else _overview(whole, overview_side),
+        _stack(cut, look, thresholds),
+        _stack(cut, replace(look, side=side), thresholds)
+        if cut.row in large and side > look.side
+        else None,
+    )
+
+
+def largest_side(longest: int) -> int:
+    """The side of a large picture of so many pixels: as it is, or one in two, one in three..."""
+    return -(-longest // -(-longest // LARGE_SIDE))
+
+
+def _stack(cut: Cut, look: Look, thresholds: NDArray[np.float64] | None) -> Stack:
+    """The layers in one size."""
     names = [plane.name for plane in cut.planes]
     measured = cut.measured
     above = np.zeros_like(cut.own)
@@ -56,10 +100,7 @@ def layers(
         above = (measured.pixels > thresholds[cut.row]) & cut.own
     factor = max(1, look.side // max(cut.own.shape))
     own = shrunk(enlarged(cut.own, factor).astype(np.uint8) * 255, look.side) >= 128
-    whole = cut.whole
-    return Layers(
-        width,
-        height,
+    return Stack(
         min(1.0, look.side / max(cut.own.shape)),
         [(plane.name, _plane(plane, cut, look)) for plane in cut.planes],
         _plane(measured, cut, look) if measured and measured.name not in names else "",
@@ -67,9 +108,6 @@ def layers(
         if thresholds is not None and measured is not None
         else "",
         _marked(edge(own), OUTLINE),
-        "" if whole is None or not overview_side else _overview(whole, overview_side),
-        (cut.window[1].start, cut.window[0].start),
-        (cut.shape[1], cut.shape[0]),
     )
 
 

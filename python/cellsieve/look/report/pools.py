@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.schema.groups import Rows, groups_of
+from cellsieve.schema.labels import class_text, classes_of
 from cellsieve.schema.rules import MIN_GROUP, Rule, entries
 from cellsieve.schema.verdicts import BETWEEN, BY_HAND, Judgement, Verdicts
 
@@ -30,7 +31,7 @@ def pools_of(
     rows: Verdicts,
     column: str,
     judging: Sequence[Judgement],
-    sections: Sequence[NDArray[np.int64]],
+    sections: Sequence[tuple[str, str, NDArray[np.int64]]],
 ) -> Pools:
     """Sorts the cells of a table into pools.
 
@@ -39,13 +40,25 @@ def pools_of(
         rows: what it says about its cells.
         column: the shown column.
         judging: the rules it was judged by, in order; empty if it says none.
-        sections: the rows of each section of the page; each row is in one.
+        sections: those of the page, each with its name, kind and rows; each row is in one.
     """
     own = own_rules(column, judging)
-    section = np.zeros(len(table), np.int64)
-    for number, places in enumerate(sections):
+    section, several = np.zeros((2, len(table)), np.int64)
+    classes: list[list[int]] = [[]]
+    numbers = {label: number for number, (label, kind, _) in enumerate(sections) if kind == "class"}
+    for number, (_, kind, places) in enumerate(sections):
         section[places] = number
-    keys = [section, *(_groups(table, rule) for rule in rules_shown(table, column, judging))]
+        if kind == "several":  # which classes: limits of one class alone hold for its cells too
+            codes, texts = pd.factorize(class_text(table["class_label"].iloc[places]))
+            several[places] = codes + 1
+            classes += [
+                [numbers[name] for name in classes_of(text) if name in numbers] for text in texts
+            ]
+    keys = [
+        section,
+        several,
+        *(_groups(table, rule) for rule in rules_shown(table, column, judging)),
+    ]
     distinct, pool = np.unique(np.stack(keys), axis=1, return_inverse=True)
     pool = pool.ravel()
     free = _free(rows, [judging[place] for place in own], judging)
@@ -60,7 +73,8 @@ def pools_of(
         "pools": [
             {
                 "section": int(key[0]),
-                "groups": [int(code) for code in key[1:]],
+                "groups": [int(code) for code in key[2:]],
+                **({"classes": classes[key[1]]} if key[1] else {}),
                 "n": int(size),
                 "unmeasured": int(missing),
                 "unmeasured_kept": int(kept),

@@ -6,6 +6,8 @@ const cellOf = new Map(data.cells.map((cell, index) => [keyOf(cell), index]));
 
 function addTiles(within) {
   for (const tile of all(".cell", within)) {
+    if (tiles.has(Number(tile.dataset.cell))) continue;
+    tile.append(marksOf(data.cells[tile.dataset.cell]));
     tiles.set(Number(tile.dataset.cell), {
       tile,
       open: find(".open", tile),
@@ -14,6 +16,17 @@ function addTiles(within) {
       said: data.cells[tile.dataset.cell].said,
     });
   }
+}
+function marksOf(cell) {
+  const group = Object.assign(document.createElement("div"), { className: "marks", role: "group" });
+  group.setAttribute("aria-label", `Mark cell ${cell.label} of image ${cell.image_id}`);
+  for (const what of ["keep", "drop"]) {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: what, tabIndex: -1 });
+    button.dataset.mark = what;
+    button.setAttribute("aria-pressed", "false");
+    group.append(button);
+  }
+  return group;
 }
 addTiles(document);
 

@@ -69,6 +69,8 @@ addEventListener("click", (event) => {
 function goTo(id) {
   const section = document.getElementById(id);
   if (!section) return;
+  const item = items.find((each) => each.id === id);
+  if (item) build(item.number);
   at = id;
   remember();
   section.scrollIntoView();

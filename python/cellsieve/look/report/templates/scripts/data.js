@@ -32,7 +32,7 @@ function unpack() {
   const [free, kept] = [bytes(data.free), bytes(data.kept)];
   const bit = (bits, k) => (bits[k >> 3] >> (k & 7)) & 1;
   let start = 0;
-  return data.pools.map((pool) => {
+  return data.pools.map((pool, number) => {
     const sums = [0, 1, 2].map(() => new Uint32Array(pool.n + 1));
     for (let k = 0; k < pool.n; k += 1) {
       const [isFree, isKept] = [bit(free, start + k), bit(kept, start + k)];
@@ -41,7 +41,7 @@ function unpack() {
       sums[2][k + 1] = sums[2][k] + (isKept & ~isFree);
     }
     start += pool.n;
-    return { ...pool, values: values.subarray(start - pool.n, start), free: sums[0], both: sums[1], held: sums[2] };
+    return { ...pool, number, values: values.subarray(start - pool.n, start), free: sums[0], both: sums[1], held: sums[2] };
   });
 }
 const pools = unpack();

@@ -6,8 +6,9 @@ let log = false;
 
 const plots = data.sections.map((section) => {
   const element = document.getElementById(section.id);
-  return { element, plot: find(".plot", element), drawn: null };
+  return { element, plot: find(".plot", element) };
 });
+const bars = data.sections.map((_, number) => document.getElementById(`bars-${number}`));
 
 const place = (value) => Math.min(1, Math.max(0, (value - axis[0]) / (axis[1] - axis[0])));
 
@@ -92,13 +93,13 @@ const sight = new IntersectionObserver(
       const number = Number(target.dataset.number);
       if (isIntersecting) inSight.add(number);
       else inSight.delete(number);
+      if (isIntersecting) build(number);
       if (isIntersecting && stale.delete(number)) drawPlot(number);
     }
   },
-  { rootMargin: "300px" },
+  { rootMargin: "600px" },
 );
-plots.forEach(({ element, plot }, number) => {
-  if (!plot) return;
+plots.forEach(({ element }, number) => {
   element.dataset.number = number;
   sight.observe(element);
 });
@@ -108,30 +109,32 @@ function drawPlot(number) {
   if (!plot) return;
   const [everything, kept] = barsOf(now.sections[number]);
   const top = Math.max(1, ...everything);
-  find("path.drop", plot).setAttribute("d", path(everything, top));
-  find("path.keep", plot).setAttribute("d", path(kept, top));
+  find("path.drop", bars[number]).setAttribute("d", path(everything, top));
+  find("path.keep", bars[number]).setAttribute("d", path(kept, top));
   find(".top-count", plot).textContent = whole(top);
   find(".half-count", plot).textContent = log ? whole(Math.round(Math.sqrt(top + 1) - 1)) : short(top / 2);
   drawTicks(plot);
   drawLimits(number);
 }
 function drawPlots() {
-  plots.forEach(({ plot }, number) => plot && stale.add(number));
+  plots.forEach((_, number) => stale.add(number));
   for (const number of inSight) if (stale.delete(number)) drawPlot(number);
 }
-addEventListener("beforeprint", () => [...stale].forEach((number) => (stale.delete(number), drawPlot(number))));
+addEventListener("beforeprint", () => {
+  buildAll();
+  [...stale].forEach((number) => (stale.delete(number), drawPlot(number)));
+});
 
 // ---- dragging ----
 
 // The percentile, or the distance from the median, whose limit lies at a value, in as few digits
 // as a person would write.
-function endOf(r, number, value) {
-  const result = now.sections[number];
-  const codes = result.pools.map((k) => pools[k].groups[r]).filter((code) => code >= 0);
-  const lists = codes.map((code) => valuesOf(r, code)).filter((values) => values?.length > 1);
+function endOf(rule, r, number, value) {
+  const codes = inSection[number].map((k) => pools[k].groups[r]).filter((code) => code >= 0);
+  const lists = codes.map((code) => valuesOf(rule, r, code)).filter((values) => values?.length > 1);
   if (!lists.length) return null;
   const values = lists.reduce((longest, each) => (each.length > longest.length ? each : longest));
-  if (rules[r].kind === "mad") {
+  if (rule.kind === "mad") {
     const center = fromMedian(values)(0);
     const spread = fromMedian(values)(1) - center;
     return spread > 0 ? round((value - center) / spread, 3) : null;
@@ -145,17 +148,17 @@ function endOf(r, number, value) {
 const round = (number, digits) => Number(number.toPrecision(digits));
 
 function dragTo(number, side, value) {
-  const r = chosenRule();
-  const rule = rules[r];
+  const r = ruleFor(number);
+  const rule = ruleInScope(r);
   const width = axis[1] - axis[0];
   const step = 10 ** Math.floor(Math.log10(width / 1000));
-  const end = rule.kind === "value" ? round(Math.round(value / step) * step, 12) : endOf(r, number, value);
+  const end = rule.kind === "value" ? round(Math.round(value / step) * step, 12) : endOf(own[r].get(number) ?? rules[r], r, number, value);
   if (end !== null) setLimit(r, side, end);
 }
 
 // Limits never pass each other.
 function setLimit(r, side, end) {
-  const other = rules[r][side === "lower" ? "upper" : "lower"];
+  const other = ruleInScope(r)[side === "lower" ? "upper" : "lower"];
   const within = other === null ? end : side === "lower" ? Math.min(end, other) : Math.max(end, other);
   changeRule(r, { [side]: within });
 }
@@ -170,6 +173,7 @@ find("main").addEventListener("pointerdown", (event) => {
   if (!held || event.button !== 0) return;
   event.preventDefault();
   held.handle.focus();
+  aimAt(held.number);
   held.handle.setPointerCapture(event.pointerId);
   const box = find("svg", plots[held.number].plot).getBoundingClientRect();
   const move = (at) => {
@@ -184,8 +188,9 @@ find("main").addEventListener("keydown", (event) => {
   const held = onHandle(event);
   if (!held || event.ctrlKey || event.metaKey || event.altKey) return;
   const direction = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
-  const r = chosenRule();
-  const rule = rules[r];
+  aimAt(held.number);
+  const r = ruleFor(held.number);
+  const rule = ruleInScope(r);
   const [low, high] = { percentile: [0, 1], mad: [-20, 20], value: data.axis }[rule.kind];
   const step = { percentile: 0.001, mad: 0.1, value: niceStep((high - low) / 200) }[rule.kind];
   if (event.key === "Delete" || event.key === "Backspace") changeRule(r, { [held.side]: null });

@@ -6,27 +6,49 @@ let rules = cleanedBy.map(startOf);
 
 const active = (rule) => rule.lower !== null || rule.upper !== null;
 const same = (one, other) => ["kind", "lower", "upper"].every((name) => one[name] === other[name]);
-const isMoved = () => rules.some((rule, r) => !same(rule, startOf(cleanedBy[r])));
+const isMoved = () => rules.some((rule, r) => own[r].size || !same(rule, startOf(cleanedBy[r])));
 
-// The groups of each rule: the values of all its pools, in order.
+// ---- limits of one class alone: rules of their own, beside those of the others ----
+
+let own = rules.map(() => new Map()); // by the number of the section
+const isClass = ({ kind }) => kind === "class";
+const classesOf = (pool) => pool.classes ?? [pool.section];
+const holdsIn = (r, number) => inSection[number].some((k) => pools[k].groups[r] !== -2);
+function mayBeAlone(r, number) {
+  const others = Object.keys(cleanedBy[r].unless ?? {}).filter((name) => name !== "class_label");
+  return isClass(data.sections[number]) && !others.length && holdsIn(r, number);
+}
+// The rules that decide on a pool: that of its class if it has one, or else that of all. Cells of
+// several classes have that of all, and those of their classes.
+function actingOn(pool, r) {
+  if (pool.groups[r] === -2) return [];
+  const mine = classesOf(pool).filter((number) => own[r].has(number)).map((number) => own[r].get(number));
+  return own[r].has(pool.section) ? mine : [rules[r], ...mine];
+}
+
+// The groups of each rule: the pools of each.
 const groups = rules.map((_, r) => {
   const byCode = new Map();
   pools.forEach((pool) => {
     if (pool.groups[r] < 0) return;
     if (!byCode.has(pool.groups[r])) byCode.set(pool.groups[r], []);
-    byCode.get(pool.groups[r]).push(pool.values);
+    byCode.get(pool.groups[r]).push(pool);
   });
   return byCode;
 });
-function valuesOf(r, code) {
-  const parts = groups[r].get(code);
-  if (!parts) return null;
-  if (parts.length > 1) {
-    const merged = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
-    parts.reduce((at, part) => (merged.set(part, at), at + part.length), 0);
-    parts.splice(0, parts.length, merged.sort());
+const merged = new Map();
+// The values of a group of a rule, in order.
+function valuesOf(rule, r, code) {
+  const held = groups[r].get(code)?.filter((pool) => actingOn(pool, r).includes(rule));
+  if (!held?.length) return null;
+  if (held.length === 1) return held[0].values;
+  const key = held.map((pool) => pool.number).join();
+  if (!merged.has(key)) {
+    const together = new Float64Array(held.reduce((sum, pool) => sum + pool.n, 0));
+    held.reduce((at, pool) => (together.set(pool.values, at), at + pool.n), 0);
+    merged.set(key, together.sort());
   }
-  return parts[0];
+  return merged.get(key);
 }
 
 // numpy.quantile, method "linear", to the last bit.
@@ -41,7 +63,7 @@ function quantile(values, position) {
 // The limits of a rule for one of its groups; null if the group can't be judged.
 function limitsOf(rule, r, code) {
   if (rule.kind === "value") return [rule.lower ?? -Infinity, rule.upper ?? Infinity];
-  const values = valuesOf(r, code);
+  const values = valuesOf(rule, r, code);
   if (!values || values.length < Math.max(1, rule.min_group ?? 1)) return null;
   const value = rule.kind === "mad" ? fromMedian(values) : (end) => quantile(values, end);
   return [
@@ -65,27 +87,28 @@ function fromMedian(values) {
 // What becomes of a pool: its limits, and how many of its free cells fall or come back.
 function judgePool(pool, known) {
   let [lower, upper, judged, falling] = [-Infinity, Infinity, true, false];
-  rules.forEach((rule, r) => {
+  const acting = rules.flatMap((_, r) => actingOn(pool, r).map((rule) => [rule, r])).filter(([rule]) => active(rule));
+  acting.forEach(([rule, r]) => {
     const code = pool.groups[r];
-    if (!active(rule) || code === -2) return; // it doesn't hold here
-    if (!known[r].has(code)) known[r].set(code, limitsOf(rule, r, code));
-    const ends = known[r].get(code);
+    if (!known.has(rule)) known.set(rule, new Map());
+    if (!known.get(rule).has(code)) known.get(rule).set(code, limitsOf(rule, r, code));
+    const ends = known.get(rule).get(code);
     const dropping = rule.unjudged !== "keep";
     judged &&= ends !== null || !dropping;
     falling ||= dropping; // a cell without a value
     if (ends) [lower, upper] = [Math.max(lower, ends[0]), Math.min(upper, ends[1])];
   });
   const { n, values, free, both } = pool;
-  const from = judged ? below(values, lower) : n;
-  const to = judged ? Math.max(from, upTo(values, upper)) : n;
+  const [start, end] = [below(values, lower), Math.max(below(values, lower), upTo(values, upper))];
+  const [from, to] = judged ? [start, end] : [n, n];
   const stay = both[to] - both[from];
   const keptBefore = pool.unmeasured_kept;
   const keptNow = falling ? 0 : pool.unmeasured;
   return {
     lower, upper, judged, falling, from, to,
-    low: judged ? free[from] : 0,
-    high: judged ? free[n] - free[to] : 0,
-    unjudged: (judged ? 0 : free[n]) + (pool.unmeasured - keptNow),
+    low: free[start],
+    high: free[n] - free[end],
+    unjudged: (judged ? 0 : free[end] - free[start]) + (pool.unmeasured - keptNow),
     newly: both[n] - stay + Math.max(0, keptBefore - keptNow),
     again: free[to] - free[from] - stay + Math.max(0, keptNow - keptBefore),
     equal: ["lower", "upper"].map((side) => {
@@ -103,7 +126,7 @@ const single = (ends) => (ends.size === 1 ? [...ends][0] : ends.size ? NaN : nul
 
 // What becomes of each section. Before anything is moved, what the table says.
 function judgeAll() {
-  const known = rules.map(() => new Map());
+  const known = new Map();
   const ofPools = pools.map((pool) => judgePool(pool, known));
   const moved = isMoved();
   const sections = data.sections.map((section, number) => {
@@ -137,8 +160,8 @@ function kindOf(cell) {
   if (!now.moved || !cell.free) return cell.kind;
   const { judged, falling, lower, upper } = now.pools[cell.pool];
   if (cell.value === null) return falling ? "unjudged" : "kept";
-  if (!judged) return "unjudged";
-  return cell.value < lower || cell.value > upper ? "cut" : "kept";
+  if (cell.value < lower || cell.value > upper) return "cut";
+  return judged ? "kept" : "unjudged";
 }
 
 // ---- a file of rules ----
@@ -153,8 +176,20 @@ function toml(value) {
 }
 function rulesFile() {
   const edited = [...data.rules];
-  data.own.forEach((place, r) => (edited[place] = rules[r]));
-  return asToml(edited.filter((rule) => active(rule) || rule.also));
+  data.own.forEach((place, r) => (edited[place] = [ofTheOthers(r), ...[...own[r].keys()].map((number) => ofOne(r, number))]));
+  return asToml(edited.flat().filter((rule) => active(rule) || rule.also));
+}
+function ofTheOthers(r) {
+  const labels = [...own[r].keys()].map((number) => data.sections[number].label);
+  return labels.length ? { ...rules[r], unless: { class_label: [...(rules[r].unless?.class_label ?? []), ...labels] } } : rules[r];
+}
+function ofOne(r, number) {
+  const { label } = data.sections[number];
+  const { unless, ...rule } = own[r].get(number);
+  const where = { ...rule.where, class_label: [label] };
+  // Where several classes together are one of their own, `where` would choose them too.
+  const wider = data.sections.filter((each) => isClass(each) && each.label !== label && each.label.split("|").includes(label));
+  return wider.length ? { ...rule, where, unless: { class_label: wider.map((each) => each.label) } } : { ...rule, where };
 }
 function asToml(some) {
   return some

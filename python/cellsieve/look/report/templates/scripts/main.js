@@ -5,7 +5,7 @@ let now = judgeAll();
 
 function update() {
   now = judgeAll();
-  items.forEach(tellSection);
+  tellSections();
   tellTotals();
   drawPlots();
   refreshTiles();
@@ -20,8 +20,10 @@ function remember() {
   waiting = setTimeout(() => {
     const state = new URLSearchParams();
     if (isMoved()) {
-      const said = rules.map((rule) => [rule.kind, rule.lower ?? "", rule.upper ?? ""].join(","));
-      state.set("limits", said.join(";"));
+      const said = (rule) => [rule.kind, rule.lower ?? "", rule.upper ?? ""].join(",");
+      state.set("limits", rules.map(said).join(";"));
+      const alone = own.flatMap((each, r) => [...each].map(([number, rule]) => `${data.sections[number].id},${r},${said(rule)}`));
+      if (alone.length) state.set("own", alone.join(";"));
     }
     if (sorted.by !== "place" || sorted.down) state.set("sort", (sorted.down ? "-" : "") + sorted.by);
     if (filter.value) state.set("filter", filter.value);
@@ -46,13 +48,19 @@ function restore() {
     return;
   }
   const state = new URLSearchParams(hash);
-  (state.get("limits") ?? "").split(";").forEach((said, r) => {
-    const [kind, lower, upper] = said.split(",");
-    if (!rules[r] || ![...find("select", cards[r]).options].some((option) => option.value === kind)) return;
+  const restored = (r, kind, lower, upper) => {
+    if (!rules[r] || ![...find("select", cards[r]).options].some((option) => option.value === kind)) return null;
     const end = (text) => (text ? Number(text) : null);
     const changed = { ...rules[r], kind, lower: end(lower), upper: end(upper) };
-    if (!problemOf(changed)) rules[r] = changed;
-  });
+    return problemOf(changed) ? null : changed;
+  };
+  (state.get("limits") ?? "").split(";").forEach((said, r) => (rules[r] = restored(r, ...said.split(",")) ?? rules[r]));
+  for (const said of (state.get("own") ?? "").split(";")) {
+    const [id, r, ...limits] = said.split(",");
+    const number = data.sections.findIndex((section) => section.id === id);
+    const rule = restored(r, ...limits);
+    if (rule && number >= 0 && mayBeAlone(r, number)) own[r].set(number, rule);
+  }
   const sort = state.get("sort") ?? "";
   const by = sort.replace(/^-/, "");
   if (by in orders) sorted = { by, down: sort.startsWith("-") };
@@ -81,11 +89,11 @@ if (location.hash.includes("at=")) goTo(at);
 // together with others, or by limits that were given.
 function differsFromTable() {
   const start = cleanedBy.map(startOf);
-  const mine = rules;
-  rules = start;
-  const known = rules.map(() => new Map());
+  const mine = [rules, own];
+  [rules, own] = [start, start.map(() => new Map())];
+  const known = new Map();
   const differing = pools.map((pool) => judgePool(pool, known)).some((each) => each.newly + each.again > 0);
-  rules = mine;
+  [rules, own] = mine;
   return start.some(active) && differing;
 }
 find("#not-its-own").hidden = !differsFromTable();

@@ -71,21 +71,20 @@ function markMoves(section) {
 // ---- how far one is ----
 
 function countReviewed() {
-  let [done, every] = [0, 0];
   for (const gallery of all(".gallery")) {
     const cells = all(".cell", gallery);
     const rest = find("template", gallery)?.content.childElementCount ?? 0;
     const marked = cells.filter((tile) => tile.dataset.marked).length;
-    done += marked;
-    every += cells.length + rest;
     find(".reviewed", gallery).textContent =
       cells.length ? `${whole(marked)} of ${whole(cells.length + rest)} marked` : "";
   }
-  find("#reviewed").textContent = `${whole(done)} of the ${whole(every)} cells of this page marked.`;
+  const done = [...marks.keys()].filter((key) => cellOf.has(key)).length;
+  find("#reviewed").textContent = `${whole(done)} of the ${whole(data.cells.length)} cells of this page marked.`;
 }
 
 // The next cell without a mark after a tile, in this gallery and then in those after it.
 function nextUnmarked(tile) {
+  buildAll();
   const order = all(".gallery").filter((gallery) => !gallery.closest("section").hidden);
   const own = tile?.closest(".gallery");
   const start = own ? order.indexOf(own) : 0;

@@ -3,6 +3,34 @@
 const cards = all(".rule-card");
 const chosenRule = () => Math.max(0, cards.findIndex((card) => card.classList.contains("chosen")));
 
+// The limits that the panel shows and moves: those of all classes, or of the class of one section.
+let scope = null;
+const scopes = find("#scope");
+const ruleInScope = (r) => own[r].get(scope) ?? rules[r];
+function setScope(number) {
+  scope = number;
+  fillCards();
+}
+scopes?.addEventListener("change", () => setScope(scopes.value === "" ? null : Number(scopes.value)));
+// A histogram moves the limits of its class if it has some, or else those of all.
+const hasOwn = (number) => own.some((each) => each.has(number));
+const aimAt = (number) => scope !== number && setScope(hasOwn(number) ? number : null);
+const ruleFor = (number) => {
+  const r = chosenRule();
+  return holdsIn(r, number) ? r : Math.max(0, rules.findIndex((_, each) => holdsIn(each, number)));
+};
+
+find("main").addEventListener("change", (event) => {
+  if (!event.target.matches(".alone input")) return;
+  const number = items.findIndex((item) => item.element === event.target.closest("section"));
+  if (event.target.checked) {
+    const r = mayBeAlone(ruleFor(number), number) ? ruleFor(number) : rules.findIndex((_, each) => mayBeAlone(each, number));
+    own[r].set(number, { ...rules[r] });
+  } else own.forEach((each) => each.delete(number));
+  update();
+  setScope(event.target.checked ? number : null);
+});
+
 // Percent as a person writes it; the position stays exact where nothing was typed.
 const asText = (rule, end) =>
   end === null ? "" : String(rule.kind === "percentile" ? Number((100 * end).toPrecision(13)) : end);
@@ -17,17 +45,20 @@ function problemOf(rule) {
 }
 
 function changeRule(r, change) {
-  const changed = { ...rules[r], ...change };
+  const changed = { ...ruleInScope(r), ...change };
   const problem = problemOf(changed);
   find(".problem", cards[r]).textContent = problem;
   if (problem) return;
-  rules[r] = changed;
+  if (scope === null) rules[r] = changed;
+  else own[r].set(scope, changed);
   update();
   fillCards();
 }
 function fillCards() {
+  if (scopes) scopes.value = scope ?? "";
   cards.forEach((card, r) => {
-    const rule = rules[r];
+    const rule = ruleInScope(r);
+    card.hidden = scope !== null && !mayBeAlone(r, scope);
     find("select", card).value = rule.kind;
     all(".unit", card).forEach((unit) => (unit.textContent = { percentile: "%", mad: "MADs", value: "" }[rule.kind]));
     find(".of-groups", card).hidden = rule.kind === "value";
@@ -41,7 +72,7 @@ cards.forEach((card, r) => {
   card.addEventListener("focusin", () => cards.forEach((each) => each.classList.toggle("chosen", each === card)));
   card.addEventListener("input", (event) => {
     const side = sideNames.find((name) => event.target.classList.contains(name));
-    if (side) changeRule(r, { [side]: event.target.validity.badInput ? NaN : asEnd(rules[r], event.target.value) });
+    if (side) changeRule(r, { [side]: event.target.validity.badInput ? NaN : asEnd(ruleInScope(r), event.target.value) });
   });
   find("select", card).addEventListener("change", (event) => {
     const kind = event.target.value;
@@ -53,6 +84,8 @@ cards.forEach((card, r) => {
 const reset = find("#reset");
 reset.addEventListener("click", () => {
   rules = cleanedBy.map(startOf);
+  own.forEach((each) => each.clear());
+  scope = null;
   all(".problem").forEach((each) => (each.textContent = ""));
   update();
   fillCards();
@@ -66,10 +99,13 @@ const put = (element, text) => {
 };
 const KINDS = ["kept", "cut", "unjudged", "by_hand"];
 const places = new Map();
-for (const each of all("[data-n]")) {
-  const name = `${each.closest("[data-section]").dataset.section} ${each.dataset.n}`;
-  places.set(name, [...(places.get(name) ?? []), each]);
+function addPlaces(within) {
+  for (const each of all("[data-n]", within)) {
+    const name = `${each.closest("[data-section]").dataset.section} ${each.dataset.n}`;
+    places.set(name, [...new Set([...(places.get(name) ?? []), each])]);
+  }
 }
+addPlaces(document);
 const say = (section, name, text) => places.get(`${section} ${name}`)?.forEach((each) => put(each, text));
 
 function tellSection(item) {
@@ -85,6 +121,22 @@ function tellSection(item) {
   say(item.id, "high", whole(result.high));
   say(item.id, "equal", `${whole(result.equal[0])} and ${whole(result.equal[1])}`);
   item.element.classList.toggle("moved", now.moved);
+  const alone = find(".alone input", item.element);
+  if (alone) alone.checked = hasOwn(item.number);
+}
+
+// Those in sight first; the others of many in turns of their own, so that a limit can be dragged.
+const AT_ONCE = 50;
+let untold = [];
+let telling = 0;
+function tellSections() {
+  untold = [...items].sort((a, b) => inSight.has(b.number) - inSight.has(a.number));
+  tellSome();
+}
+function tellSome() {
+  clearTimeout(telling);
+  untold.splice(0, AT_ONCE).forEach(tellSection);
+  if (untold.length) telling = setTimeout(tellSome);
 }
 
 function tellTotals() {

@@ -156,6 +156,7 @@ function tileOf(index) {
   return null;
 }
 function showCrops(inside) {
+  if (inside.length) buildAll();
   const crops = inside.slice(0, MOST_CROPS).map((index) => {
     const made = tileOf(index).cloneNode(true);
     find(".marks", made)?.remove();

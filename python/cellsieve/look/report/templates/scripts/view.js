@@ -2,9 +2,13 @@
 
 const view = find("#view");
 let current = 0;
+const manyLarge = data.cells.filter((cell) => cell.large).length;
 
 // In the page's current order, filtered and sorted.
-const inOrder = () => all("main .cell").filter((tile) => !tile.closest("section").hidden && visible(tile));
+function inOrder() {
+  buildAll();
+  return all("main .cell").filter((tile) => !tile.closest("section").hidden && visible(tile));
+}
 
 function fillView() {
   const { tile } = tiles.get(current);
@@ -13,7 +17,12 @@ function fillView() {
   find("#view-title").textContent = `Cell ${cell.label} of ${cell.image_id}`;
   find(".said", view).textContent = verdictOf(cell).said;
   find(".position", view).textContent = `${whole(order.indexOf(tile) + 1)} of ${whole(order.length)}`;
-  find(".large", view).replaceChildren(find(".open", tile).firstElementChild.cloneNode(true));
+  const picture = find(".open", tile).firstElementChild.cloneNode(true);
+  all("img", picture).forEach((layer, k) => {
+    layer.loading = "eager";
+    if (cell.large) layer.src = cell.large[1][k];
+  });
+  find(".large", view).replaceChildren(picture);
   find(".why-not", view).textContent = cell.problem;
   fillMap(cell);
   find(".fields", view).replaceChildren(
@@ -39,14 +48,16 @@ function fillMap(cell) {
   find("img", where).src = overview || "data:,";
   find("img", where).hidden = !overview;
   find(".map", where).style.aspectRatio = `${width} / ${height}`;
-  const [left, top, scale] = cell.place;
+  const [left, top, small] = cell.place;
+  const scale = cell.large ? cell.large[0] : small;
   const stack = find(".stack", view);
   const [w, h] = ["--w", "--h"].map((name) => Number(stack.style.getPropertyValue(name)));
   const place = { left: left / width, top: top / height, width: w / width, height: h / height };
   for (const [name, part] of Object.entries(place)) find(".box-in-map", where).style[name] = `${100 * part}%`;
   find("figcaption", where).textContent =
     `In its image of ${whole(width)} × ${whole(height)} pixels. The picture shows ${w} × ${h} of them` +
-    (scale < 1 ? `, at ${share(scale, 1)} of their size.` : ", each as it is.");
+    (scale < 1 ? `, shown at 1/${Number((1 / scale).toPrecision(2))}.` : ", each as it is.") +
+    (scale < 1 && !cell.large ? ` This page has room for larger pictures of ${whole(manyLarge)} of its cells, the first of the galleries.` : "");
 }
 
 function showTile(tile) {
