@@ -32,7 +32,7 @@ import numpy as np
 import cellsieve as cs
 from cellsieve.trial.planted import plant, probabilities
 
-PIXELS = 10**6  # an image of more is refused
+PIXELS = 10**5  # an image of more is refused
 SLOWEST = 5.0
 MOST = 300
 
