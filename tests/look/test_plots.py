@@ -288,6 +288,18 @@ def test_overlay_leaves_out_ids_that_would_overlap() -> None:
     assert figure.get_suptitle() == f"400 cells; {400 - len(boxes)} ids left out"
 
 
+def test_overlay_leaves_out_ids_that_would_hide_their_cell() -> None:
+    mask = np.zeros((400, 400), np.uint16)
+    for k in range(100):
+        row, column = divmod(k, 10)
+        mask[40 * row : 40 * row + 6, 40 * column : 40 * column + 6] = 1000 + k
+    mask[300:340, 300:360] = 7
+    figure = cs.plot_overlay(mask, mask)
+    assert words(figure.axes[2]) == "7"
+    many = len(np.unique(mask)) - 1
+    assert figure.get_suptitle() == f"{many} cells; {many - 1} ids left out"
+
+
 def test_outlines_are_drawn_whole_however_large_the_image_is() -> None:
     """Every pixel of a one pixel wide outline of a large mask is seen in what is drawn."""
     mask = np.zeros((3001, 3001), np.uint8)

@@ -411,8 +411,8 @@ def plot_overlay(
         image: one channel, shape (rows, columns), or colours, shape (rows, columns, 3), or a file
             of either.
         mask: label image of the same (rows, columns), or its file.
-        ids: whether cells' ids are written on them; where two would overlap, on the larger cell
-            alone.
+        ids: whether cells' ids are written on them, but for those that would cover more than their
+            cell; where two would overlap, on the larger cell alone.
         title: above the panels; how many cells there are, and how many ids are left out, if not
             given.
         ax: the Axes to draw on, only the last of the three.
@@ -475,7 +475,11 @@ def plot_overlay(
 
 
 def _write_ids(ax: "Axes", names: Sequence[tuple[int, float, float, int]]) -> int:
-    """Writes ids on their cells, the largest first; returns how many had no room."""
+    """Writes ids on their cells, the largest first; returns how many had no room.
+
+    Args:
+        names: label, row and column of the middle, and number of pixels of each cell.
+    """
     effects = require("matplotlib.patheffects", "plot", "drawing plots")
     ax.figure.get_figure(root=True).draw_without_rendering()  # so that the texts' places are known
     texts = [
@@ -485,10 +489,11 @@ def _write_ids(ax: "Axes", names: Sequence[tuple[int, float, float, int]]) -> in
         )
         for label, row, column, _ in names
     ]  # fmt: skip
+    pixel = abs(np.linalg.det(ax.transData.get_affine().get_matrix()))  # in those of the drawing
     taken: list[Any] = []
     for k in sorted(range(len(names)), key=lambda each: -names[each][3]):
         box = texts[k].get_window_extent()
-        if box.count_overlaps(taken):
+        if box.width * box.height > names[k][3] * pixel or box.count_overlaps(taken):
             texts[k].remove()
         else:
             taken.append(box)
