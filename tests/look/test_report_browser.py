@@ -973,7 +973,7 @@ def test_rules_that_can_not_be_moved_are_named(browser: Any, tmp_path: Path) -> 
     opened(browser, cs.clean(table, rules=rules), tmp_path)
     assert len(every(browser, ".rule-card")) == 1
     said = one(browser, ".side").text
-    assert "stay as they are: tiny: area at least 1.5 standard deviations below the mean" in said
+    assert "stay as they are: tiny: area at most 1.5 standard deviations below the mean" in said
     write(one(browser, "#lower-0"), "20")  # which still holds beside the limits that are tried
     moved = cs.clean(table, rules=[cs.Rule("area", 0.2, 0.9), rules[1]])
     assert numbers(browser)["kept"] == moved["clean"].sum()
