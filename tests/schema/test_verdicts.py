@@ -321,6 +321,7 @@ def test_reasons_and_rules_in_words(tmp_path: Path) -> None:
     assert in_words("high") == "too high"
     assert in_words("by hand") == "by hand"
     assert in_words("") == ""
+    assert in_words("perimeter small_group") == "perimeter group too small"
     table = cs.clean(cells(), rules=SEVERAL)
     page, _ = page_of(table, tmp_path)
     assert "area too low" in page
@@ -331,8 +332,8 @@ def test_reasons_and_rules_in_words(tmp_path: Path) -> None:
         "area at most the 95 % percentile of all cells",
         "fraction at most the 90 % percentile of each class_label (cells of several classes are "
         "marked)",
-        "area from 2.5 scaled MADs below to 3 scaled MADs above the median of each plate (cells of "
-        "several classes are marked, groups of fewer than 10 are marked)",
+        "area from 2.5 scaled MADs below to 3 scaled MADs above the median of each plate (groups "
+        "of fewer than 10 are marked)",
         "area at most 1 standard deviation above the mean of all cells",
         "area at least 0.5 times the median of all cells",
     ]

@@ -43,7 +43,7 @@ REASONS = {
     HIGH: "too high",
     MULTI_LABEL: "several classes",
     NO_LABEL: "no class",
-    SMALL_GROUP: "class too small",
+    SMALL_GROUP: "group too small",
     UNMEASURED: "not measured",
 }
 
@@ -378,8 +378,9 @@ def _band_in_words(rule: Rule, unjudged: Unjudged) -> str:
     if not rule.groups:
         return text + " of all cells"
     several = {"skip": "marked", "explode": "judged in each of them", "own": "groups of their own"}
+    multi = rule.multi if "class_label" in rule.groups else None
     details = [
-        f"cells of several classes are {several[rule.multi]}" if rule.multi else "",
+        f"cells of several classes are {several[multi]}" if multi else "",
         f"groups of fewer than {rule.min_group} are marked" if (rule.min_group or 1) > 1 else "",
     ]
     known = ", ".join(filter(None, details)) if unjudged == "drop" else ""
