@@ -5,30 +5,29 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellsieve.cleaning.fit import fit
 from cellsieve.cleaning.idle import Tally
 from cellsieve.cleaning.judge import (
     by_name,
     judge,
     limits_of,
     notes_of,
-    own_columns,
     text_columns,
 )
 from cellsieve.cleaning.overrides import apply_overrides, read_marks, unknown_marks
-from cellsieve.cleaning.preset import as_rules
 from cellsieve.io.image_table import image_table_path, read_fields, write_image_table
 from cellsieve.io.parts import Parts, prefixed, prefixes
 from cellsieve.io.places import place
+from cellsieve.io.preset import as_rules
 from cellsieve.io.records import beside
 from cellsieve.io.tables import read_header, refuse_existing, table_writer
 from cellsieve.schema.choices import SeveralClasses, Vocabulary
+from cellsieve.schema.fit import fit
 from cellsieve.schema.groups import groups_of
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.record import record_of, with_record
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
 from cellsieve.schema.types import FilePath, Table, is_path
-from cellsieve.schema.verdicts import FLAGGED
+from cellsieve.schema.verdicts import FLAGGED, own_columns
 from cellsieve.schema.vocabulary import rename_columns
 
 

@@ -169,6 +169,12 @@ def earlier_columns(table: pd.DataFrame) -> list[str]:
     )
 
 
+def own_columns(table: pd.DataFrame) -> list[str]:
+    """The columns of a table but for those of an earlier cleaning."""
+    earlier = set(earlier_columns(table))
+    return [str(name) for name in table.columns if name not in earlier]
+
+
 def _starts(names: Sequence[str]) -> list[str]:
     """What the names of limits begin with in a table that remembers no rules."""
     starts = [name.removesuffix("lower_limit") for name in names if name.endswith("lower_limit")]
