@@ -926,6 +926,38 @@ def test_light_dark_and_narrow(page: Any) -> None:
     page.set_window_size(1300, 900)
 
 
+@pytest.mark.parametrize("width", [1300, 375])
+def test_verdicts_and_reasons_stay_within_their_cell(page: Any, clean: Path, width: int) -> None:
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    try:
+        dropped = shown(page, "#class-0 [data-verdict=drop]")
+        assert {one(each, ".because").text for each in dropped} == {"too low", "too high"}
+        assert not [each for each in shown(page, "[data-verdict=keep]") if every(each, ".because")]
+        write(one(page, "#lower-0"), "40")
+        words = [each.text for each in shown(page, "#class-0 .changes .verdict")]
+        assert set(words) == {"would be dropped"}
+        assert not shown(page, ".changes .because")  # the reason was that of the verdict before
+        over = page.execute_script(
+            "return [...document.querySelectorAll('.cell figcaption')]"
+            ".filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth)"
+            ".length"
+        )
+        assert over == 0
+        broken = page.execute_script(  # a name and its number stand in one line
+            "return [...document.querySelectorAll('#class-0 .facts div')].filter((each) => {"
+            "const [name, value] = [...each.children].map((one) => one.getClientRects());"
+            "return name.length !== 1 || value.length !== 1 || name[0].top !== value[0].top"
+            " || name[0].right > value[0].left || value[0].height > 1.5 * name[0].height})"
+            ".map((each) => each.textContent)"
+        )
+        assert broken == []
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_it_can_be_used_by_keyboard_from_the_top(page: Any) -> None:
     one(page, "body").send_keys(Keys.TAB)
     assert page.switch_to.active_element.text == "Skip to the contents"
