@@ -376,6 +376,21 @@ def test_percentiles_out_of_order_are_said(page: Any) -> None:
     assert "the lower one first" in one(page, ".problem").text
 
 
+def test_the_axis_fits_one_class(page: Any, clean: Path) -> None:
+    table = cs.read_table(clean)
+    values = table.loc[table["class_label"] == "0", "fraction"]
+    handle = one(page, "#class-0 .handle.lower")
+    assert [float(handle.get_attribute(f"aria-value{end}")) for end in ("min", "max")] == [0, 1]
+    one(page, "#zoom option[value='class-0']").click()
+    ends = [float(handle.get_attribute(f"aria-value{end}")) for end in ("min", "max")]
+    assert ends == [values.min(), values.max()]
+    bars, _ = np.histogram(values, 80, ends)
+    shape = str(one(page, "#bars-0 path.drop").get_attribute("d"))
+    assert shape.startswith(f"M0 100V{round(100 - max(2, 100 * bars[0] / max(bars)))}")
+    assert min(bars[0], bars[-1]) > 0  # the class fills the axis from end to end
+    one(page, "#zoom option[value='whole']").click()
+
+
 def test_only_cells_that_change_are_shown(page: Any) -> None:
     one(page, "#only-changes").click()
     assert shown(page, ".cell") == []
