@@ -17,9 +17,6 @@ from cellsieve.cleaning.judge import group_limits as group_limits
 from cellsieve.cleaning.judge import percentile_limits as percentile_limits
 from cellsieve.cleaning.judge import rules_of as rules_of
 from cellsieve.cleaning.overrides import apply_overrides as apply_overrides
-from cellsieve.cleaning.preset import preset as preset
-from cellsieve.cleaning.rule_files import read_rules as read_rules
-from cellsieve.cleaning.rule_files import write_rules as write_rules
 from cellsieve.export.anndata import export_to as export_to
 from cellsieve.export.anndata import to_anndata as to_anndata
 from cellsieve.export.annotate import annotate as annotate
@@ -29,9 +26,12 @@ from cellsieve.export.crops import cut_cells as cut_cells
 from cellsieve.export.masks import masks as masks
 from cellsieve.io.image_set import ImageSet as ImageSet
 from cellsieve.io.image_table import read_image_table as read_image_table
+from cellsieve.io.preset import preset as preset
 from cellsieve.io.readers import read_image as read_image
 from cellsieve.io.readers import read_mask as read_mask
 from cellsieve.io.readers import write_png as write_png
+from cellsieve.io.rule_files import read_rules as read_rules
+from cellsieve.io.rule_files import write_rules as write_rules
 from cellsieve.io.tables import read_table as read_table
 from cellsieve.io.tables import write_table as write_table
 from cellsieve.look.notebook import show_cells as show_cells

@@ -88,7 +88,7 @@ def test_a_cell_fails_only_if_it_lies_outside_all_bands(rng):
         assert f"debris_{column}_lower_limit" in found
     assert (found["debris_nuclei_lower_limit"] == 1).all()
     assert rule_in_words(DEBRIS) == (
-        "debris: area at least 1 scaled MAD below the median of all cells or contrast at least "
+        "debris: area at most 1 scaled MAD below the median of all cells or contrast at least "
         "the 30 % percentile of each image_id or nuclei at least 1"
     )
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
-from cellsieve.cleaning.preset import PRESETS, about, preset_text
 from cellsieve.cli import main
+from cellsieve.io.preset import PRESETS, about, preset_text
 
 CHANNELS = ("red", "green", "blue", "yellow")  # as many as the Atlas has
 MEASURED = (

@@ -70,6 +70,16 @@ def test_the_summary_is_grouped_as_judged(run: Run) -> None:
     assert "32 of 40 cells kept" in said
 
 
+def test_several_classes_are_spelled_as_in_the_table(run: Run) -> None:
+    table = cells(3, 20)
+    own = np.array(["7|1|2|0"] * 20 + ["0 | 16"] * 8 + ["16|0"] * 12 + ["3"] * 20)
+    code, said, _ = run(table.assign(class_label=own), "--multi", "own", "--lower", "0.1")
+    assert code == 0
+    found = listed(said)
+    assert list(found) == ["3", "16|0", "7|1|2|0"]  # one group, by its commonest spelling
+    assert sum(found["16|0"]) == 20
+
+
 def test_the_largest_dozen_and_the_rest(run: Run) -> None:
     table = cells(19, 20)
     table = table[~((table["class_label"] == "3") & (table["label"] % 2 == 0))]  # 3 is smallest

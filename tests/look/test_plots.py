@@ -63,6 +63,23 @@ def test_distribution_draws_all_cells_the_limits_and_what_is_cut() -> None:
     assert "1 cell without a value" in ax.get_xlabel()
 
 
+@pytest.mark.parametrize(
+    ("lower", "upper"),
+    [(0.026, 0.048), (0.4, 0.41), (0.95, 0.97), (0.1, 0.9), (0.02, 0.4), (0.02, 0.96)],
+)
+def test_what_is_said_of_the_limits_can_be_read(lower: float, upper: float) -> None:
+    cleaned = cs.clean(
+        table(list(np.linspace(0, 1, 201))).drop(columns=["lower_limit", "upper_limit"]),
+        rules=[cs.Rule(lower=lower, upper=upper, kind="value")],
+    )
+    ax = cs.plot_distribution(cleaned)
+    ax.figure.canvas.draw()
+    parts = [*ax.texts, ax.get_legend(), ax._left_title]
+    boxes = [part.get_window_extent() for part in parts]
+    assert len(boxes) == 4
+    assert not [k for k, box in enumerate(boxes) if box.count_overlaps(boxes[:k])]
+
+
 def test_distribution_paints_cells_by_their_verdict() -> None:
     """Not by the limits alone: cells of several classes are dropped wherever they lie."""
     cells = pd.concat([table(list(np.linspace(0, 1, 30))), table([0.5] * 20)], ignore_index=True)

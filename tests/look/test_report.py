@@ -370,9 +370,9 @@ def test_one_cell(tmp_path: Path) -> None:
 
 
 def test_all_cells_dropped(tmp_path: Path) -> None:
-    page = written(rows([0.1, 0.2, 0.3]), tmp_path)  # a class too small
+    page = written(rows([0.1, 0.2, 0.3]), tmp_path)  # a group too small
     assert "Every cell was dropped" in page.text
-    assert "class too small 3 100 %" in page.text
+    assert "group too small 3 100 %" in page.text
 
 
 def test_fractions_that_are_nan(tmp_path: Path) -> None:

@@ -376,6 +376,21 @@ def test_percentiles_out_of_order_are_said(page: Any) -> None:
     assert "the lower one first" in one(page, ".problem").text
 
 
+def test_the_axis_fits_one_class(page: Any, clean: Path) -> None:
+    table = cs.read_table(clean)
+    values = table.loc[table["class_label"] == "0", "fraction"]
+    handle = one(page, "#class-0 .handle.lower")
+    assert [float(handle.get_attribute(f"aria-value{end}")) for end in ("min", "max")] == [0, 1]
+    one(page, "#zoom option[value='class-0']").click()
+    ends = [float(handle.get_attribute(f"aria-value{end}")) for end in ("min", "max")]
+    assert ends == [values.min(), values.max()]
+    bars, _ = np.histogram(values, 80, ends)
+    shape = str(one(page, "#bars-0 path.drop").get_attribute("d"))
+    assert shape.startswith(f"M0 100V{round(100 - max(2, 100 * bars[0] / max(bars)))}")
+    assert min(bars[0], bars[-1]) > 0  # the class fills the axis from end to end
+    one(page, "#zoom option[value='whole']").click()
+
+
 def test_only_cells_that_change_are_shown(page: Any) -> None:
     one(page, "#only-changes").click()
     assert shown(page, ".cell") == []
@@ -926,6 +941,38 @@ def test_light_dark_and_narrow(page: Any) -> None:
     page.set_window_size(1300, 900)
 
 
+@pytest.mark.parametrize("width", [1300, 375])
+def test_verdicts_and_reasons_stay_within_their_cell(page: Any, clean: Path, width: int) -> None:
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    try:
+        dropped = shown(page, "#class-0 [data-verdict=drop]")
+        assert {one(each, ".because").text for each in dropped} == {"too low", "too high"}
+        assert not [each for each in shown(page, "[data-verdict=keep]") if every(each, ".because")]
+        write(one(page, "#lower-0"), "40")
+        words = [each.text for each in shown(page, "#class-0 .changes .verdict")]
+        assert set(words) == {"would be dropped"}
+        assert not shown(page, ".changes .because")  # the reason was that of the verdict before
+        over = page.execute_script(
+            "return [...document.querySelectorAll('.cell figcaption')]"
+            ".filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth)"
+            ".length"
+        )
+        assert over == 0
+        broken = page.execute_script(  # a name and its number stand in one line
+            "return [...document.querySelectorAll('#class-0 .facts div')].filter((each) => {"
+            "const [name, value] = [...each.children].map((one) => one.getClientRects());"
+            "return name.length !== 1 || value.length !== 1 || name[0].top !== value[0].top"
+            " || name[0].right > value[0].left || value[0].height > 1.5 * name[0].height})"
+            ".map((each) => each.textContent)"
+        )
+        assert broken == []
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_it_can_be_used_by_keyboard_from_the_top(page: Any) -> None:
     one(page, "body").send_keys(Keys.TAB)
     assert page.switch_to.active_element.text == "Skip to the contents"
@@ -973,7 +1020,7 @@ def test_rules_that_can_not_be_moved_are_named(browser: Any, tmp_path: Path) -> 
     opened(browser, cs.clean(table, rules=rules), tmp_path)
     assert len(every(browser, ".rule-card")) == 1
     said = one(browser, ".side").text
-    assert "stay as they are: tiny: area at least 1.5 standard deviations below the mean" in said
+    assert "stay as they are: tiny: area at most 1.5 standard deviations below the mean" in said
     write(one(browser, "#lower-0"), "20")  # which still holds beside the limits that are tried
     moved = cs.clean(table, rules=[cs.Rule("area", 0.2, 0.9), rules[1]])
     assert numbers(browser)["kept"] == moved["clean"].sum()

@@ -1,6 +1,7 @@
 """What a cleaned table remembers of its rules, where that is kept, and who reads it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -320,6 +321,7 @@ def test_reasons_and_rules_in_words(tmp_path: Path) -> None:
     assert in_words("high") == "too high"
     assert in_words("by hand") == "by hand"
     assert in_words("") == ""
+    assert in_words("perimeter small_group") == "perimeter group too small"
     table = cs.clean(cells(), rules=SEVERAL)
     page, _ = page_of(table, tmp_path)
     assert "area too low" in page
@@ -330,11 +332,37 @@ def test_reasons_and_rules_in_words(tmp_path: Path) -> None:
         "area at most the 95 % percentile of all cells",
         "fraction at most the 90 % percentile of each class_label (cells of several classes are "
         "marked)",
-        "area from 2.5 scaled MADs below to 3 scaled MADs above the median of each plate (cells of "
-        "several classes are marked, groups of fewer than 10 are marked)",
+        "area from 2.5 scaled MADs below to 3 scaled MADs above the median of each plate (groups "
+        "of fewer than 10 are marked)",
         "area at most 1 standard deviation above the mean of all cells",
         "area at least 0.5 times the median of all cells",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "expected"),
+    [
+        (-3, None, "at most 3 scaled MADs below the median"),
+        (-1, None, "at most 1 scaled MAD below the median"),
+        (1, None, "at least 1 scaled MAD above the median"),
+        (None, 3, "at most 3 scaled MADs above the median"),
+        (None, -1, "at least 1 scaled MAD below the median"),
+        (0, None, "not below the median"),
+        (None, 0, "not above the median"),
+        (-2, 3, "from 2 scaled MADs below to 3 scaled MADs above the median"),
+        (-3, -1, "from 3 scaled MADs below to 1 scaled MAD below the median"),
+        (0, 3, "not below and at most 3 scaled MADs above the median"),
+        (-2.5, 0, "at most 2.5 scaled MADs below and not above the median"),
+        (0, 0, "not below and not above the median"),
+    ],
+)
+def test_a_distance_from_the_middle_can_not_be_read_as_its_opposite(
+    lower: float | None, upper: float | None, expected: str
+) -> None:
+    rule = cs.Rule("area", lower, upper, by=None, kind="mad")
+    assert rule_in_words(rule) == f"area {expected} of all cells"
+    mean = expected.replace("scaled MAD", "standard deviation").replace("median", "mean")
+    assert rule_in_words(replace(rule, kind="zscore")) == f"area {mean} of all cells"
 
 
 @pytest.mark.parametrize("extension", [".csv", ".parquet"])

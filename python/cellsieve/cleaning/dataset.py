@@ -5,30 +5,30 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellsieve.cleaning.fit import fit
 from cellsieve.cleaning.idle import Tally
 from cellsieve.cleaning.judge import (
     by_name,
     judge,
     limits_of,
     notes_of,
-    own_columns,
     text_columns,
 )
 from cellsieve.cleaning.overrides import apply_overrides, read_marks, unknown_marks
-from cellsieve.cleaning.preset import as_rules
 from cellsieve.io.image_table import image_table_path, read_fields, write_image_table
 from cellsieve.io.parts import Parts, prefixed, prefixes
 from cellsieve.io.places import place
+from cellsieve.io.preset import as_rules
 from cellsieve.io.records import beside
 from cellsieve.io.tables import read_header, refuse_existing, table_writer
 from cellsieve.schema.choices import SeveralClasses, Vocabulary
+from cellsieve.schema.fit import fit
 from cellsieve.schema.groups import groups_of
 from cellsieve.schema.keys import check_images
+from cellsieve.schema.labels import SEPARATOR, classes_of
 from cellsieve.schema.record import record_of, with_record
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
 from cellsieve.schema.types import FilePath, Table, is_path
-from cellsieve.schema.verdicts import FLAGGED
+from cellsieve.schema.verdicts import FLAGGED, own_columns
 from cellsieve.schema.vocabulary import rename_columns
 
 
@@ -147,7 +147,10 @@ class Summary:
         """Counts the rows of a cleaned piece."""
         groups = {}
         for name in self._columns:
-            found = groups_of(cleaned, [name], self._multi[name])
+            # Combinations that are groups of their own are spelled as the table does, until all
+            # spellings are known.
+            multi = self._multi[name]
+            found = groups_of(cleaned, [name], None if multi == "own" else multi)
             texts = found.of_rows(found.names, None)
             groups[name] = pd.Series(texts, cleaned.index, dtype="str")
         rows = pd.DataFrame(groups | {name: cleaned[name] for name in self._said})
@@ -155,11 +158,23 @@ class Summary:
 
     def counts(self) -> pd.DataFrame:
         """The counts of all pieces."""
-        return self._summed(pd.concat(self._pieces, ignore_index=True))
+        rows = self._summed(pd.concat(self._pieces, ignore_index=True))
+        for name in self._columns:
+            if self._multi[name] == "own":
+                rows[name] = _spelled(rows[name], rows["cells"])
+        return self._summed(rows)
 
     def _summed(self, rows: pd.DataFrame) -> pd.DataFrame:
         keys = [*self._columns, *self._said]
         return rows.groupby(keys, dropna=False)["cells"].sum().reset_index()
+
+
+def _spelled(texts: "pd.Series[str]", cells: "pd.Series[int]") -> "pd.Series[str]":
+    """Combinations of classes ("0|16", "16|0") as most cells spell them; ties: the first."""
+    group = texts.map(lambda text: SEPARATOR.join(classes_of(text)), na_action="ignore")
+    sizes = cells.groupby([group, texts]).sum().sort_values(ascending=False, kind="stable")
+    names = dict(reversed(sizes.index.tolist()))
+    return group.map(names, na_action="ignore")
 
 
 def grouped_by(rules: Sequence[Rule]) -> list[tuple[str, ...]]:

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.cleaning.fit import Fitted, fit
 from cellsieve.cleaning.idle import Tally, group_notes, tally, value_notes
 from cellsieve.cleaning.passes import Passes, run_passes
-from cellsieve.cleaning.preset import as_rules
 from cellsieve.cleaning.quantiles import group_quantiles
 from cellsieve.cleaning.spread import group_spread
 from cellsieve.io.arrow import in_pandas
 from cellsieve.io.parts import Parts
+from cellsieve.io.preset import as_rules
 from cellsieve.io.tables import TEXT, loaded, read_table
 from cellsieve.schema.choices import SeveralClasses
+from cellsieve.schema.fit import Fitted, fit
 from cellsieve.schema.groups import JOIN, Part, Rows, column_of, groups_of
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.labels import EXPLODED, SEPARATOR, class_text, classes_of
@@ -39,6 +39,7 @@ from cellsieve.schema.verdicts import (
     judgements,
     made_record,
     meant_in_words,
+    own_columns,
     remembered,
 )
 from cellsieve.schema.words import count
@@ -208,12 +209,6 @@ def clean(
         for note in fitted.notes() + notes_of(fitted.rules, known, result.tallies):
             warnings.warn(note, stacklevel=2)
     return result.table
-
-
-def own_columns(table: pd.DataFrame) -> list[str]:
-    """The columns of a table but for those of an earlier cleaning."""
-    earlier = set(earlier_columns(table))
-    return [str(name) for name in table.columns if name not in earlier]
 
 
 def rules_of(table: Table) -> list[Rule]:

@@ -5,10 +5,10 @@ import sys
 from typing import Any, get_args
 
 from cellsieve.cleaning.dataset import clean_to, grouped_by
-from cellsieve.cleaning.preset import PRESETS, about, preset, preset_text
-from cellsieve.cleaning.rule_files import read_rules
 from cellsieve.cli.arguments import add_columns, add_overwrite, file_path, positive, table_path
 from cellsieve.cli.summary import LARGEST, summary
+from cellsieve.io.preset import PRESETS, about, preset, preset_text
+from cellsieve.io.rule_files import read_rules
 from cellsieve.schema.choices import RuleKind, SeveralClasses
 from cellsieve.schema.rules import MIN_GROUP, Rule
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+SIDES = {"lower": -1, "upper": 1}  # where what is beyond a limit lies
 KEPT, CUT, INK = "#8fc9b8", "#a83f1c", "#1d2226"  # told apart in gray print too
 DRAWN = 640  # pixels at most along each side of a drawn image
 DPI = 150  # of saved pictures
@@ -118,26 +119,33 @@ def plot_distribution(
         color=[KEPT, CUT],
         label=["kept", "dropped"],
     )
+    known = {side: some[0] for side in SIDES if len(some := ends[side].unique()) == 1}
+    known = {side: float(limit) for side, limit in known.items() if np.isfinite(limit)}
+    # The words stand beside their limits: to the outside, or else to the other side. Where both
+    # go to the same side they may meet, so the second has a line of its own.
+    away = {
+        side: SIDES[side] * (1 if _room(ax, limit, SIDES[side]) else -1)
+        for side, limit in known.items()
+    }
+    stacked = len(away) == 2 and away["lower"] == away["upper"]
+    if stacked:
+        ax.set_title(title, loc="left", fontsize="medium", pad=30, parse_math=False)
     if dropped:
         ax.legend(
             frameon=False, fontsize="small", ncols=2, loc="lower right", bbox_to_anchor=(1, 1),
-            borderaxespad=1.8,
+            borderaxespad=3.3 if stacked else 1.8,
         )  # fmt: skip
-    for side, end in (("lower", -1), ("upper", 1)):
-        known = ends[side].dropna().unique()
-        if len(known) != 1 or ends[side].isna().any():
-            continue
-        limit = float(known[0])
+    for side, limit in known.items():
+        end = SIDES[side]
         beyond = int((measured < limit).sum() if end < 0 else (measured > limit).sum())
         ax.axvline(limit, color=INK, linestyle="--", linewidth=1)
-        away = end if _room(ax, limit, end) else -end
         ax.annotate(
             f"{beyond:,} {'below' if end < 0 else 'above'} {number(limit)}",
             (limit, 1),
-            (4 * away, 10),
+            (4 * away[side], 22 if stacked and end > 0 else 10),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            ha="left" if away > 0 else "right",
+            ha="left" if away[side] > 0 else "right",
             va="top",
             fontsize="small",
             color=CUT if beyond else INK,

@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve._core import __version__
-from cellsieve.schema.choices import RuleKind, Unjudged
+from cellsieve.schema.choices import Unjudged
 from cellsieve.schema.record import Record, record_of, with_record
 from cellsieve.schema.rules import Rule, band_names, entries, rule_from
 
@@ -43,7 +43,7 @@ REASONS = {
     HIGH: "too high",
     MULTI_LABEL: "several classes",
     NO_LABEL: "no class",
-    SMALL_GROUP: "class too small",
+    SMALL_GROUP: "group too small",
     UNMEASURED: "not measured",
 }
 
@@ -167,6 +167,12 @@ def earlier_columns(table: pd.DataFrame) -> list[str]:
         if limit_columns and {"reason", "clean"} <= set(names)
         else []
     )
+
+
+def own_columns(table: pd.DataFrame) -> list[str]:
+    """The columns of a table but for those of an earlier cleaning."""
+    earlier = set(earlier_columns(table))
+    return [str(name) for name in table.columns if name not in earlier]
 
 
 def _starts(names: Sequence[str]) -> list[str]:
@@ -372,42 +378,62 @@ def meant_in_words(rule: Rule) -> str:
 
 
 def _band_in_words(rule: Rule, unjudged: Unjudged) -> str:
-    said = [_end(rule.kind, end) for end in (rule.lower, rule.upper) if end is not None]
-    if len(said) == 2:
-        band = f"from {said[0]} to {said[1]}"
-    else:
-        band = f"{'at most' if rule.lower is None else 'at least'} {said[0]}"
+    text = f"{rule.column} {_ends_in_words(rule)}"
     if not rule.grouped:
-        return f"{rule.column} {band}"
-    of = {
-        "percentile": " percentile of",
-        "ratio": " the median of",
-        "mad": " the median of",
-        "zscore": " the mean of",
-    }
-    text = f"{rule.column} {band}{of[rule.kind]} "
+        return text
     if not rule.groups:
-        return text + "all cells"
+        return text + " of all cells"
     several = {"skip": "marked", "explode": "judged in each of them", "own": "groups of their own"}
+    multi = rule.multi if "class_label" in rule.groups else None
     details = [
-        f"cells of several classes are {several[rule.multi]}" if rule.multi else "",
+        f"cells of several classes are {several[multi]}" if multi else "",
         f"groups of fewer than {rule.min_group} are marked" if (rule.min_group or 1) > 1 else "",
     ]
     known = ", ".join(filter(None, details)) if unjudged == "drop" else ""
-    return f"{text}each {' and '.join(rule.groups)}" + (f" ({known})" if known else "")
+    return f"{text} of each {' and '.join(rule.groups)}" + (f" ({known})" if known else "")
 
 
-def _end(kind: RuleKind, end: float) -> str:
-    """An end of a band."""
-    if kind == "percentile":
-        return f"the {100 * end:.10g} %"
-    if kind == "value":
-        return f"{end:g}"
-    if kind == "ratio":
-        return f"{end:g} times"
-    unit = {"mad": "scaled MAD", "zscore": "standard deviation"}[kind]
-    many = "" if abs(end) == 1 else "s"
-    return f"{abs(end):g} {unit}{many} {'below' if end < 0 else 'above'}"
+def _ends_in_words(rule: Rule) -> str:
+    """Where a band lies, and in what."""
+    ends = [end for end in (rule.lower, rule.upper) if end is not None]
+    if rule.kind in ("mad", "zscore"):
+        return _around_in_words(rule)
+    said = {
+        "percentile": [f"the {100 * end:.10g} %" for end in ends],
+        "ratio": [f"{end:g} times" for end in ends],
+        "value": [f"{end:g}" for end in ends],
+    }[rule.kind]
+    of = {"percentile": " percentile", "ratio": " the median", "value": ""}[rule.kind]
+    if len(said) == 2:
+        return f"from {said[0]} to {said[1]}{of}"
+    return f"{'at most' if rule.lower is None else 'at least'} {said[0]}{of}"
+
+
+def _around_in_words(rule: Rule) -> str:
+    """A band around the middle of a group: how far below or above it a cell may lie or must.
+
+    "At least 3 below" would be read as 3 or more, so a lower limit below it is "at most 3 below".
+    """
+    unit = {"mad": "scaled MAD", "zscore": "standard deviation"}[rule.kind]
+    middle = {"mad": "the median", "zscore": "the mean"}[rule.kind]
+
+    def far(end: float) -> str:
+        many = "" if abs(end) == 1 else "s"
+        return f"{abs(end):g} {unit}{many} {'below' if end < 0 else 'above'}"
+
+    lower, upper = rule.lower, rule.upper
+    if lower and upper:
+        return f"from {far(lower)} to {far(upper)} {middle}"
+    said = []
+    if lower is not None:
+        said.append(
+            f"{'at least' if lower > 0 else 'at most'} {far(lower)}" if lower else "not below"
+        )
+    if upper is not None:
+        said.append(
+            f"{'at most' if upper > 0 else 'at least'} {far(upper)}" if upper else "not above"
+        )
+    return f"{' and '.join(said)} {middle}"
 
 
 # ---- by hand ----

@@ -16,7 +16,7 @@ from cellsieve.look.report.layers import largest_side, layers
 from cellsieve.look.report.sections import kind_of, said
 from cellsieve.look.views import MARGIN, Look, Picture, pictures
 from cellsieve.schema.choices import Band, Order
-from cellsieve.schema.verdicts import Judgement, Verdicts
+from cellsieve.schema.verdicts import Judgement, Verdicts, in_words
 
 #: Of each byte that a page may have, what it has without the large pictures, and with them.
 PAGE_SHARE, FULL_SHARE = 0.85, 0.97
@@ -271,6 +271,7 @@ def tiles(
             "clean": bool(clean),
             "kind": "kept" if clean else kind_of(reason, judging),
             "said": said(clean, reason),
+            "because": in_words(reason),
             "row": [field_text(field) for field in row],
             "picture": picture.made,
             "place": [*picture.made.place, picture.made.small.scale] if picture.made else [],

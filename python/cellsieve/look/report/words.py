@@ -1,20 +1,24 @@
 """Sentences of a page: what was measured, how it was cleaned, what to know before trusting it."""
 
-import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cellsieve.look.colours import shown_channels
+from cellsieve.look.report.command import command_of
 from cellsieve.look.views import Look
 from cellsieve.schema.images import measured_channels
 from cellsieve.schema.measures import BY_NAME, channels_of, described
 from cellsieve.schema.record import record_of
-from cellsieve.schema.rules import MIN_GROUP, Rule
-from cellsieve.schema.verdicts import Judgement, Verdicts, limits_note, rule_in_words
+from cellsieve.schema.verdicts import (
+    Judgement,
+    Verdicts,
+    limits_note,
+    own_columns,
+    rule_in_words,
+)
 
 
 def measure_in_words(column: str, table: pd.DataFrame, images: pd.DataFrame | None) -> str:
@@ -56,35 +60,9 @@ def made_in_words(table: pd.DataFrame, judging: Sequence[Judgement], name: str) 
     version = (record_of(table) or {}).get("version") if rules else None
     return {
         "rules": [rule_in_words(rule) for rule in rules],
-        "command": command_of(rules, name) if rules else "",
+        "command": command_of(rules, name, own_columns(table)) if rules else "",
         "version": None if version is None else str(version),
     }
-
-
-def command_of(rules: Sequence[Rule], output: str) -> str:
-    """The command that cleans a table by these rules."""
-    words = ["cellsieve", "clean", "CELLS", "-o", output]
-    [rule, *more] = rules
-    if (
-        more
-        or rule.kind not in ("percentile", "value")
-        or rule != replace(rule.bands[0], where=None)
-    ):
-        return shlex.join([*words, "--rules", "RULES.toml"])
-    if rule.column != "fraction":
-        words += ["--column", rule.column]
-    if rule.kind == "value":
-        words += ["--values"]
-    elif rule.by != "class_label":
-        words += ["--by", ",".join(rule.groups) or "none"]
-    for side, end in (("lower", rule.lower), ("upper", rule.upper)):
-        if end is not None or rule.kind == "percentile":
-            words += [f"--{side}", "none" if end is None else f"{end:.15g}"]
-    if rule.multi not in (None, "skip"):
-        words += ["--multi", str(rule.multi)]
-    if rule.min_group not in (None, MIN_GROUP):
-        words += ["--min-group", str(rule.min_group)]
-    return shlex.join(words)
 
 
 def warnings_of(

@@ -223,11 +223,13 @@ find("#zoom").addEventListener("change", (event) => {
   zoomTo(event.target.value);
   remember();
 });
-// Ends of the axis are shown apart: the lowest or highest twentieth of all values.
+// Parts of the axis are shown apart: the lowest or highest twentieth of all values, or from the
+// lowest to the highest value of one class.
 function zoomTo(which) {
   const [low, high] = data.axis;
   const width = (high - low) / 20;
-  const every = pools.map((pool) => pool.values).filter((values) => values.length);
+  const measured = pools.filter((pool) => pool.n);
+  const every = measured.map((pool) => pool.values);
   const find5 = (part) => {
     const ends = every.map((values) => quantile(values, part));
     return part < 0.5 ? Math.max(...ends) : Math.min(...ends);
@@ -235,5 +237,10 @@ function zoomTo(which) {
   axis = [low, high];
   if (which === "low" && every.length) axis = [low, Math.max(low + width / 20, find5(0.05))];
   if (which === "high" && every.length) axis = [Math.min(high - width / 20, find5(0.95)), high];
+  const own = every.filter((_, k) => measured[k].section === data.sections.findIndex(({ id }) => id === which));
+  if (own.length) {
+    const [least, most] = [Math.min(...own.map((values) => values[0])), Math.max(...own.map((values) => values.at(-1)))];
+    axis = least < most ? [least, most] : [least - width / 40, least + width / 40];
+  }
   drawPlots();
 }

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from cellsieve.cleaning.rule_files import read_rules
+from cellsieve.io.rule_files import read_rules
 from cellsieve.schema.rules import Rule
 
 FOLDER = Path(__file__).with_name("presets")
