@@ -257,7 +257,9 @@ def plot_gallery(
     which = which or ("middle" if reason is None else "all")
     among = class_rows(reason_rows(table, reason), class_label)
     rows = pick(among, which, n, column=column, order=order, seed=seed)
-    look = Look(tuple(channels) if channels else None, neighbours, outline, side)
+    table_of_images = image_table(images, root, moved)
+    shown = shown_channels(channels, table_of_images, table, column)
+    look = Look(shown, neighbours, outline, side, optional=not channels)
     note = limits_note(table, column) if which != "all" else ""
     if across < 1:
         raise ValueError(f"across: found {across}; expected at least 1")
@@ -268,7 +270,6 @@ def plot_gallery(
         words += f"\n{note}" if note else ""
         figure.text(0.5, 0.5, words, ha="center", parse_math=False)
         return figure
-    table_of_images = image_table(images, root, moved)
 
     def finish(cut: Cut) -> tuple[Colours, tuple[int, ...]]:
         return drawn(cut, look), cut.own.shape
@@ -307,8 +308,7 @@ def plot_gallery(
         note += f"{' ' if note else ''}“{reason}” is also judged by {', '.join(others)}."
     figure.suptitle(title, fontsize="medium", x=0.02, ha="left", parse_math=False)
     scale = f"Scale bar{'' if same_scale else 's'}: {said}. " if sizes else ""
-    channels = shown_channels(look.channels, table_of_images)
-    _legend(figure, rows, channels, column, textwrap.fill(scale + note, 22 * max(3, wide)))
+    _legend(figure, rows, shown, column, textwrap.fill(scale + note, 22 * max(3, wide)))
     return figure
 
 

@@ -29,6 +29,7 @@ from cellsieve.io.readers import MAX_PIXELS
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
 from cellsieve.run.tasks import Chunk, run_tasks
 from cellsieve.schema.choices import CropKind, Fit, Keep
+from cellsieve.schema.images import WHOLE
 from cellsieve.schema.types import FilePath
 
 #: What a crop, or a shard of them, is called.
@@ -118,7 +119,7 @@ def crops(
     folder = place(output)
     cleaned = read_cleaned(table, images, root, all_cells=all_cells)
     asked = tuple(channels) if channels is not None else _default_channels(cleaned)
-    check_channels(cleaned, asked)
+    check_channels(cleaned, asked, max_pixels)
     settings = Settings(
         os.fspath(folder.absolute()),
         asked,
@@ -191,4 +192,4 @@ def _default_channels(cleaned: Cleaned) -> tuple[str, ...]:
     known = channels_of(cleaned)
     if {"red", "green", "blue"} <= set(known):
         return "red", "green", "blue"
-    return (cleaned.channel or "",)
+    return (cleaned.channel or WHOLE,)
