@@ -375,7 +375,10 @@ def digest(*parts: object) -> str:
 
 
 def chunk_of(
-    do: Callable[[Task], Done], channels: Sequence[str], columns: Mapping[str, str]
+    do: Callable[[Task], Done],
+    channels: Sequence[str],
+    columns: Mapping[str, str],
+    outcome_columns: Mapping[str, str] = OUTCOME_COLUMNS,
 ) -> Chunk:
     """Does some images, whose rows have these columns, with `do`, which reads these channels."""
     return partial(
@@ -383,7 +386,7 @@ def chunk_of(
         do=do,
         reads=partial(_read, channels=channels),
         together=partial(_stacked, columns=columns),
-        outcome_columns=OUTCOME_COLUMNS,
+        outcome_columns=outcome_columns,
     )
 
 
