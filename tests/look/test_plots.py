@@ -170,7 +170,7 @@ def test_gallery_has_a_title_a_scale_bar_and_a_legend(demo: Path) -> None:
     assert figure.get_suptitle() == f"3 of {low} cells below the limit of fraction"
     [legend] = figure.legends
     said = [text.get_text() for text in legend.get_texts()]
-    assert said == ["red", "green", "blue", "fraction, dropped"]
+    assert said == ["red", "green", "blue", "fraction of dropped cells"]
     scale = re.fullmatch(r"Scale bar: (\d+) µm\.", legend.get_title().get_text())
     assert scale
     white = mpl.colors.to_rgba("white")
@@ -218,7 +218,7 @@ def test_gallery_shows_the_cells_that_one_rule_dropped(demo: Path, tmp_path: Pat
     )
     figure = cs.plot_gallery(several, images, reason="odd", n=3)
     said = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "area, dropped" in said  # most of them fail by it; that others do not is said
+    assert "area of dropped cells" in said  # most of them fail by it; that others do not is said
     assert "“odd” is also judged by fraction." in figure.legends[0].get_title().get_text().replace(
         "\n", " "
     )
@@ -231,6 +231,20 @@ def test_gallery_shows_the_cells_that_one_rule_dropped(demo: Path, tmp_path: Pat
     assert output.stat().st_size > 1000
     with pytest.raises(ValueError, match="reason: no cell has 'blurred'; the table has dim, large"):
         cs.plot_gallery(clean, images, reason="blurred")
+
+
+def test_legend_of_a_gallery_says_no_verdict_that_is_not_there(demo: Path) -> None:
+    """Nor that a cell was dropped by the column whose value is shown."""
+    images = demo / "clean.images.csv"
+    clean = cs.read_table(demo / "clean.csv")
+    for table, column, wanted in (
+        (cs.read_table(demo / "cells.csv"), "fraction", {"fraction"}),
+        (clean, "area", {"area of kept cells", "area of dropped cells"}),
+        (clean[~clean["clean"]], "area", {"area of dropped cells"}),
+    ):
+        figure = cs.plot_gallery(table, images, "all", 30, column=column)
+        said = {text.get_text() for text in figure.legends[0].get_texts()}
+        assert said - {"red", "green", "blue"} == wanted
 
 
 def test_gallery_from_an_image_set(demo: Path) -> None:

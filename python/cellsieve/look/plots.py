@@ -365,9 +365,11 @@ def _legend(
                    label=name)
         for name in channels
     ]  # fmt: skip
-    clean = rows["clean"].astype(bool) if "clean" in rows else pd.Series(True, rows.index)
-    texts = [(f"{column}, kept", INK)] if clean.any() else []
-    texts += [(f"{column}, dropped", CUT)] if not clean.all() else []
+    texts = [(column, INK)]
+    if "clean" in rows:
+        clean = rows["clean"].astype(bool)
+        texts = [(f"{column} of kept cells", INK)] if clean.any() else []
+        texts += [(f"{column} of dropped cells", CUT)] if not clean.all() else []
     marks += [_rectangle((0, 0), 0, 0, alpha=0, label=text) for text, _ in texts]
     legend = figure.legend(
         handles=marks, loc="outside lower center", ncols=6, frameon=False, fontsize="small",
