@@ -313,6 +313,18 @@ def test_cells_that_cannot_be_judged_may_be_kept(rng):
     assert kept["reason"].eq("small").any()
 
 
+@pytest.mark.parametrize("kind", ["value", "mad"])
+def test_a_rule_that_is_meant_for_no_cell_says_so(kind, rng, tmp_path):
+    cells = table(rng)
+    rule = cs.Rule("area", 0, kind=kind, name="small", where={"class_label": ["17"]})
+    said = "small: judges no cell, since none fits: where class_label is 17"
+    with pytest.warns(UserWarning, match=f"^{said}$"):
+        assert cs.clean(cells, rules=[rule])["clean"].all()
+    cs.write_table(cells, tmp_path / "cells.parquet")
+    found = cs.clean_to([tmp_path / "cells.parquet"], tmp_path / "clean.parquet", [rule])
+    assert said in found.attrs["notes"]
+
+
 # ---- on disk, in files, for other programs ----
 
 EVERYTHING = [
@@ -463,7 +475,10 @@ def test_cells_are_counted_by_reason_and_by_how_many_rules_they_failed(tmp_path)
         ("name = 'a'\nalso = 'nuclei'", "also: found 'nuclei'; expected a list of rules"),
         ("name = 'a'\nalso = ['nuclei']", "rule: found 'nuclei'; expected names and values"),
         ("name = 'a'\nalso = [{ column = 'b' }]", "rule for b: neither lower nor upper is given"),
-        ("name = 'a'\nalso = [{ lower = 0, nam = 'b' }]", "a rule has no nam; expected also, by"),
+        (
+            "name = 'a'\nalso = [{ lower = 0, nam = 'b' }]",
+            "found nam in a rule; expected only also, by",
+        ),
         ("name = 'a'\nalso = [{ lower = 0, name = 'b' }]", "also, rule for fraction: has name"),
         (
             "name = 'a'\nalso = [{ lower = 0, where = { a = ['b'] } }]",

@@ -113,7 +113,8 @@ def test_parts_on_disk_are_judged_as_one_table(rng, tmp_path, extension):
     pd.testing.assert_frame_equal(cs.percentile_limits(paths), cs.percentile_limits(cells))
     whole = cs.clean(cells, lower=0.1, upper=0.9)
     counts = cs.clean_to(paths, tmp_path / f"clean{extension}", [cs.Rule(lower=0.1, upper=0.9)])
-    found = cs.read_table(tmp_path / f"clean{extension}").fillna({"reason": ""})
+    found = cs.read_table(tmp_path / f"clean{extension}")
+    assert (found["reason"] == "").any()  # no reason is an empty text, whatever the format
     pd.testing.assert_frame_equal(found, whole, check_dtype=False)
     assert counts["cells"].sum() == len(cells)
 
@@ -260,7 +261,7 @@ def test_several_rules(rng, tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[rule]]\ncolunm = 'area'\nlower = 1", "no colunm; expected"),
+        ("[[rule]]\ncolunm = 'area'\nlower = 1", "found colunm in a rule; expected only also"),
         ("[[rule]]\ncolumn = 'area'", "neither lower nor upper"),
         ("[[rule]]\nlower = 5", "percentiles are numbers from 0 to 1"),
         ("[[rule]]\nlower = 0.9\nupper = 0.1", "expected lower <= upper"),

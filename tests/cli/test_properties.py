@@ -37,6 +37,14 @@ def measure(plate):
 EVERYTHING = ("--channels", "green,red", "--properties", "all")
 
 
+def test_nuclei_that_nothing_needs_are_refused(plate, measure, capsys):
+    options = ("--channels", "green", "--nuclei", str(plate / "nuclei"))
+    assert measure(*options, "--properties", "intensity,shape") == 2
+    assert "--nuclei: nothing that is measured needs it; expected" in capsys.readouterr().err
+    assert not (plate / "cells.parquet").exists()
+    assert measure(*options, "--properties", "nucleus_area") == 0
+
+
 @pytest.mark.parametrize("extension", [".csv", ".parquet"])
 def test_everything_of_every_channel(plate, measure, capsys, extension):
     nuclei = ("--nuclei", str(plate / "nuclei"), "--compartments", "--rle")

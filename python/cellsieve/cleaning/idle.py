@@ -16,7 +16,7 @@ SIDES = {"lower": ("smallest", "below"), "upper": ("largest", "above")}
 class Tally(NamedTuple):
     """How many values lie beyond the limits of a rule, or equal them; tallies add up.
 
-    And how many cells were kept since the rule could not judge them.
+    And how many cells were kept since the rule could not judge them, and how many it is meant for.
     """
 
     below: int = 0
@@ -24,24 +24,25 @@ class Tally(NamedTuple):
     at_upper: int = 0
     above: int = 0
     unjudged: int = 0
+    meant: int = 0
 
     def plus(self, other: "Tally") -> "Tally":
         """The sum of both."""
         return Tally(*(mine + yours for mine, yours in zip(self, other, strict=True)))
 
 
-def tally(rule: Rule, values: NDArray[np.float64], unjudged: int) -> Tally:
+def tally(rule: Rule, values: NDArray[np.float64], unjudged: int, meant: int) -> Tally:
     """The tally of a rule; of values beyond or at limits only if they are given as values.
 
     A rule with a name looks for a fault, of which there may be none.
     """
     if rule.grouped or rule.name:
-        return Tally(unjudged=unjudged)
+        return Tally(unjudged=unjudged, meant=meant)
     lower = float("-inf") if rule.lower is None else rule.lower
     upper = float("inf") if rule.upper is None else rule.upper
     counts = (values < lower, values == lower, values == upper, values > upper)
     below, at_lower, at_upper, above = (int(count.sum()) for count in counts)
-    return Tally(below, at_lower, at_upper, above, unjudged)
+    return Tally(below, at_lower, at_upper, above, unjudged, meant)
 
 
 def value_notes(rule: Rule, counts: Tally) -> list[str]:

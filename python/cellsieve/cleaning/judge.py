@@ -38,6 +38,7 @@ from cellsieve.schema.verdicts import (
     earlier_columns,
     judgements,
     made_record,
+    meant_in_words,
     remembered,
 )
 from cellsieve.schema.words import count
@@ -276,7 +277,8 @@ def judge(table: pd.DataFrame, fitted: Fitted, limits: Sequence[pd.DataFrame | N
         said = _all_failed([verdict.said for verdict in verdicts])
         failed = np.isin(said, FAILED)
         kept = (said > 0) & ~failed & (rule.unjudged == "keep")
-        tallies.append(tally(rule, rows.part(rule).values, int(kept.sum())))
+        meant = int(rows.meant(rule).sum())
+        tallies.append(tally(rule, rows.part(rule).values, int(kept.sum()), meant))
         texts = np.array(["", *(judgement.reasons[reason] for reason in REASONS)], object)
         if rule.flag:
             flags.append((texts, np.where(failed, said, 0)))
@@ -483,7 +485,7 @@ def notes_of(
 ) -> list[str]:
     """A sentence for each rule whose limits can cut nothing, or cut all that differs.
 
-    And for each that has kept cells which it could not judge.
+    And for each that has kept cells which it could not judge, or is meant for none.
     """
     notes = []
     waiting = iter(limits)
@@ -491,6 +493,9 @@ def notes_of(
         for band in rule.bands:
             known = next(waiting)
             notes += value_notes(band, counts) if known is None else group_notes(band, known)
+        if rule.chosen_by and not counts.meant:
+            chosen = meant_in_words(rule).removeprefix(", ")
+            notes.append(f"{rule.name or rule.column}: judges no cell, since none fits: {chosen}")
         if counts.unjudged:
             cells = count(counts.unjudged, "cell")
             notes.append(f"{rule.name or rule.column}: {cells} kept that it could not judge")

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     chosen = next((argument for argument in arguments if not argument.startswith("-")), "")
-    record, refused = None, ""
+    options, record, refused = None, None, ""
     with outlets():
         try:
             options = parser(chosen).parse_args(arguments)
@@ -82,7 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             refused = _reason(error)
             code = _refuse(refused)
         except KeyboardInterrupt:
-            refused = "interrupted; what is finished is kept"
+            refused = "interrupted"
+            if hasattr(options, "resume"):
+                refused += "; what is finished is kept, and --resume goes on from there"
             print(f"cellsieve: {refused}", file=sys.stderr)
             code = 130
         try:

@@ -15,6 +15,7 @@ from cellsieve.io.tables import FORMATS
 from cellsieve.run.cluster import dask_executor
 from cellsieve.schema.choices import Convention
 from cellsieve.schema.images import MEASURED
+from cellsieve.schema.measures import chosen
 from cellsieve.schema.words import count
 
 
@@ -165,7 +166,25 @@ def add_measure(commands: Any, summary: str) -> None:
     command.set_defaults(run=_measure)
 
 
+def _properties(options: argparse.Namespace) -> list[str]:
+    """What is to be measured.
+
+    Raises:
+        ValueError: an unknown name; masks of nuclei that nothing of it needs.
+    """
+    names = options.properties.split(",") if options.properties else []
+    needed = options.compartments or any(
+        measure.needs == "nuclei" for measure in chosen(names, nuclei=True)
+    )
+    if options.nuclei is not None and not needed:
+        raise ValueError(
+            "--nuclei: nothing that is measured needs it; expected nuclei or all among --properties"
+        )
+    return names
+
+
 def _measure(options: argparse.Namespace) -> int:
+    properties = _properties(options)
     images = images_or_table(options).reading(
         z=options.z,
         pages=options.pages,
@@ -181,7 +200,7 @@ def _measure(options: argparse.Namespace) -> int:
             images,
             options.output,
             channels_of(options),
-            properties=options.properties.split(",") if options.properties else (),
+            properties=properties,
             compartments=options.compartments,
             quantile=options.quantile,
             threshold=options.threshold,

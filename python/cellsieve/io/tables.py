@@ -67,6 +67,9 @@ def read_table(path: FilePath, *, text: tuple[str, ...] = TEXT) -> pd.DataFrame:
             table: pd.DataFrame = pd.read_parquet(file)
     else:
         table = read_csv(path, text=text)
+        if "clean" in table.columns:  # a CSV doesn't tell an empty text from none
+            for name in {"reason", "flagged"} & set(table.columns):
+                table[name] = table[name].fillna("").astype("str")
     return next(recorded([table], _record(path)))
 
 

@@ -135,6 +135,7 @@ class Listed:
             none[these] = self._none(evidence[these][:, pattern], powers, pattern)
         whole = np.logaddexp(listed, none)
         posterior = (np.exp(joint - whole[:, None, :]) * weights[:, None, :]).sum(axis=2)
+        posterior = np.minimum(posterior, 1)  # rounded, their sum may be a little more
         no_more = (np.exp(none - whole) * weights).sum(axis=1)
         best = posterior.argmax(axis=1)
         ordered = np.sort(posterior, axis=1)

@@ -189,7 +189,8 @@ def rule_from(found: Mapping[str, Any]) -> Rule:
         raise TypeError(f"rule: found {found!r}; expected names and values")
     if unknown := set(found) - set(known):
         raise ValueError(
-            f"a rule has no {', '.join(sorted(unknown))}; expected {', '.join(sorted(known))}"
+            f"found {', '.join(sorted(unknown))} in a rule; expected only "
+            f"{', '.join(sorted(known))}"
         )
     also = found.get("also", ())
     if not isinstance(also, Sequence) or isinstance(also, str):
