@@ -471,22 +471,41 @@ def test_the_channel_recorded_is_the_one_that_was_read(whole_files, kind, asked,
 
 
 @pytest.mark.parametrize(
-    ("kind", "asked", "said"),
+    ("kind", "asked", "known"),
     [
-        ("gray", "DAPIII", 'has the channels gray; found no "DAPIII" among them'),
-        ("gray", "green", 'found no "green" among them'),
-        ("rgb", None, "has 3 channels (red, green, blue); name one"),
-        (
-            "two",
-            "DAPIII",
-            "has 2 channels, 0 (DAPI), 1 (RFP); found no channel 'DAPIII' among them",
-        ),
-        ("two", None, "expected one plane, or the number or name of a channel: 0 (DAPI), 1 (RFP)"),
-        ("one", "GFP", "has 1 channel, 0 (DAPI); found no channel 'GFP' among them"),
+        ("gray", "DAPIII", "image or gray"),
+        ("gray", "green", "image or gray"),
+        ("two", "DAPIII", "DAPI or 0, RFP or 1"),
+        ("one", "GFP", "DAPI or image or 0"),
     ],
 )
-def test_a_channel_that_is_not_in_the_file_is_refused(whole_files, kind, asked, said):
-    _, ledger = cs.measure_images(whole_files(kind), asked, return_images=True, progress=False)
+def test_a_channel_that_is_in_no_file_is_refused(whole_files, kind, asked, known):
+    images = whole_files(kind)
+    with pytest.raises(ValueError, match=f"^channels: found {asked}; the images have {known}$"):
+        cs.measure_images(images, asked, return_images=True, progress=False)
+
+
+def test_an_image_without_the_channel_of_others_fails_alone(whole_files):
+    """Under its name a gray image has nothing to give."""
+    paths = [whole_files(kind).table for kind in ("rgb", "gray")]
+    table = pd.concat(paths).assign(image_id=["rgb", "gray"])
+    images = cs.ImageSet.from_table(table)
+    cells, ledger = cs.measure_images(images, "green", return_images=True, progress=False)
+    by_id = ledger.set_index("image_id")
+    assert by_id["status"].to_dict() == {"rgb": "measured", "gray": "failed"}
+    assert 'has the channels gray; found no "green" among them' in by_id.loc["gray", "error"]
+    assert set(cells["image_id"]) == {"rgb"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("rgb", "has 3 channels (red, green, blue); name one"),
+        ("two", "expected one plane, or the number or name of a channel: 0 (DAPI), 1 (RFP)"),
+    ],
+)
+def test_of_several_channels_in_a_file_one_must_be_named(whole_files, kind, said):
+    _, ledger = cs.measure_images(whole_files(kind), return_images=True, progress=False)
     assert ledger["status"].tolist() == ["failed"]
     assert said in ledger["error"][0]
 

@@ -45,6 +45,33 @@ def naive(mask, channels, row, keep):
     return crop
 
 
+@pytest.mark.parametrize("kind", ["png", "tar"])
+def test_cells_that_are_cut_off_are_counted(tmp_path, capsys, kind):
+    for name, sides in (("a", (4, 5, 8)), ("b", (9, 3, 6))):
+        mask = np.zeros((10, 40), np.uint8)
+        for label, side in enumerate(sides, 1):
+            mask[:side, 12 * label - 10 :][:, :side] = label
+        np.savez(tmp_path / f"{name}.npz", mask)
+        cs.write_png(tmp_path / f"{name}_green.png", mask)
+    cells, folder = tmp_path / "cells.csv", tmp_path / "crops"
+    cs.measure_to(cs.ImageSet.hpa(tmp_path, tmp_path), cells, "green", progress=False)
+    command = ["crops", str(cells), "--all-cells", "--kind", kind, "-o", str(folder)]
+    assert main([*command, "--size", "5"]) == 0
+    index, images = index_of(folder), cs.read_table(folder / "index.images.csv")
+    assert index["cut"].tolist() == [False, False, True, True, False, True]
+    assert images["cut"].tolist() == [1, 2]
+    said = (
+        "3 cells are larger than their crops and cut off at the edge (column cut of "
+        "index.csv); --fit shrink scales down such cells, a larger --size shows them whole\n"
+    )
+    assert said in capsys.readouterr().out
+    assert main([*command, "--size", "5", "--resume"]) == 0
+    assert said in capsys.readouterr().out
+    for whole in (["--size", "5", "--fit", "shrink"], ["--size", "50"], []):
+        assert main([*command, *whole, "--overwrite"]) == 0
+        assert "cut off" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("keep", ["cell", "cell_and_outside", "all"])
 @pytest.mark.parametrize(("size", "fit"), [(None, "cut"), (5, "cut"), ((24, 31), "cut")])
 def test_every_pixel_is_where_it_belongs(small_set, clean_table, keep, size, fit):

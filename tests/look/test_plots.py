@@ -187,7 +187,7 @@ def test_gallery_has_a_title_a_scale_bar_and_a_legend(demo: Path) -> None:
     assert figure.get_suptitle() == f"3 of {low} cells below the limit of fraction"
     [legend] = figure.legends
     said = [text.get_text() for text in legend.get_texts()]
-    assert said == ["red", "green", "blue", "fraction, dropped"]
+    assert said == ["red", "green", "blue", "fraction of dropped cells"]
     scale = re.fullmatch(r"Scale bar: (\d+) µm\.", legend.get_title().get_text())
     assert scale
     white = mpl.colors.to_rgba("white")
@@ -233,12 +233,17 @@ def test_gallery_shows_the_cells_that_one_rule_dropped(demo: Path, tmp_path: Pat
             cs.Rule("area", area, None, kind="value", name="odd"),
         ],
     )
-    figure = cs.plot_gallery(several, images, reason="odd", n=3)
+    figure = cs.plot_gallery(several, images, reason="odd", n=len(several))
+    small = several["area"] < area  # most of them fail by it
+    dim = (several["reason"] == "odd") & ~small
+    assert dim.any()
+    wanted = [f"area {value:,}" for value in several.loc[small, "area"]]
+    wanted += [f"fraction {value:.4g}" for value in several.loc[dim, "fraction"]]
+    assert sorted(ax.get_title() for ax in figure.axes if ax.images) == sorted(wanted)
     said = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "area, dropped" in said  # most of them fail by it; that others do not is said
-    assert "“odd” is also judged by fraction." in figure.legends[0].get_title().get_text().replace(
-        "\n", " "
-    )
+    assert "value of dropped cells" in said
+    note = figure.legends[0].get_title().get_text().replace("\n", " ")
+    assert "Each cell has the value below it by which it is “odd”." in note
     both = (clean["reason"] == "dim; small").sum()
     assert both  # cells that failed another rule too are among them
     output = tmp_path / "dim.png"
@@ -248,6 +253,40 @@ def test_gallery_shows_the_cells_that_one_rule_dropped(demo: Path, tmp_path: Pat
     assert output.stat().st_size > 1000
     with pytest.raises(ValueError, match="reason: no cell has 'blurred'; the table has dim, large"):
         cs.plot_gallery(clean, images, reason="blurred")
+
+
+def test_gallery_names_the_channel_that_each_cell_failed_in(demo: Path) -> None:
+    images = cs.ImageSet.hpa(demo / "images", demo / "masks")
+    cells, _ = cs.measure_images(
+        images, ["green", "red"], properties=["intensity_max"], progress=False, return_images=True
+    )
+    cuts = {name: float(cells[f"intensity_max_{name}"].quantile(0.9)) for name in ("green", "red")}
+    rules = [
+        cs.Rule(f"intensity_max_{name}", None, cut, kind="value", name="bright")
+        for name, cut in cuts.items()
+    ]
+    clean = cs.clean(cells, rules=rules)
+    figure = cs.plot_gallery(clean, images.table, reason="bright", n=len(clean))
+    said = [ax.get_title().split() for ax in figure.axes if ax.images]
+    assert len(said) == (~clean["clean"]).sum()
+    assert {channel for channel, _ in said} == {"green", "red"}
+    assert all(float(value.replace(",", "")) > cuts[channel] for channel, value in said)
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "intensity_max of dropped cells" in legend
+
+
+def test_legend_of_a_gallery_says_no_verdict_that_is_not_there(demo: Path) -> None:
+    """Nor that a cell was dropped by the column whose value is shown."""
+    images = demo / "clean.images.csv"
+    clean = cs.read_table(demo / "clean.csv")
+    for table, column, wanted in (
+        (cs.read_table(demo / "cells.csv"), "fraction", {"fraction"}),
+        (clean, "area", {"area of kept cells", "area of dropped cells"}),
+        (clean[~clean["clean"]], "area", {"area of dropped cells"}),
+    ):
+        figure = cs.plot_gallery(table, images, "all", 30, column=column)
+        said = {text.get_text() for text in figure.legends[0].get_texts()}
+        assert said - {"red", "green", "blue"} == wanted
 
 
 def test_gallery_from_an_image_set(demo: Path) -> None:

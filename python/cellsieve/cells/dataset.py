@@ -13,6 +13,7 @@ from cellsieve.cells.image import measured_files, with_compartments
 from cellsieve.cells.own import Function, split
 from cellsieve.cells.settings import Settings, listed
 from cellsieve.cells.table import Found, cell_table, image_values
+from cellsieve.io.channels import check_known
 from cellsieve.io.image_set import ImageSet, unusable
 from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
@@ -20,7 +21,7 @@ from cellsieve.run.journal import SHARD, Journal
 from cellsieve.run.parallel import chunks, run, workers_of
 from cellsieve.run.tasks import Chunk, Done, do_chunk, run_tasks
 from cellsieve.schema.choices import Convention, Vocabulary
-from cellsieve.schema.images import MASK, MEASURED, NUCLEI, is_whole
+from cellsieve.schema.images import MASK, MEASURED, NUCLEI, WHOLE, is_whole
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.vocabulary import rename_columns
 from cellsieve.schema.words import count
@@ -317,6 +318,9 @@ def _settings(
     )
     for column in _files(images, settings):
         check_libraries(images.table[column].dropna())
+    if channels and settings.exact:
+        files = images.table.loc[images.table["problem"].isna(), images.path_column(WHOLE)]
+        check_known(measured, images.channels, files.dropna(), settings.max_pixels)
     return settings
 
 

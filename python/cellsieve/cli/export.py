@@ -333,7 +333,16 @@ def _crops(options: argparse.Namespace) -> int:
             shard_cells=options.shard_cells,
             **common,
         )
-    return _report(options, listed, "cell", "cut out")
+    code = _report(options, listed, "cell", "cut out")
+    # A folder that an earlier version finished does not say it of its images.
+    options.counts["cut"] = larger = int(listed.get("cut", pd.Series(dtype="Int64")).sum())
+    if larger:
+        print(
+            f"{count(larger, 'cell is larger than its crop', 'cells are larger than their crops')} "
+            "and cut off at the edge (column cut of index.csv); --fit shrink scales down such "
+            "cells, a larger --size shows them whole"
+        )
+    return code
 
 
 def _report(

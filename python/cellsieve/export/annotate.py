@@ -191,9 +191,9 @@ def annotate(
             f"{', '.join(channels_of(cleaned))} is called red, green or blue; say which colours"
         )
     if min_intensity is not None and channel is not None:
-        check_channels(cleaned, [channel])
+        check_channels(cleaned, [channel], max_pixels)
     if composites is not None:
-        check_channels(cleaned, list(colours))
+        check_channels(cleaned, list(colours), max_pixels)
         if kind == "yolo":
             check_pictures(composites, output)
     settings = Settings(

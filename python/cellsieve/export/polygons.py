@@ -119,7 +119,8 @@ def _between_pieces(inside: NDArray[np.bool_], number: NDArray[np.int64]) -> lis
     order = np.lexsort((length, pair))
     pair, first = np.unique(pair[order], return_index=True)
     shortest = order[first]
-    lines = coo_array((length[shortest], (pair // found, pair % found)), shape=(found, found))
+    places = np.stack(np.divmod(pair, found)).astype(np.int32)  # as scipy before 1.15 asks
+    lines = coo_array((length[shortest], tuple(places)), shape=(found, found))
     tree = minimum_spanning_tree(lines.tocsr()).tocoo()
     kept = shortest[np.searchsorted(pair, tree.row * found + tree.col)]
     edges = number.max(axis=0)  # any of a pixel's: all lie on rings of its piece

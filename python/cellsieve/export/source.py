@@ -20,19 +20,21 @@ from numpy.typing import NDArray
 from cellsieve import _core
 from cellsieve.export.names import safe_names
 from cellsieve.io.arrays import native
+from cellsieve.io.channels import check_known
 from cellsieve.io.image_table import image_table_path, read_image_table
 from cellsieve.io.parts import Parts
 from cellsieve.io.places import place
-from cellsieve.io.readers import MAX_PIXELS, kernels_read, pixel_limit, read_image, read_mask
+from cellsieve.io.readers import MAX_PIXELS, kernels_read, pixel_limit, read_channel, read_mask
 from cellsieve.io.tables import concat
 from cellsieve.run.tasks import Chunk, Done, do_chunk
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.images import (
     MASK,
     MEASURED,
+    WHOLE,
     channel_files,
-    check_known,
     file_of,
+    is_whole,
     measured_channels,
 )
 from cellsieve.schema.keys import check_images
@@ -221,16 +223,18 @@ def outline(
     Raises:
         OSError, ValueError, ImportError: as `read_mask` and `read_image`.
     """
+    wanted, exact = _wanted(task, channel), is_whole(task.channels)
     if kernels_read(task.mask, *([] if image is None else [image])):
         return _core.measure_file(
             task.mask,
-            [] if image is None else [(image, channel)],
+            [] if image is None else [(image, wanted)],
             measures,
             max_pixels=pixel_limit(max_pixels),
             rle=rle,
+            exact=exact,
         )
     images = [] if image is None else [image]
-    pixels = [read_image(image, channel, max_pixels=max_pixels) for image in images]
+    pixels = [read_channel(image, wanted, max_pixels, exact=exact) for image in images]
     mask = read_mask(task.mask, max_pixels=max_pixels, shape=task.shape)
     try:
         return _core.measure(mask, pixels, measures, rle=rle)
@@ -284,8 +288,8 @@ def channels_of(cleaned: Cleaned) -> list[str]:
     return sorted({name for task in cleaned.tasks for name in task.channels})
 
 
-def check_channels(cleaned: Cleaned, asked: Sequence[str]) -> None:
-    """Refuses channels that no image has.
+def check_channels(cleaned: Cleaned, asked: Sequence[str], max_pixels: int) -> None:
+    """Refuses channels that no image has: see `check_known`.
 
     Raises:
         ValueError: there is one, or none are asked for.
@@ -293,7 +297,8 @@ def check_channels(cleaned: Cleaned, asked: Sequence[str]) -> None:
     known = channels_of(cleaned)
     if not asked:
         raise ValueError(f"channels: found none; the images have {', '.join(known)}")
-    check_known(asked, known)
+    whole = (task.channels[WHOLE] for task in cleaned.tasks if WHOLE in task.channels)
+    check_known(asked, known, whole, max_pixels)
 
 
 def path_of(task: Task, channel: str) -> str:
@@ -311,13 +316,25 @@ def path_of(task: Task, channel: str) -> str:
     return path
 
 
+def _wanted(task: Task, channel: str | None) -> str | None:
+    """What to ask a channel's file for: a name that it must know, if it holds all channels."""
+    return None if channel == WHOLE and is_whole(task.channels) else channel
+
+
 def read_channels(task: Task, names: Sequence[str], max_pixels: int) -> list[NDArray[Any]]:
     """The channels of these names; a file that holds several of them is read once for each.
 
     Raises:
         OSError, ValueError, ImportError: as `read_image`; channels that differ in size or dtype.
     """
-    read = [native(read_image(path_of(task, name), name, max_pixels=max_pixels)) for name in names]
+    read = [
+        native(
+            read_channel(
+                path_of(task, name), _wanted(task, name), max_pixels, exact=is_whole(task.channels)
+            )
+        )
+        for name in names
+    ]
     for name, image in zip(names, read, strict=True):
         if image.shape != task.shape:
             raise ValueError(
@@ -358,7 +375,10 @@ def digest(*parts: object) -> str:
 
 
 def chunk_of(
-    do: Callable[[Task], Done], channels: Sequence[str], columns: Mapping[str, str]
+    do: Callable[[Task], Done],
+    channels: Sequence[str],
+    columns: Mapping[str, str],
+    outcome_columns: Mapping[str, str] = OUTCOME_COLUMNS,
 ) -> Chunk:
     """Does some images, whose rows have these columns, with `do`, which reads these channels."""
     return partial(
@@ -366,7 +386,7 @@ def chunk_of(
         do=do,
         reads=partial(_read, channels=channels),
         together=partial(_stacked, columns=columns),
-        outcome_columns=OUTCOME_COLUMNS,
+        outcome_columns=outcome_columns,
     )
 
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from cellsieve.io.arrays import native
 from cellsieve.io.reading import CHANNELS, MAX, PAGES, Z
+from cellsieve.schema.images import WHOLE
 
+COLOURS = ("red", "green", "blue", "alpha")
 UNNAMED = "IQ"  # axes of which a TIFF file says nothing: pages, and what an array had in front
 
 
@@ -75,35 +77,49 @@ class Planes(NamedTuple):
             )
         return native(plane)
 
-    def _plane(self, channel: str | int | None, exact: bool) -> NDArray[Any]:
-        pixels, axes, names = self
-        rest = axes.replace("Y", "").replace("X", "")
+    def channels(self) -> list[tuple[str, ...]]:
+        """The channels, each with all its names: that in the file, its number.
+
+        A single plane is "image" too.
+
+        Raises:
+            ValueError: the planes are not those of channels.
+        """
+        rest = self._rest()
+        count = self.pixels.shape[self.axes.index(rest)] if rest else 1
+        names = [*(COLOURS if rest == "S" else self.names), *[""] * count][:count]
+        alone = () if rest else (WHOLE,)
+        return [
+            tuple(filter(None, (name, *alone, str(number)))) for number, name in enumerate(names)
+        ]
+
+    def _rest(self) -> str:
+        """The letter of the axis of channels, if there is one."""
+        rest = self.axes.replace("Y", "").replace("X", "")
         if rest not in ("", "C", "S"):
             raise ValueError(
                 f"{self._shape()}; expected one plane (rows, columns), or one for each "
                 f"channel{self._hint()}"
             )
+        return rest
+
+    def _plane(self, channel: str | int | None, exact: bool) -> NDArray[Any]:
+        pixels, axes, rest = self.pixels, self.axes, self._rest()
         if not rest and (channel is None or not exact):
             return np.asarray(pixels)
-        count = pixels.shape[axes.index(rest)] if rest else 1
-        if rest == "S":
-            names = ["red", "green", "blue", "alpha"]
-        names = [*names, *[""] * count][:count]
+        known = self.channels()
         listed = ", ".join(
-            f"{number} ({name})" if name else str(number) for number, name in enumerate(names)
+            f"{number} ({names[0]})" if len(names) > 1 else str(number)
+            for number, names in enumerate(known)
         )
         if channel is None:
             raise ValueError(
                 f"{self._shape()}; expected one plane, or the number or name of a channel: {listed}"
             )
-        fitting = [
-            number
-            for number, name in enumerate(names)
-            if channel in (name or number, number, str(number))
-        ]
+        fitting = [number for number, names in enumerate(known) if str(channel) in names]
         if len(fitting) != 1:
             what = "no" if not fitting else "more than one"
-            channels = "1 channel" if count == 1 else f"{count} channels"
+            channels = "1 channel" if len(known) == 1 else f"{len(known)} channels"
             raise ValueError(
                 f"has {channels}, {listed}; found {what} channel {channel!r} among them"
             )

@@ -20,9 +20,10 @@ from cellsieve.io.cellpose import read_seg
 from cellsieve.io.extras import listed, require
 from cellsieve.io.ome_zarr import read_ome_zarr
 from cellsieve.io.places import is_url, place
-from cellsieve.io.planes import Planes
+from cellsieve.io.planes import COLOURS, Planes
 from cellsieve.io.reading import CHANNEL, PICKLE, SCALE, ZARR, Reading, in_zarr, reading
 from cellsieve.io.tiff import read_tiff
+from cellsieve.schema.images import WHOLE
 from cellsieve.schema.types import FilePath, is_path
 
 MAX_PIXELS = 2**28  # 16,384 x 16,384: above any microscope's field, below any machine's memory
@@ -174,6 +175,26 @@ def read_channel(
 ) -> NDArray[Any]:
     """As `read_image`; `exact` refuses a name that the file itself does not give its channel."""
     return _image(path, channel, None, max_pixels, exact=exact)
+
+
+def file_channels(path: FilePath, max_pixels: int = MAX_PIXELS) -> list[tuple[str, ...]]:
+    """The channels of a file, each with all names that `read_channel` finds it by.
+
+    The only plane of a file is "image" too.
+
+    Raises:
+        OSError, ValueError, ImportError: as `read_image`.
+    """
+    found = reading(path)
+    (_, form), most = _format(found), pixel_limit(max_pixels)
+    if form.read is not None:
+        with _named(path):
+            return form.read(_opened(found, form), most).of(found.choice).channels()
+    pixels = read_image(path, max_pixels=max_pixels)
+    if pixels.ndim == 2:
+        return [(WHOLE, "gray")]
+    of_gray = [(WHOLE, "gray"), ("alpha",)]
+    return of_gray if pixels.shape[2] == 2 else [(name,) for name in COLOURS[: pixels.shape[2]]]
 
 
 def _image(

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.io.channels import check_known
+from cellsieve.io.readers import file_channels
 from cellsieve.schema.colours import COLOURS, SHOWN
-from cellsieve.schema.images import WHOLE, channel_names, is_whole, measured_channels
+from cellsieve.schema.images import PATH, WHOLE, channel_names, is_whole, measured_channels
+from cellsieve.schema.measures import channels_of, described
 
 Colours = NDArray[np.uint8]
 """A picture of shape (rows, columns, 3)."""
@@ -30,10 +33,35 @@ def default_channels(images: pd.DataFrame) -> tuple[str, ...]:
     return colours or tuple(names[:1])
 
 
-def shown_channels(channels: Sequence[str] | None, images: pd.DataFrame) -> tuple[str, ...]:
-    """What pictures show of an image table's channels: those that were chosen, or the default."""
+def shown_channels(
+    channels: Sequence[str] | None, images: pd.DataFrame, table: pd.DataFrame, column: str
+) -> tuple[str, ...]:
+    """What pictures show of an image table's channels: those that were chosen, or the default.
+
+    Where one file holds all channels of an image, that is the whole of a colour image, and of
+    another the channel that the column was measured in, or else the first measured one.
+
+    Raises:
+        ValueError: no image has a channel that was chosen.
+        ImportError: the library that reads the files is not installed.
+    """
     names = channel_names(images.columns)
-    return (WHOLE,) if is_whole(names) else tuple(channels or default_channels(images))
+    files = images[PATH + WHOLE].dropna() if is_whole(names) else ()
+    if channels and not (is_whole(names) and tuple(channels) == (WHOLE,)):
+        check_known(channels, names, files)
+        return tuple(channels)
+    if not is_whole(names):
+        return default_channels(images)
+    _, own = described(column, channels_of(map(str, table.columns))) or (None, None)
+    for path in files:
+        try:
+            held = file_channels(path)
+        except (OSError, ValueError):  # that is said where its picture would be
+            continue
+        known = {name for each in held for name in each}
+        wanted = [name for name in (own, *measured_channels(images)) if name in known]
+        return (WHOLE,) if {*SHOWN} <= known else (*wanted, held[0][0])[:1]
+    return (WHOLE,)
 
 
 def contrast(plane: NDArray[Any]) -> tuple[float, float]:

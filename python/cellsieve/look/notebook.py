@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cellsieve.io.image_set import ImageSet
+from cellsieve.look.colours import shown_channels
 from cellsieve.look.numbers import number
 from cellsieve.look.picking import class_rows, pick
 from cellsieve.look.report.page import data_uri
@@ -72,12 +73,14 @@ def show_cells(
     check_cells(table, "table")
     column = default_column(table) if column is None else column
     rows = pick(class_rows(table, class_label), which, n, column=column, order=order, seed=seed)
-    look = Look(tuple(channels) if channels else None, neighbours, outline, 2 * PICTURE)
+    table_of_images = image_table(images, root, moved)
+    shown = shown_channels(channels, table_of_images, table, column)
+    look = Look(shown, neighbours, outline, 2 * PICTURE, optional=not channels)
 
     def finish(cut: Cut) -> str:
         return data_uri(webp(drawn(cut, look)))
 
-    made = pictures(rows, image_table(images, root, moved), look, finish, jobs=jobs)
+    made = pictures(rows, table_of_images, look, finish, jobs=jobs)
     named = ["image_id", "label", *(["class_label"] if "class_label" in rows else [])]
     numbers = [column, *(name for name in columns if name != column)]
     heads = ["", *named, *numbers, *(["verdict"] if "clean" in rows else [])]
@@ -89,13 +92,13 @@ def show_cells(
         if "clean" in rows:
             reason = row.get("reason")
             fields.append(said(bool(row["clean"]), "" if pd.isna(reason) else str(reason)))
-        shown = (
+        image = (
             f'<img src="{picture.made}" alt="" style="height:{PICTURE}px">'
             if picture.made
             else escape(picture.problem)
         )
         cells = "".join(f"<td>{escape(text)}</td>" for text in fields)
-        lines.append(f"<tr><td>{shown}</td>{cells}</tr>")
+        lines.append(f"<tr><td>{image}</td>{cells}</tr>")
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     html = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
     return CellView(rows, html if lines else "<p>There are no such cells.</p>")

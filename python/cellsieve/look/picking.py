@@ -1,5 +1,7 @@
 """Which cells to look at: a choice from below, within and above the limits."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,7 +13,6 @@ from cellsieve.schema.verdicts import (
     FLAGGED,
     band,
     column_values,
-    default_column,
     remembered,
 )
 
@@ -26,6 +27,7 @@ def pick(
     column: str = "fraction",
     order: Order = "random",
     seed: int = 0,
+    by: "pd.Series[float] | None" = None,
 ) -> pd.DataFrame:
     """Some rows of a cell table, by ascending value of a column; the highest from the highest down.
 
@@ -36,6 +38,7 @@ def pick(
         column: the column that cells are ranked by.
         order: "random", or the "lowest" or "highest" of them.
         seed: seed of the random choice; the same seed and table give the same cells.
+        by: the values to rank by in place of the column's, for each index of the table.
 
     Raises:
         ValueError: no such column, or an argument that is none of the above.
@@ -45,7 +48,8 @@ def pick(
     if n < 1:
         raise ValueError(f"n: found {n}; expected at least 1")
     rows = table if which == "all" else table[band(table, column) == which]
-    values = np.asarray(column_values(rows, column), np.float64)
+    ranked = column_values(rows, column) if by is None else by.loc[rows.index]
+    values = np.asarray(ranked, np.float64)
     chosen = choose(values, n, order, seed)
     return rows.iloc[chosen[::-1] if order == "highest" else chosen]
 
@@ -79,12 +83,12 @@ def reason_rows(table: pd.DataFrame, reason: str | None) -> pd.DataFrame:
     return table[np.any([text.isin(having) for text in texts], axis=0)]
 
 
-def reason_columns(table: pd.DataFrame, reason: str) -> list[str]:
+def reason_columns(table: pd.DataFrame, reason: str) -> dict[str, NDArray[np.bool_]]:
     """The columns by which rules give a reason, that by which most cells failed first.
 
-    If there is none, that which the table is shown by.
+    Each with the cells that are beyond its limits.
     """
-    failed: dict[str, int] = {}
+    failed: dict[str, NDArray[np.bool_]] = {}
     for each in remembered(table) or []:
         if reason in each.reasons.values():
             values, ends = table[each.rule.column], each.columns
@@ -93,8 +97,15 @@ def reason_columns(table: pd.DataFrame, reason: str) -> list[str]:
                 beyond |= np.asarray(values < table[ends["lower_limit"]], bool)
             if "upper_limit" in ends:
                 beyond |= np.asarray(values > table[ends["upper_limit"]], bool)
-            failed[each.rule.column] = failed.get(each.rule.column, 0) + int(beyond.sum())
-    return sorted(failed, key=lambda column: -failed[column]) or [default_column(table)]
+            failed[each.rule.column] = failed.get(each.rule.column, beyond) | beyond
+    return dict(sorted(failed.items(), key=lambda each: -int(each[1].sum())))
+
+
+def failing_columns(failed: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.object_]:
+    """By which of these columns each cell failed: the first of them; where by none, the first."""
+    first = np.argmax(np.stack(list(failed.values())), axis=0)
+    columns: NDArray[np.object_] = np.array(list(failed), object)[first]
+    return columns
 
 
 def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -15,12 +15,12 @@ from cellsieve.io.places import atomic, place
 from cellsieve.io.readers import read_image, read_mask
 from cellsieve.look.colours import GRAY, Colours, compose, contrast, shown_channels
 from cellsieve.look.numbers import check_pixel_size, number, scale_bar
-from cellsieve.look.picking import class_rows, pick, reason_columns, reason_rows
+from cellsieve.look.picking import class_rows, failing_columns, pick, reason_columns, reason_rows
 from cellsieve.look.views import Cut, Look, drawn, image_table, largest, pictures, rims, shrunk
 from cellsieve.schema.choices import AxisScale, Band, Evidence, Neighbours, Order, check_choice
 from cellsieve.schema.colours import COLOURS
 from cellsieve.schema.keys import check_cells
-from cellsieve.schema.measures import is_share
+from cellsieve.schema.measures import channels_of, described, is_share
 from cellsieve.schema.plates import assignment_columns
 from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.verdicts import (
@@ -227,8 +227,8 @@ def plot_gallery(
         reason: only the cells that a rule dropped or flagged with this reason ("out of focus"),
             maybe with others.
         column: the column of the limits and of the values below the cells; by default that of the
-            rule with this `reason` (of several, that by which most cells failed; the legend names
-            the others), or else as in `report`.
+            rule with this `reason` (of several, for each cell the one that it failed by, named
+            below it), or else as in `report`.
         order: "random", or the "lowest" or "highest" of them.
         seed: seed of the random choice.
         channels: each shown in the colour it is named after, otherwise gray; by default those of
@@ -257,15 +257,18 @@ def plot_gallery(
     """
     plt = require("matplotlib.pyplot", "plot", "drawing plots")
     check_cells(table, "table")
-    others: list[str] = []
+    table = table.reset_index(drop=True)
+    failed = reason_columns(table, reason) if column is None and reason is not None else {}
     if column is None:
-        column, *others = (
-            [default_column(table)] if reason is None else reason_columns(table, reason)
-        )
+        column = next(iter(failed), default_column(table))
+    failing = failing_columns(failed) if len(failed) > 1 else np.full(len(table), column, object)
+    values = pd.concat([column_values(table[failing == name], name) for name in failed or [column]])
     which = which or ("middle" if reason is None else "all")
     among = class_rows(reason_rows(table, reason), class_label)
-    rows = pick(among, which, n, column=column, order=order, seed=seed)
-    look = Look(tuple(channels) if channels else None, neighbours, outline, side)
+    rows = pick(among, which, n, column=column, order=order, seed=seed, by=values)
+    table_of_images = image_table(images, root, moved)
+    shown = shown_channels(channels, table_of_images, table, column)
+    look = Look(shown, neighbours, outline, side, optional=not channels)
     note = limits_note(table, column) if which != "all" else ""
     if across < 1:
         raise ValueError(f"across: found {across}; expected at least 1")
@@ -276,7 +279,6 @@ def plot_gallery(
         words += f"\n{note}" if note else ""
         figure.text(0.5, 0.5, words, ha="center", parse_math=False)
         return figure
-    table_of_images = image_table(images, root, moved)
 
     def finish(cut: Cut) -> tuple[Colours, tuple[int, ...]]:
         return drawn(cut, look), cut.own.shape
@@ -291,8 +293,10 @@ def plot_gallery(
     for ax in axes:
         ax.set_axis_off()
     barred = False
-    for ax, picture, (_, row), value in zip(
-        axes, made, rows.iterrows(), column_values(rows, column), strict=False
+    measures, names = _short_names(failed, table)
+    shown_cells = zip(rows.iterrows(), values.loc[rows.index], failing[rows.index], strict=True)
+    for ax, picture, ((_, row), value, name) in zip(
+        axes, made, shown_cells, strict=False
     ):  # the last row may have empty places
         if picture.made is None:
             ax.text(
@@ -307,16 +311,18 @@ def plot_gallery(
                 _bar(ax, bar, side_shown, shape)
             barred = True
         dropped = "clean" in row and not row["clean"]
-        ax.set_title(number(value), y=-0.16, fontsize="small", color=CUT if dropped else INK)
+        below = f"{names[name]} {number(value)}" if len(failed) > 1 else number(value)
+        colour = CUT if dropped else INK
+        ax.set_title(below, y=-0.16, fontsize="small", color=colour, parse_math=False)
     if title is None:
         title = _gallery_title(among, rows, which, class_label, column)
         title += "" if reason is None else f": {reason}"
-    if others:
-        note += f"{' ' if note else ''}“{reason}” is also judged by {', '.join(others)}."
+    if len(failed) > 1:
+        note += f"{' ' if note else ''}Each cell has the value below it by which it is “{reason}”."
     figure.suptitle(title, fontsize="medium", x=0.02, ha="left", parse_math=False)
     scale = f"Scale bar{'' if same_scale else 's'}: {said}. " if sizes else ""
-    channels = shown_channels(look.channels, table_of_images)
-    _legend(figure, rows, channels, column, textwrap.fill(scale + note, 22 * max(3, wide)))
+    what = measures if len(failed) > 1 else column
+    _legend(figure, rows, shown, what, textwrap.fill(scale + note, 22 * max(3, wide)))
     return figure
 
 
@@ -364,6 +370,19 @@ def _gallery_title(
     return f"{whose}{few}{_cells(every)}{where}"
 
 
+def _short_names(columns: Iterable[str], table: pd.DataFrame) -> tuple[str, dict[str, str]]:
+    """What these columns are in one word, and what tells each from the others.
+
+    Those of one measure are told apart by their channels, others by their names.
+    """
+    channels = channels_of(map(str, table.columns))
+    known = {name: described(name, channels) for name in columns}
+    measures = {each and each[0].name for each in known.values()}
+    if len(measures) == 1 and all(each and each[1] for each in known.values()):
+        return str(measures.pop()), {name: str(each and each[1]) for name, each in known.items()}
+    return "value", {name: name for name in known}
+
+
 def _legend(
     figure: "Figure", rows: pd.DataFrame, channels: Sequence[str], column: str, note: str
 ) -> None:
@@ -373,9 +392,11 @@ def _legend(
                    label=name)
         for name in channels
     ]  # fmt: skip
-    clean = rows["clean"].astype(bool) if "clean" in rows else pd.Series(True, rows.index)
-    texts = [(f"{column}, kept", INK)] if clean.any() else []
-    texts += [(f"{column}, dropped", CUT)] if not clean.all() else []
+    texts = [(column, INK)]
+    if "clean" in rows:
+        clean = rows["clean"].astype(bool)
+        texts = [(f"{column} of kept cells", INK)] if clean.any() else []
+        texts += [(f"{column} of dropped cells", CUT)] if not clean.all() else []
     marks += [_rectangle((0, 0), 0, 0, alpha=0, label=text) for text, _ in texts]
     legend = figure.legend(
         handles=marks, loc="outside lower center", ncols=6, frameon=False, fontsize="small",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import read_image_table
-from cellsieve.io.readers import read_image, read_mask
+from cellsieve.io.readers import MAX_PIXELS, read_channel, read_image, read_mask
 from cellsieve.look.colours import Colours, compose, contrast, default_channels
 from cellsieve.run.parallel import default_jobs, run
 from cellsieve.schema.choices import Neighbours, check_choice
@@ -23,8 +23,6 @@ from cellsieve.schema.images import (
     MASK,
     WHOLE,
     channel_files,
-    channel_names,
-    check_known,
     file_of,
     is_whole,
     path_columns,
@@ -48,7 +46,9 @@ class Look:
 
     Attributes:
         channels: the channels, each in the colour it is named after, otherwise gray; by default
-            those of red, green and blue that exist, or else the measured one.
+            those of red, green and blue that exist, or else the measured one. Of a file that holds
+            all channels, "image" is the picture that it is.
+        optional: whether images may lack some of these channels, which otherwise are refused.
         neighbours: pixels of other cells: "dim", "blank" (black) or "show".
         outline: whether the cell is outlined.
         side: pictures are shrunk to this many pixels, or enlarged by a whole factor.
@@ -58,6 +58,7 @@ class Look:
     neighbours: Neighbours = "dim"
     outline: bool = True
     side: int = 256
+    optional: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what nothing can be drawn with."""
@@ -117,6 +118,7 @@ class _Image(NamedTuple):
     image_id: str
     mask: str
     channels: tuple[tuple[str, str], ...]  # name and file
+    whole: bool  # whether the file is one of all channels, and knows these names
     measured: str | None  # the measured channel, and its file, if that is wanted
     measured_file: str | None
     cells: tuple[tuple[int, int, tuple[int, int, int, int]], ...]  # row of the table, label, box
@@ -153,16 +155,13 @@ def pictures(
         jobs, progress: as for `cellsieve.run.parallel.run`.
 
     What is wrong with an image (its file is gone) is stated in place of its cells' pictures.
-
-    Raises:
-        ValueError: a requested channel that no image has.
     """
     made: list[Picture[Any]] = [Picture(None, "")] * (len(cells) + len(fields))
     work = []
     by_id = images.assign(image_id=images["image_id"].astype("str"))
     by_id = by_id.drop_duplicates("image_id").set_index("image_id")
-    check_known(look.channels or (), channel_names(by_id.columns))
-    defaults = default_channels(by_id)
+    if look.channels is None:
+        look = replace(look, channels=default_channels(by_id), optional=True)
     # A row of a DataFrame costs milliseconds, and there are thousands.
     rows_by_id: Any = by_id.to_dict("index")
     boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
@@ -176,7 +175,7 @@ def pictures(
     for image_id, rows in groups.items():
         wanted = tuple((row, labels[row], tuple(boxes[row])) for row in rows)
         try:
-            image = _image(image_id, rows_by_id, look, defaults, measured, wanted)
+            image = _image(image_id, rows_by_id, look, measured, wanted)
             work.append([image._replace(field=field_rows.get(image_id))])
         except ValueError as error:
             for row in [*rows, *filter(None, [field_rows.get(image_id)])]:
@@ -237,7 +236,6 @@ def _image(
     image_id: str,
     by_id: Mapping[str, Mapping[str, Any]],
     look: Look,
-    defaults: tuple[str, ...],
     wanted: str | Literal[True] | None,
     cells: tuple[Any, ...],
 ) -> _Image:
@@ -253,15 +251,14 @@ def _image(
     file = None if wanted is None or measured is None else file_of(paths, measured)
     known = pd.notna(row.get("height")) and pd.notna(row.get("width"))
     shape = (int(row["height"]), int(row["width"])) if known else None
-    if is_whole(paths):
-        whole = ((WHOLE, paths[WHOLE]),)
-        return _Image(image_id, str(row[MASK]), whole, measured, file, cells, shape)
-    names = look.channels or tuple(name for name in defaults if name in paths) or tuple(paths)[:1]
-    missing = [name for name in names if name not in paths]
-    if missing:
+    names = look.channels or ()
+    whole = is_whole(paths)
+    missing = [name for name in names if name not in paths and not whole]
+    if missing and not look.optional:
         raise ValueError(f"image {image_id}: has no channel {', '.join(missing)}")
-    channels = tuple((name, paths[name]) for name in names)
-    return _Image(image_id, str(row[MASK]), channels, measured, file, cells, shape)
+    names = tuple(name for name in names if name not in missing) or tuple(paths)[:1]
+    channels = tuple((name, paths[WHOLE if whole else name]) for name in names)
+    return _Image(image_id, str(row[MASK]), channels, whole, measured, file, cells, shape)
 
 
 def _cut_image(
@@ -319,12 +316,7 @@ def _problem(error: Exception) -> str:
 
 def _plane(name: str, path: str, image: _Image, shape: tuple[int, ...]) -> Plane:
     """A channel (or a whole colour image)."""
-    try:
-        pixels = read_image(path)
-    except ValueError:
-        if image.measured is None:
-            raise
-        pixels = _channel(path, image.measured)
+    pixels = _pixels(name, path, image)
     if pixels.ndim == 3:
         pixels = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0]
     if pixels.shape[:2] != shape:
@@ -335,9 +327,16 @@ def _plane(name: str, path: str, image: _Image, shape: tuple[int, ...]) -> Plane
     return Plane(name, pixels, contrast(pixels))
 
 
-def _channel(path: str, name: str) -> NDArray[Any]:
-    """One channel of a file that holds several."""
-    return read_image(path, int(name) if name.isdecimal() else name)
+def _pixels(name: str, path: str, image: _Image) -> NDArray[Any]:
+    """What a file holds; of one that holds all channels, that of this name."""
+    if image.whole and name != WHOLE:
+        return read_channel(path, name, MAX_PIXELS, exact=True)
+    try:
+        return read_image(path)
+    except ValueError:
+        if image.measured is None:
+            raise
+        return read_image(path, image.measured)
 
 
 def _measured(image: _Image, planes: Sequence[Plane], shape: tuple[int, ...]) -> Plane | None:
@@ -347,10 +346,7 @@ def _measured(image: _Image, planes: Sequence[Plane], shape: tuple[int, ...]) ->
     for plane in planes:
         if plane.name == image.measured or (plane.name == WHOLE and plane.pixels.ndim == 2):
             return plane._replace(name=image.measured)
-    if planes[0].name != WHOLE:
-        return _plane(image.measured, image.measured_file, image, shape)
-    pixels = _channel(image.measured_file, image.measured)
-    return Plane(image.measured, pixels, contrast(pixels))
+    return _plane(image.measured, image.measured_file, image, shape)
 
 
 def drawn(cut: Cut, look: Look) -> Colours:

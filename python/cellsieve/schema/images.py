@@ -78,16 +78,3 @@ def is_whole(channels: Iterable[str]) -> bool:
 def file_of(files: Mapping[str, str], channel: str) -> str | None:
     """The file of a channel, which may be the one that holds all; None where there is none."""
     return files.get(channel, files.get(WHOLE))
-
-
-def check_known(asked: Iterable[str], known: Sequence[str]) -> None:
-    """Refuses channels that no image has.
-
-    Raises:
-        ValueError: there is one.
-    """
-    unknown = [name for name in asked if name not in known]
-    if unknown and not is_whole(known):
-        raise ValueError(
-            f"channels: found {', '.join(unknown)}; the images have {', '.join(known) or 'none'}"
-        )

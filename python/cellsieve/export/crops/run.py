@@ -12,10 +12,9 @@ import pandas as pd
 from cellsieve.export.crops.sample import sampled
 from cellsieve.export.crops.settings import Settings
 from cellsieve.export.crops.shards import SHARD_CELLS, Sharder, sharded, whole_shards
-from cellsieve.export.crops.writer import INDEX_COLUMNS, Cropper
+from cellsieve.export.crops.writer import CROPPED_COLUMNS, INDEX_COLUMNS, Cropper
 from cellsieve.export.names import safe_names
 from cellsieve.export.source import (
-    OUTCOME_COLUMNS,
     Cleaned,
     channels_of,
     check_apart,
@@ -29,6 +28,7 @@ from cellsieve.io.readers import MAX_PIXELS
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
 from cellsieve.run.tasks import Chunk, run_tasks
 from cellsieve.schema.choices import CropKind, Fit, Keep
+from cellsieve.schema.images import WHOLE
 from cellsieve.schema.types import FilePath
 
 #: What a crop, or a shard of them, is called.
@@ -94,8 +94,9 @@ def crops(
         overwrite: remove what an earlier run has written and start over.
 
     Returns:
-        The image table, as from `annotate`; also written as `index.images.csv`. `index.csv` has a
-        row a crop, by ascending `image_id` and `label`:
+        The image table, as from `annotate`, with the column `cut`: how many of the image's cells
+        are cut off at the edge of their crop; also written as `index.images.csv`. `index.csv` has
+        a row a crop, by ascending `image_id` and `label`:
 
         - `path`: the file in the folder (for shards, "shard-000000.tar/<name>.png")
         - `image_id`, `label`, `class_label`
@@ -118,7 +119,7 @@ def crops(
     folder = place(output)
     cleaned = read_cleaned(table, images, root, all_cells=all_cells)
     asked = tuple(channels) if channels is not None else _default_channels(cleaned)
-    check_channels(cleaned, asked)
+    check_channels(cleaned, asked, max_pixels)
     settings = Settings(
         os.fspath(folder.absolute()),
         asked,
@@ -148,7 +149,7 @@ def crops(
     with FolderJournal(
         folder,
         INDEX_COLUMNS,
-        OUTCOME_COLUMNS,
+        CROPPED_COLUMNS,
         {
             "channels": asked,
             "size": settings.size,
@@ -169,7 +170,7 @@ def crops(
         overwrite=overwrite,
     ) as journal:
         options: dict[str, Any] = {}
-        chunk: Chunk = chunk_of(cropper, asked, INDEX_COLUMNS)
+        chunk: Chunk = chunk_of(cropper, asked, INDEX_COLUMNS, CROPPED_COLUMNS)
         if kind == "tar":
             chunk = sharder
             options["cut"] = partial(whole_shards, tasks)
@@ -191,4 +192,4 @@ def _default_channels(cleaned: Cleaned) -> tuple[str, ...]:
     known = channels_of(cleaned)
     if {"red", "green", "blue"} <= set(known):
         return "red", "green", "blue"
-    return (cleaned.channel or "",)
+    return (cleaned.channel or WHOLE,)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cellsieve.export.crops.writer import INDEX_COLUMNS, Cropper
+from cellsieve.export.crops.writer import CROPPED_COLUMNS, INDEX_COLUMNS, Cropper, said_of
 from cellsieve.export.source import Task, chunk_of, digest
 from cellsieve.io.places import atomic, place
 from cellsieve.run.tasks import Done
@@ -66,7 +66,7 @@ class Sharder:
             tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar,
         ):
             into, channels = partial(self._into, name, tar), self.cropper.settings.channels
-            rows, outcomes = chunk_of(into, channels, INDEX_COLUMNS)(work)
+            rows, outcomes = chunk_of(into, channels, INDEX_COLUMNS, CROPPED_COLUMNS)(work)
         if rows.empty:  # readers of shards take an empty one for a mistake
             path.unlink()
         return rows, outcomes
@@ -96,7 +96,7 @@ class Sharder:
                 _add(tar, member, content)
                 _add(tar, f"{key}.json", json.dumps(about).encode("ascii"))
 
-        return Done(rows, write)
+        return Done(rows, write, said_of(rows))
 
 
 def _joined(classes: "pd.Series[Any]") -> str | None:

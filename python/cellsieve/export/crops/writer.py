@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cellsieve import _core
 from cellsieve.export.crops.settings import Settings
 from cellsieve.export.crops.windows import rectangles, windows_of
-from cellsieve.export.source import Task, path_of, places, read_channels
+from cellsieve.export.source import OUTCOME_COLUMNS, Task, path_of, places, read_channels
 from cellsieve.io.places import atomic, place
 from cellsieve.io.readers import read_mask
 from cellsieve.run.tasks import Done
@@ -36,6 +36,9 @@ INDEX_COLUMNS = {
     "cut": "bool",
 }
 
+#: What became of an image: `cut` of its crops don't show all of their cell.
+CROPPED_COLUMNS = OUTCOME_COLUMNS | {"cut": "Int64"}
+
 
 @dataclass(frozen=True)
 class Cropper:
@@ -47,7 +50,7 @@ class Cropper:
     def __call__(self, task: Task) -> Done:
         """Rows of the index, and what writes the files."""
         rows, contents = self.cut(task)
-        return Done(rows, partial(self._write, rows["path"].tolist(), contents))
+        return Done(rows, partial(self._write, rows["path"].tolist(), contents), said_of(rows))
 
     def files(self, task: Task) -> list[str]:
         """Where its crops go."""
@@ -114,6 +117,11 @@ class Cropper:
                 path.parent.mkdir(exist_ok=True)
             with atomic(path) as temporary:
                 temporary.write_bytes(content)
+
+
+def said_of(rows: pd.DataFrame) -> dict[str, int]:
+    """What the image table says of the crops of an image besides their number."""
+    return {"cut": int(rows["cut"].sum())}
 
 
 def _extension(kind: CropKind, pngs: bool) -> str:

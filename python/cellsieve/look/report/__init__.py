@@ -14,6 +14,7 @@ from cellsieve.io.image_set import ImageSet
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.places import place
 from cellsieve.io.tables import loaded, refuse_existing
+from cellsieve.look.colours import shown_channels
 from cellsieve.look.numbers import check_pixel_size
 from cellsieve.look.report.cells import cells_report
 from cellsieve.look.report.page import framed
@@ -151,21 +152,32 @@ def report(
     check_cells(shown, str(path or "table"))
     if images is None and path is not None and image_table_path(path).exists():
         images = image_table_path(path)
+    table_of_images = None if images is None else image_table(images, root, moved)
+    column = default_column(shown) if column is None else column
+    look = Look(
+        None
+        if table_of_images is None
+        else shown_channels(channels, table_of_images, shown, column),
+        neighbours,
+        outline,
+        side=320,
+        optional=not channels,
+    )
     lost = cells_report(
         shown,
-        None if images is None else image_table(images, root, moved),
+        table_of_images,
         output,
         name=path.name if path else "CLEAN",
         title=title or (path.name if path else "Cells"),
         written=f"{datetime.fromtimestamp(path.stat().st_mtime):%d %B %Y, %H:%M}" if path else "",
-        column=default_column(shown) if column is None else column,
+        column=column,
         columns=columns,
         n=n,
         seed=seed,
         against=None
         if against is None
         else (_name(against, "against"), loaded(against, "table")[0]),
-        look=Look(tuple(channels) if channels else None, neighbours, outline, side=320),
+        look=look,
         jobs=jobs,
         pixel_size=pixel_size,
         megabytes=megabytes,

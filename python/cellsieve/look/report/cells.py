@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.look.colours import GRAY, shown_channels
+from cellsieve.look.colours import GRAY
 from cellsieve.look.numbers import number, scale_bar
 from cellsieve.look.report.against import moves_since, of_sections
 from cellsieve.look.report.bins import BINS, Axis, axis_of, bars_path, histogram
@@ -154,7 +154,7 @@ def cells_report(
         sections.append(section)
     places = np.array(shown, np.int64)
     measured, thresholds = _measured(table.iloc[places], column, images)
-    channels = () if images is None else shown_channels(look.channels, images)
+    channels = () if images is None else look.channels or ()
     names = chosen_columns(table, column, judging, columns)
     scatter = scatter_of(table, rows, names, judging) if len(names) > 1 else None
     rest = sum(len(pools.data[name]) for name in ("values", "free", "kept"))

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellsieve.look.colours import shown_channels
 from cellsieve.look.report.command import command_of
 from cellsieve.look.views import Look
 from cellsieve.schema.images import measured_channels
@@ -115,10 +114,9 @@ def look_in_words(look: Look, images: pd.DataFrame | None) -> str:
     """How to read the pictures."""
     if images is None:
         return ""
-    channels = shown_channels(look.channels, images)
     outlined = "the line is the edge of the cell’s mask; " if look.outline else ""
     others = {"dim": "neighbours are dimmed; ", "blank": "neighbours are blanked; ", "show": ""}
     return (
-        f"Pictures: {', '.join(channels)}; {outlined}{others[look.neighbours]}"
+        f"Pictures: {', '.join(look.channels or ())}; {outlined}{others[look.neighbours]}"
         "brightness is set once per image, so cells of one image can be compared with each other."
     )
