@@ -68,8 +68,9 @@ def test_of_the_other_commands(arguments):
     assert counts["merge"] == {"images": 6, "cells": len(table)}
     assert counts["clean"]["kept"] == clean.sum()
     assert counts["clean"]["reasons"] == {"low": (~clean).sum()}
-    for name in ("annotate", "crops"):
-        assert counts[name] == {"images": 5, "failed": 0, "cells": clean.sum()}
+    whole = {"images": 5, "failed": 0, "cells": clean.sum()}
+    assert counts["annotate"] == whole
+    assert counts["crops"] == whole | {"cut": 0}
     assert counts["masks"]["images"] == 5
 
 
