@@ -269,7 +269,7 @@ def fuzz(name, target, seconds, executions, chance, folder):
         begun, found = time.perf_counter(), ""
         try:
             read(path)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:  # of a wrong dtype, say
             refused += 1
             if not str(error).startswith(f"{path}: ") or "\n" in str(error):
                 found = f"says {str(error)!r}"

@@ -170,9 +170,8 @@ class PlateLayout(Layout):
             OSError: a file can't be read.
             ValueError: unknown plates; missing or duplicate ids; ids that are not in `test`; a
                 wrong number of classes; NaN, infinite or negative scores; a plate with more wells
-                than any group has classes; scores that can't be probabilities without a `kind`, or
-                of another dtype than float16, float32 or float64.
-            TypeError: predictions that are neither an array, a file nor a table.
+                than any group has classes; scores that can't be probabilities without a `kind`.
+            TypeError: scores of another dtype than float16, float32 or float64, in a file too.
         """
         return infer(
             self,

@@ -356,7 +356,7 @@ def _together(read: list[Predictions]) -> str:
 def _numbers(found: Predictions) -> NDArray[Any]:
     scores = found.scores
     if scores.dtype.kind != "f" or scores.dtype.itemsize > 8:
-        raise ValueError(  # a file's fault as often as an argument's
+        raise TypeError(
             f"{found.name}: dtype {scores.dtype}; expected float16, float32 or float64 scores"
         )
     return scores
