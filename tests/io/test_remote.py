@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,16 +39,18 @@ def memory(small_set):
     system.rm("/", recursive=True)
 
 
-@pytest.fixture(scope="module")
-def moto():
-    """A real S3 server on loopback."""
-    pytest.importorskip("s3fs", reason="needs s3fs")
-    pytest.importorskip("moto.server", reason="needs moto's server")
+def free_port():
+    """One that nobody listens at."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+@contextmanager
+def served(arguments, port):
+    """A server in a process of its own, from when it answers."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-p", str(port)], stderr=subprocess.DEVNULL
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         for _ in range(1200):
@@ -55,10 +58,20 @@ def moto():
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.05)
-        yield port
+        yield
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.fixture(scope="module")
+def moto():
+    """A real S3 server on loopback."""
+    pytest.importorskip("s3fs", reason="needs s3fs")
+    pytest.importorskip("moto.server", reason="needs moto's server")
+    port = free_port()
+    with served(["-m", "moto.server", "-p", str(port)], port):
+        yield port
 
 
 class Between(BaseHTTPRequestHandler):
@@ -569,29 +582,15 @@ def google(small_set, monkeypatch):
     monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # asks Google by TLS
     pytest.importorskip("gcsfs", reason="needs gcsfs")
     pytest.importorskip("gcp_storage_emulator", reason="needs gcp-storage-emulator")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     code = "import sys; from gcp_storage_emulator.__main__ import main; main(sys.argv[1:])"
     arguments = ["start", "--in-memory", "--host=127.0.0.1", f"--port={port}"]
-    server = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments, "--default-bucket=lab"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     for name in ("gs", "gcs"):
         monkeypatch.setitem(fsspec.config.conf, name, {"token": "anon", "endpoint_url": address})
-    try:
-        for _ in range(1200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
+    with served(["-c", code, *arguments, "--default-bucket=lab"], port):
         fsspec.filesystem("gs").put(f"{small_set}/", "lab/set/", recursive=True)
         yield "gs://lab/set"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def test_from_googles_bucket_into_it(google, expected):

@@ -99,7 +99,7 @@ class Remote(os.PathLike[str]):
                 raise PermissionError(error.errno or 13, "Permission denied", self.url) from None
             except ImportError:
                 raise
-            except NotImplementedError:
+            except NotImplementedError:  # as fsspec has it of a store that only gives files out
                 raise UnsupportedOperation(
                     f"{self.url}: fsspec can't write or remove files there; expected a store that "
                     "takes files, as s3:// or gs://, or a path of this machine"

@@ -75,11 +75,11 @@ def reason_rows(table: pd.DataFrame, reason: str | None) -> pd.DataFrame:
         return table
     columns = [name for name in ("reason", FLAGGED) if name in table.columns]
     texts = [table[name].fillna("").astype("str") for name in columns]
-    found = {part for text in texts for each in text.unique() for part in each.split(BETWEEN)}
-    if reason not in found - {""}:
-        known = ", ".join(sorted(found - {""})) or "no reason"
-        raise ValueError(f"reason: no cell has {reason!r}; the table has {known}")
-    having = {each for text in texts for each in text.unique() if reason in each.split(BETWEEN)}
+    parts = {each: each.split(BETWEEN) for text in texts for each in text.unique() if each}
+    having = {each for each, reasons in parts.items() if reason in reasons}
+    if not having:
+        known = ", ".join(sorted({one for reasons in parts.values() for one in reasons}))
+        raise ValueError(f"reason: no cell has {reason!r}; the table has {known or 'no reason'}")
     return table[np.any([text.isin(having) for text in texts], axis=0)]
 
 
