@@ -283,19 +283,23 @@ def test_a_mask_that_has_changed_is_refused_by_name(small_set, clean_table, caps
 def test_a_run_goes_on_where_it_stopped(small_set, clean_table, monkeypatch):
     cs.annotate(clean_table, small_set / "whole.json", progress=False)
     output = small_set / "a.json"
-    read, armed = [], [True]
+    read = []
     outline = annotate.outline
 
-    def some(task, **options):
-        if armed and len(read) == 3:
-            armed.clear()
-            raise KeyboardInterrupt
+    def counted(task, **options):
         read.append(task.image_id)
         return outline(task, **options)
 
-    monkeypatch.setattr(annotate, "outline", some)
+    def three(task, **options):
+        # Every later image too: another one may be under way when the first is interrupted.
+        if len(read) == 3:
+            raise KeyboardInterrupt
+        return counted(task, **options)
+
+    monkeypatch.setattr(annotate, "outline", three)
     with pytest.raises(KeyboardInterrupt):
         cs.annotate(clean_table, output, jobs=1, progress=False)
+    monkeypatch.setattr(annotate, "outline", counted)
     assert not output.exists()
     with pytest.raises(FileExistsError, match="--resume"):
         cs.annotate(clean_table, output, progress=False)
