@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pandas as pd
@@ -529,7 +529,9 @@ def test_limits_of_one_class_alone(
     promise(browser, table)
     assert browser.get_log("browser") == []
     counts = numbers(browser)
-    wait(browser, lambda driver: "own=" in driver.current_url)
+    last = {"percentile": "0.6", "value": "40", "mad": "0.5"}[rules[0].kind]
+    stored = re.compile(rf"class-7,0,{rules[0].kind},[^,]*,{re.escape(last)}(?!\d)")
+    wait(browser, lambda driver: stored.search(unquote(driver.current_url)))
     address = browser.current_url
     browser.get("about:blank")
     browser.get(address)

@@ -99,14 +99,21 @@ const put = (element, text) => {
 };
 const KINDS = ["kept", "cut", "unjudged", "by_hand"];
 const places = new Map();
+const saidAt = new Map(); // what stands in them; asking the page for it takes longer
 function addPlaces(within) {
   for (const each of all("[data-n]", within)) {
     const name = `${each.closest("[data-section]").dataset.section} ${each.dataset.n}`;
     places.set(name, [...new Set([...(places.get(name) ?? []), each])]);
+    saidAt.delete(name);
   }
 }
 addPlaces(document);
-const say = (section, name, text) => places.get(`${section} ${name}`)?.forEach((each) => put(each, text));
+function say(section, name, text) {
+  const where = `${section} ${name}`;
+  if (saidAt.get(where) === text) return;
+  saidAt.set(where, text);
+  places.get(where)?.forEach((each) => put(each, text));
+}
 
 function tellSection(item) {
   const result = now.sections[item.number];
