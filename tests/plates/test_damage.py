@@ -217,3 +217,13 @@ def test_an_id_with_a_line_break_is_said_in_one_line(layout, tmp_path):
     np.savez(tmp_path / "p.npz", scores=scores, ids=ids, classes=np.arange(scores.shape[1]))
     with pytest.raises(ValueError, match=r"ids that are not in test: HUVEC\\n01; expected"):
         layout.infer(MADE.test, tmp_path / "p.npz")
+
+
+@pytest.mark.parametrize("part", ["ids", "classes"])
+def test_names_that_are_records_are_refused(layout, tmp_path, part):
+    scores = probabilities(MADE.logits)
+    names = {"ids": MADE.test["id_code"].to_numpy(str), "classes": np.arange(scores.shape[1])}
+    names[part] = np.array([(f"H{n}",) for n in range(len(names[part]))], [("f0", "<U9")])
+    np.savez(tmp_path / "p.npz", scores=scores, **names)
+    with pytest.raises(ValueError, match=r"p\.npz: (ids that are not in|no column for 16 of)"):
+        layout.infer(MADE.test, tmp_path / "p.npz")
