@@ -121,8 +121,8 @@ def cells_report(
         column, columns, n, seed, look, pixel_size, megabytes, jobs, progress: as for `report`.
     """
     rows = verdicts(table, column)
-    groups = sections_of(table)
     judging = remembered(table) or []
+    groups = sections_of(table, judging)
     axis = axis_of(rows.value, column)
     most = round(CELLS_A_MEGABYTE * megabytes)
     n = max(1, min(n, most // (3 * max(1, len(groups)))))

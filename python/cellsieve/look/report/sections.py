@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve.schema.labels import class_text, natural
+from cellsieve.schema.groups import groups_of, spelled
+from cellsieve.schema.labels import natural
+from cellsieve.schema.rules import Rule
 from cellsieve.schema.verdicts import (
     BETWEEN,
     BY_HAND,
@@ -61,29 +63,34 @@ def kind_of(reason: str, judging: Sequence[Judgement]) -> str:
     return "unjudged" if all(part in unjudged for part in parts) else "cut"
 
 
-def sections_of(table: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]:
+def sections_of(
+    table: pd.DataFrame, judging: Sequence[Judgement] = ()
+) -> list[tuple[str, str, NDArray[np.int64]]]:
     """The name, the kind and the row positions of each section.
 
     First the classes, then the cells of several classes ("0|16"), unless such combinations were
-    judged as classes of their own, then the cells without a class.
+    judged as classes of their own, then the cells without a class. Where the rules take a
+    combination as one group however it is spelled, so do the sections: its name is that of the
+    summary of `clean`.
     """
     everything = np.arange(len(table))
     if "class_label" not in table.columns:
         return [("All cells", "all", everything)] if len(table) else []
-    labels = class_text(table["class_label"])
-    several = np.zeros(len(table), bool)
+    codes, texts = groups_of(table, ["class_label"])
+    without = codes < 0
+    skipped = np.zeros(len(texts), bool)
     if "reason" in table.columns:
-        skipped = np.asarray(table["reason"] == MULTI_LABEL, bool)
-        several = skipped | np.asarray(
-            labels.str.contains("|", regex=False, na=False) & labels.isin(labels[skipped]), bool
-        )
-    without = np.asarray(labels.isna(), bool)
-    several &= ~without
+        skipped[codes[np.asarray(table["reason"] == MULTI_LABEL, bool) & ~without]] = True
+    several = ~without & np.append(skipped, False)[codes]
     rest = everything[~several & ~without]
+    names = pd.Series(texts)
+    if any(_merges(band) for each in judging for band in each.rule.bands):
+        names = spelled(names, pd.Series(np.bincount(codes[~without], minlength=len(texts))))
+    labels = names.to_numpy(object)[codes[rest]]
     sections = [
         (str(label), "class", rest[places])
         for label, places in sorted(
-            labels.iloc[rest].groupby(labels.iloc[rest].to_numpy()).indices.items(),
+            pd.Series(labels, dtype=object).groupby(labels).indices.items(),
             key=lambda pair: natural(str(pair[0])),
         )
     ]
@@ -94,3 +101,8 @@ def sections_of(table: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]
         if those.any():
             sections.append((name, kind, everything[those]))
     return sections
+
+
+def _merges(rule: Rule) -> bool:
+    """Whether a band takes all spellings of a combination of classes as one group."""
+    return rule.grouped and rule.multi == "own" and "class_label" in rule.groups

@@ -14,6 +14,11 @@ let own = rules.map(() => new Map()); // by the number of the section
 const isClass = ({ kind }) => kind === "class";
 const classesOf = (pool) => pool.classes ?? [pool.section];
 const holdsIn = (r, number) => inSection[number].some((k) => pools[k].groups[r] !== -2);
+// How the cells of a pool spell their class: "16|0" may be in the section of "0|16".
+const spelled = (pool) => pool.spelled ?? data.sections[pool.section].label;
+const spellings = (some) => [...new Set(some.map(spelled))];
+// The spellings of a class that a rule is meant for.
+const meantSpellings = (r, number) => spellings(inSection[number].map((k) => pools[k]).filter((pool) => pool.groups[r] !== -2));
 function mayBeAlone(r, number) {
   const others = Object.keys(cleanedBy[r].unless ?? {}).filter((name) => name !== "class_label");
   return isClass(data.sections[number]) && !others.length && holdsIn(r, number);
@@ -180,16 +185,18 @@ function rulesFile() {
   return asToml(edited.flat().filter((rule) => active(rule) || rule.also));
 }
 function ofTheOthers(r) {
-  const labels = [...own[r].keys()].map((number) => data.sections[number].label);
+  const labels = [...own[r].keys()].flatMap((number) => meantSpellings(r, number));
   return labels.length ? { ...rules[r], unless: { class_label: [...(rules[r].unless?.class_label ?? []), ...labels] } } : rules[r];
 }
 function ofOne(r, number) {
-  const { label } = data.sections[number];
+  const labels = meantSpellings(r, number);
   const { unless, ...rule } = own[r].get(number);
-  const where = { ...rule.where, class_label: [label] };
+  const where = { ...rule.where, class_label: labels };
   // Where several classes together are one of their own, `where` would choose them too.
-  const wider = data.sections.filter((each) => isClass(each) && each.label !== label && each.label.split("|").includes(label));
-  return wider.length ? { ...rule, where, unless: { class_label: wider.map((each) => each.label) } } : { ...rule, where };
+  const wider = spellings(pools.filter((pool) => isClass(data.sections[pool.section]))).filter(
+    (text) => !labels.includes(text) && text.split("|").some((name) => labels.includes(name)),
+  );
+  return wider.length ? { ...rule, where, unless: { class_label: wider } } : { ...rule, where };
 }
 function asToml(some) {
   return some
