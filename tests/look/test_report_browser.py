@@ -88,8 +88,9 @@ def shown(within: Any, selector: str) -> list[Any]:
 
 
 def write(box: Any, text: str) -> None:
-    box.clear()
-    box.send_keys(text)
+    """As a person does, so that the page hears of it even where nothing is left."""
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys(text or Keys.DELETE)
 
 
 def wait(browser: Any, condition: Any) -> Any:
@@ -135,8 +136,7 @@ def test_filter_and_sort(page: Any) -> None:
     assert len(shown(page, "section.class")) == 2
     write(one(page, "#filter"), "nothing like it")
     assert "No class matches" in one(page, "#nonefound").text
-    one(page, "#filter").clear()
-    one(page, "#filter").send_keys("s" + Keys.BACKSPACE)
+    write(one(page, "#filter"), "")
     one(page, '[data-sort="unjudged"]').click()
     assert shown(page, "#list .name")[0].text == "Several classes"
     assert shown(page, "section.class h2")[0].text == "Several classes"
@@ -400,6 +400,73 @@ def test_only_cells_that_change_are_shown(page: Any) -> None:
     assert {one(each, ".verdict").text for each in changing} == {"would be dropped"}
 
 
+def test_cells_of_one_reason_are_shown(browser: Any, tmp_path: Path) -> None:
+    """Also those that are not shown at first; by keyboard, and from the address."""
+    rules = [
+        cs.Rule("area", None, 150, kind="value", name="merged"),
+        cs.Rule("area", 0.1, None),
+        cs.Rule("label", 20, 185, kind="value"),
+        cs.Rule("label", None, 90, kind="value", name="late", flag=True),
+    ]
+    rng = np.random.default_rng(4)
+    table = cells(rng.permutation(200).tolist(), class_label=rng.choice(["0", "1"], 200))
+    cleaned = cs.clean(table, rules=rules)
+    opened(browser, cleaned, tmp_path)
+    every_cell = len(shown(browser, ".cell"))
+    choice = one(browser, "#reason")
+    assert [each.text for each in every(choice, "option")] == [
+        *("all reasons", "late", "merged", "area too low", "label too low", "label too high")
+    ]
+    rows = cleaned.set_index("label")
+    for words, reason, column in (
+        ("merged", "merged", "reason"),
+        ("late", "late", "flagged"),
+        ("label too low", "label low", "reason"),
+    ):
+        choice.send_keys(words)  # a list is moved by typing what one wants
+        having = rows[column].str.split("; ").map(lambda parts, name=reason: name in parts)
+        labels = browser.execute_script(
+            "const { cells } = JSON.parse(document.querySelector('#data').textContent);"
+            "return [...document.querySelectorAll('main .cell')].filter((e) => e.checkVisibility())"
+            ".map((e) => cells[e.dataset.cell].label)"
+        )
+        on_page = browser.execute_script(
+            "const { cells } = JSON.parse(document.querySelector('#data').textContent);"
+            "return cells.map((cell) => cell.label)"
+        )
+        assert sorted(labels) == sorted(having[having].index.intersection(on_page))
+        said = f"“{words}” alone: {len(labels)} of {having.sum()} are on this page"
+        assert said in one(browser, "#of-reason").text
+        # Each gallery with such cells has a tab stop that can be reached.
+        for gallery in shown(browser, ".gallery"):
+            stops = [
+                stop for stop in every(gallery, ".open") if stop.get_attribute("tabindex") == "0"
+            ]
+            assert [stop.is_displayed() for stop in stops] == [True]
+            stops[0].send_keys(Keys.END)
+            assert browser.switch_to.active_element == shown(gallery, ".open")[-1]
+        # What is hidden is turned over in the larger view.
+        browser.switch_to.active_element.send_keys(Keys.ENTER)
+        assert one(browser, "#view .position").text.endswith(f" of {len(labels)}")
+        one(browser, "#view .close").click()
+    assert serious_findings(browser) == []
+    wait(browser, lambda driver: "reason=label+low" in driver.current_url)
+    address = browser.current_url
+    browser.get("about:blank")
+    browser.get(address)
+    assert len(shown(browser, "main .cell")) == len(labels)
+    # With the cells that change: both hold. Without either, all are back.
+    one(browser, "#only-changes").click()
+    assert shown(browser, "main .cell") == []
+    one(browser, "#only-changes").click()
+    one(browser, '#reason option[value=""]').click()
+    assert one(browser, "#of-reason").text == ""
+    assert len(shown(browser, "main .cell")) >= every_cell
+    assert browser.get_log("browser") == []
+    opened(browser, cs.clean(table, column="area", lower=0.1), tmp_path)
+    assert every(browser, "#reason") == []  # the galleries say it
+
+
 @pytest.mark.parametrize("kind", ["percentile", "value"])
 def test_limits_taken_away_clean_to_the_promised_counts(
     browser: Any, clean: Path, tmp_path: Path, kind: str
@@ -579,8 +646,7 @@ def test_a_combination_is_one_class_however_it_is_spelled(
     promise(browser, table)
     write(one(browser, "#filter"), "0|1")  # any spelling finds it
     assert [each.text for each in shown(browser, "#list .name")] == ["1|0"]
-    browser.execute_script("filter = document.querySelector('#filter'); filter.value = '';"
-                           "filter.dispatchEvent(new Event('input'))")  # fmt: skip
+    write(one(browser, "#filter"), "")
     for number, text in ((2, "30"), (0, "25"), (1, "45")):
         one(browser, f'#scope option[value="{number}"]').click()
         one(browser, f'.rule-card:not([hidden]) option[value="{kind}"]').click()

@@ -1,7 +1,8 @@
 """The sections of a page, and the verdicts on their cells."""
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from cellsieve.schema.rules import Rule
 from cellsieve.schema.verdicts import (
     BETWEEN,
     BY_HAND,
+    FLAGGED,
     MULTI_LABEL,
     NO_LABEL,
     SMALL_GROUP,
@@ -50,6 +52,34 @@ def totals(rows: Verdicts, judging: Sequence[Judgement] = ()) -> dict[str, Any]:
         "reasons": kinds,
         **{kind: sum(many for _, many in pairs) for kind, pairs in kinds.items()},
     }
+
+
+class Reasons(NamedTuple):
+    """For what each row was dropped or flagged: for one reason or for several."""
+
+    names: list[str]
+    """Each reason, that of most cells first."""
+    cells: list[int]
+    """How many cells have it, maybe among others."""
+    of_rows: NDArray[np.object_]
+    """For each row the places of its reasons among the names."""
+
+
+def reasons_of(table: pd.DataFrame) -> Reasons:
+    """For what the cells of a table were dropped or flagged."""
+    texts = pd.Series("", index=range(len(table)), dtype="str")
+    for name in ("reason", FLAGGED):
+        if name in table.columns:
+            texts += BETWEEN + table[name].fillna("").astype("str").to_numpy(object)
+    codes, distinct = pd.factorize(texts.to_numpy(object))
+    parts = [list(dict.fromkeys(filter(None, text.split(BETWEEN)))) for text in distinct]
+    cells: Counter[str] = Counter()
+    for own, many in zip(parts, np.bincount(codes, minlength=len(parts)).tolist(), strict=True):
+        cells.update(dict.fromkeys(own, many))
+    names = [name for name, _ in cells.most_common()]
+    places = np.empty(len(parts), object)
+    places[:] = [[names.index(part) for part in own] for own in parts]
+    return Reasons(names, [cells[name] for name in names], places[codes])
 
 
 def kind_of(reason: str, judging: Sequence[Judgement]) -> str:

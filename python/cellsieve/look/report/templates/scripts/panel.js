@@ -218,7 +218,7 @@ use.addEventListener("click", (event) => {
 
 const only = find("#only-changes");
 only.addEventListener("change", () => {
-  root.classList.toggle("only-changes", only.checked);
+  refreshTiles();
   remember();
 });
 find("#log").addEventListener("change", (event) => {
