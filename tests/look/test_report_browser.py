@@ -388,7 +388,23 @@ def test_the_axis_fits_one_class(page: Any, clean: Path) -> None:
     shape = str(one(page, "#bars-0 path.drop").get_attribute("d"))
     assert shape.startswith(f"M0 100V{round(100 - max(2, 100 * bars[0] / max(bars)))}")
     assert min(bars[0], bars[-1]) > 0  # the class fills the axis from end to end
+    # A number stands below its place, also the first and the last of them.
+    off = page.execute_script(
+        "const axis = document.querySelector('#class-0 .ticks').getBoundingClientRect();"
+        "return [...document.querySelectorAll('#class-0 .ticks span')].map((e) => {"
+        "const box = e.getBoundingClientRect(), at = parseFloat(e.style.left) / 100;"
+        "const edge = at < 0.02 || at > 0.98;"
+        "return edge ? 0 : Math.abs((box.left + box.right) / 2 - axis.left - at * axis.width)})"
+    )
+    assert len(off) > 2
+    assert max(off) < 1
+    # A limit beyond the axis has no line, which would stand where it is not.
+    one(page, "#zoom option[value='high']").click()
+    line = "#class-0 line.lower:not([hidden])"
+    assert not every(page, line)
+    assert one(page, "#class-0 .handle.lower").get_attribute("class").endswith("unset")
     one(page, "#zoom option[value='whole']").click()
+    assert every(page, line)
 
 
 def test_only_cells_that_change_are_shown(page: Any) -> None:
@@ -435,7 +451,7 @@ def test_cells_of_one_reason_are_shown(browser: Any, tmp_path: Path) -> None:
             "return cells.map((cell) => cell.label)"
         )
         assert sorted(labels) == sorted(having[having].index.intersection(on_page))
-        said = f"“{words}” alone: {len(labels)} of {having.sum()} are on this page"
+        said = f"only cells with the reason “{words}”: {len(labels)} of {having.sum()} are on"
         assert said in one(browser, "#of-reason").text
         # Each gallery with such cells has a tab stop that can be reached.
         for gallery in shown(browser, ".gallery"):
@@ -1072,6 +1088,27 @@ def test_light_dark_and_narrow(page: Any) -> None:
     page.set_window_size(1300, 900)
 
 
+def test_no_line_of_a_heading_begins_with_a_separator(page: Any) -> None:
+    """The point between two reasons is cut off where the second begins a line."""
+    page.set_window_size(500, 900)
+    for width in range(500, 100, -20):
+        page.execute_script("document.body.style.width = `${arguments[0]}px`", width)
+        found = page.execute_script(
+            "const numbers = document.querySelector('#class-0 .numbers');"
+            "const left = numbers.getBoundingClientRect().left;"
+            "return [...numbers.querySelectorAll('.reason')]"
+            ".filter((each) => each.getBoundingClientRect().left - left < 1)"
+            ".map((each) => getComputedStyle(each, '::before'))"
+            ".map((point) => [parseFloat(point.left), point.position])"
+        )
+        if found:
+            break
+    page.set_window_size(1300, 900)
+    assert found
+    assert all(left < -5 and position == "absolute" for left, position in found)
+    assert one(page, "#class-0 .numbers").value_of_css_property("overflow-x") == "clip"
+
+
 @pytest.mark.parametrize("width", [1300, 375])
 def test_verdicts_and_reasons_stay_within_their_cell(page: Any, clean: Path, width: int) -> None:
     page.execute_cdp_cmd(
@@ -1171,9 +1208,15 @@ def test_plates_are_printed_without_what_needs_a_pointer(browser: Any, tmp_path:
 
 
 def test_it_prints_all_cells_and_no_controls(page: Any) -> None:
+    page.execute_script("document.querySelector('#images').open = true")
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not one(page, "#filter").is_displayed()
     assert not one(page, "#lower-0").is_displayed()
+    assert not shown(page, ".alone, .pointing")
+    scroll = one(page, "#images .scroll")  # every row of it
+    assert scroll.get_property("scrollHeight") <= scroll.get_property("clientHeight") + 1
+    # What a PDF can blend: else it shows the last channel alone.
+    assert one(page, ".plane").value_of_css_property("mix-blend-mode") == "screen"
     assert len(shown(page, ".cell")) == len(every(page, ".cell"))
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 

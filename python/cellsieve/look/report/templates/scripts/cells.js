@@ -117,7 +117,7 @@ function showReason() {
   const found = data.cells.filter(hasReason).length;
   const [name, many] = data.reasons[chosen] ?? [];
   const words = reason?.selectedOptions[0].textContent;
-  if (reason) put(find("#of-reason"), name === undefined ? "" : `The galleries show cells with the reason “${words}” alone: ${whole(found)} of ${whole(many)} are on this page.`);
+  if (reason) put(find("#of-reason"), name === undefined ? "" : `The galleries show only cells with the reason “${words}”: ${whole(found)} of ${whole(many)} are on this page.`);
 }
 reason?.addEventListener("change", () => {
   showReason();

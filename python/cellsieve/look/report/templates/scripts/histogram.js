@@ -55,7 +55,9 @@ function drawTicks(plot) {
   const ticks = [];
   for (let k = Math.ceil(axis[0] / step - 1e-9); k <= Math.floor(axis[1] / step + 1e-9); k += 1) {
     const tick = document.createElement("span");
-    tick.style.left = `${100 * place(k * step)}%`;
+    const at = place(k * step);
+    tick.style.left = `${100 * at}%`;
+    tick.className = at < 0.02 ? "first" : at > 0.98 ? "last" : "";
     tick.textContent = k === 0 ? "0" : short(k * step);
     ticks.push(tick);
   }
@@ -69,14 +71,15 @@ function drawLimits(number) {
   sideNames.forEach((side, k) => {
     const limit = result[side];
     const set = limit !== null && Number.isFinite(limit);
+    const inside = set && limit >= axis[0] && limit <= axis[1];
     const line = find(`line.${side}`, plot);
-    line.toggleAttribute("hidden", !set);
+    line.toggleAttribute("hidden", !inside); // beyond the axis, there is a handle alone
     const at = set ? place(limit) : k;
     line.setAttribute("x1", BARS * at);
     line.setAttribute("x2", BARS * at);
     const handle = find(`.handle.${side}`, plot);
     handle.style.left = `${100 * at}%`;
-    handle.classList.toggle("unset", !set);
+    handle.classList.toggle("unset", !inside);
     handle.setAttribute("aria-valuemin", axis[0]);
     handle.setAttribute("aria-valuemax", axis[1]);
     handle.setAttribute("aria-valuenow", set ? limit : axis[k]);
