@@ -260,6 +260,8 @@ SEVERAL = [cs.Rule("area", 0.05, None, None), cs.Rule("area", 3, 55, kind="value
         SEVERAL,
         [cs.Rule("area", 0.1, 0.9, None), cs.Rule("label", 10, None, kind="value")],
         [cs.Rule("area", -1.5, 1.25, kind="mad")],
+        [cs.Rule("area", -1.5, 1.25, kind="zscore")],
+        [cs.Rule("area", 0.5, 1.5, kind="ratio")],
         [
             cs.Rule("area", 0.05, 0.95, name="odd", where={"class_label": ["1"]}, unjudged="keep"),
             cs.Rule(
@@ -273,7 +275,17 @@ SEVERAL = [cs.Rule("area", 0.05, None, None), cs.Rule("area", 3, 55, kind="value
             cs.Rule("area", None, 50, kind="value", name="large", flag=True),
         ],
     ],
-    ids=["percentiles", "one side", "values", "several", "another column", "mads", "named"],
+    ids=[
+        "percentiles",
+        "one side",
+        "values",
+        "several",
+        "another column",
+        "mads",
+        "sds",
+        "ratio",
+        "named",
+    ],
 )
 def test_limits_start_from_the_rule_stored_with_the_table(
     browser: Any, tmp_path: Path, values: list[float], rules: list[Any]
@@ -295,9 +307,13 @@ def test_limits_start_from_the_rule_stored_with_the_table(
     kept = numbers(browser)["kept"]
     first = of_area[0]
     # Moved, and counted as `clean` counts.
-    text, lower = {"percentile": ("40", 0.4), "value": ("20", 20), "mad": ("-0.5", -0.5)}[
-        first.kind
-    ]
+    text, lower = {
+        "percentile": ("40", 0.4),
+        "value": ("20", 20),
+        "mad": ("-0.5", -0.5),
+        "zscore": ("-0.25", -0.25),
+        "ratio": ("0.95", 0.95),
+    }[first.kind]
     write(one(browser, "#lower-0"), text)
     moved = replace(first, lower=lower)
     again = cs.clean(table, rules=[moved, *rules[1:]])
@@ -311,6 +327,28 @@ def test_limits_start_from_the_rule_stored_with_the_table(
     by_file = cs.clean(table, rules=cs.read_rules(tmp_path / "limits.toml"))
     assert by_file["reason"].tolist() == again["reason"].tolist()
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("kind", ["zscore", "mad", "ratio"])
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 3e12])
+def test_limits_from_a_middle_are_those_of_clean_to_the_last_bit(
+    browser: Any, tmp_path: Path, kind: str, scale: float
+) -> None:
+    rng = np.random.default_rng(6)
+    labels = rng.choice(["0", "1", "2", "3"], 400)
+    middle = 0 if kind == "ratio" else -40
+    table = cells((scale * (rng.lognormal(1, 2, 400) + middle)).tolist(), class_label=labels)
+    opened(browser, cs.clean(table, column="area", lower=0.2, upper=0.8), tmp_path)
+    one(browser, f'#kind-0 option[value="{kind}"]').click()
+    write(one(browser, "#lower-0"), "0.37")
+    rule = cs.Rule("area", 0.37, None, kind=kind)  # type: ignore[arg-type]
+    again = cs.clean(table, rules=[rule])
+    found = [
+        float(one(browser, f"#class-{label} .handle.lower").get_attribute("aria-valuenow"))
+        for label in "01"  # the others are drawn when they come into sight
+    ]
+    assert found == again.groupby("class_label")["lower_limit"].first().tolist()[:2]
+    assert numbers(browser) == counted(again)
 
 
 def test_limits_of_one_rule_change_to_values_and_back(browser: Any, tmp_path: Path) -> None:
@@ -1183,7 +1221,13 @@ def test_targets_are_large_enough_to_hit(page: Any) -> None:
 
 
 def test_rules_that_can_not_be_moved_are_named(browser: Any, tmp_path: Path) -> None:
-    rules = [cs.Rule("area", 0.1, 0.9), cs.Rule("area", -1.5, None, kind="zscore", name="tiny")]
+    tiny = cs.Rule(
+        *("area", -1.5, None),
+        kind="zscore",
+        name="tiny",
+        also=[cs.Rule("label", 90, None, kind="value")],
+    )
+    rules = [cs.Rule("area", 0.1, 0.9), tiny]
     table = cells(list(range(100)))
     opened(browser, cs.clean(table, rules=rules), tmp_path)
     assert len(every(browser, ".rule-card")) == 1

@@ -66,6 +66,7 @@ FIRST = 24  # sections that are there when the page opens; others are built when
 SCRIPTS = (
     "page",
     "data",
+    "exact",
     "limits",
     "histogram",
     "classes",

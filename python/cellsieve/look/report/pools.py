@@ -110,15 +110,9 @@ def own_rules(column: str, judging: Sequence[Judgement]) -> list[int]:
     """The places of the rules whose limits can be tried: those that a column alone decides.
 
     Not those with a reason that another rule gives too, since the table does not tell the two
-    apart, and none of kinds whose limits the page does not find again.
+    apart.
     """
-    own = [
-        place
-        for place, each in enumerate(judging)
-        if each.rule.column == column
-        and each.alone
-        and each.rule.kind in ("percentile", "value", "mad")
-    ]
+    own = [place for place, each in enumerate(judging) if each.rule.column == column and each.alone]
     others = {
         text
         for place, each in enumerate(judging)

@@ -137,9 +137,8 @@ function endOf(rule, r, number, value) {
   const lists = codes.map((code) => valuesOf(rule, r, code)).filter((values) => values?.length > 1);
   if (!lists.length) return null;
   const values = lists.reduce((longest, each) => (each.length > longest.length ? each : longest));
-  if (rule.kind === "mad") {
-    const center = fromMedian(values)(0);
-    const spread = fromMedian(values)(1) - center;
+  if (rule.kind in spreads) {
+    const [center, spread] = spreadOf(rule.kind, values);
     return spread > 0 ? round((value - center) / spread, 3) : null;
   }
   const k = below(values, value);
@@ -194,8 +193,8 @@ find("main").addEventListener("keydown", (event) => {
   aimAt(held.number);
   const r = ruleFor(held.number);
   const rule = ruleInScope(r);
-  const [low, high] = { percentile: [0, 1], mad: [-20, 20], value: data.axis }[rule.kind];
-  const step = { percentile: 0.001, mad: 0.1, value: niceStep((high - low) / 200) }[rule.kind];
+  const [low, high] = { percentile: [0, 1], mad: [-20, 20], zscore: [-20, 20], ratio: [0, 20], value: data.axis }[rule.kind];
+  const step = { percentile: 0.001, mad: 0.1, zscore: 0.1, ratio: 0.05, value: niceStep((high - low) / 200) }[rule.kind];
   if (event.key === "Delete" || event.key === "Backspace") changeRule(r, { [held.side]: null });
   else if (event.key === "Home") setLimit(r, held.side, low);
   else if (event.key === "End") setLimit(r, held.side, high);

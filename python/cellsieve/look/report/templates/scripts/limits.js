@@ -70,22 +70,31 @@ function limitsOf(rule, r, code) {
   if (rule.kind === "value") return [rule.lower ?? -Infinity, rule.upper ?? Infinity];
   const values = valuesOf(rule, r, code);
   if (!values || values.length < Math.max(1, rule.min_group ?? 1)) return null;
-  const value = rule.kind === "mad" ? fromMedian(values) : (end) => quantile(values, end);
+  const value = rule.kind === "percentile" ? (end) => quantile(values, end) : fromCenter(rule.kind, values);
   return [
     rule.lower === null ? -Infinity : value(rule.lower),
     rule.upper === null ? Infinity : value(rule.upper),
   ];
 }
 
-// The value so many scaled median absolute deviations from the median.
-const spreads = new Map();
-function fromMedian(values) {
-  if (!spreads.has(values)) {
+// The value so many units from a center: scaled median absolute deviations from the median, standard
+// deviations from the mean, medians from 0.
+const centers = {
+  mad(values) {
     const center = quantile(values, 0.5);
     const distances = values.map((value) => Math.abs(value - center)).sort();
-    spreads.set(values, [center, 1.4826 * quantile(distances, 0.5)]);
-  }
-  const [center, spread] = spreads.get(values);
+    return [center, 1.4826 * quantile(distances, 0.5)];
+  },
+  zscore: meanAndDeviation,
+  ratio: (values) => [0, quantile(values, 0.5)],
+};
+const spreads = { mad: new Map(), zscore: new Map(), ratio: new Map() };
+function spreadOf(kind, values) {
+  if (!spreads[kind].has(values)) spreads[kind].set(values, centers[kind](values));
+  return spreads[kind].get(values);
+}
+function fromCenter(kind, values) {
+  const [center, spread] = spreadOf(kind, values);
   return (end) => center + end * spread;
 }
 

@@ -60,7 +60,7 @@ function fillCards() {
     const rule = ruleInScope(r);
     card.hidden = scope !== null && !mayBeAlone(r, scope);
     find("select", card).value = rule.kind;
-    all(".unit", card).forEach((unit) => (unit.textContent = { percentile: "%", mad: "MADs", value: "" }[rule.kind]));
+    all(".unit", card).forEach((unit) => (unit.textContent = { percentile: "%", mad: "MADs", zscore: "SDs", ratio: "times", value: "" }[rule.kind]));
     find(".of-groups", card).hidden = rule.kind === "value";
     for (const side of sideNames) {
       const input = find(`input.${side}`, card);
