@@ -363,7 +363,7 @@ def test_dask_workers_write_into_the_bucket(bucket, workers, small_set, clean_ta
             assert contents(f"{bucket.url}/{name}") == (small_set / name).read_bytes(), name
             compared += not name.endswith("index.csv")
     assert compared > 60
-    tables = {"index.csv", "index.images.csv", "data.yaml", "train.txt"}
+    tables = {"index.csv", "index.images.csv", "index.record.json", "data.yaml", "train.txt"}
     assert {name for name in ours if not name[0].isdigit()} == tables
     assert {name.partition(".")[2] for name in ours if name[0].isdigit()} == {
         "cells.csv",
