@@ -11,7 +11,7 @@ import pytest
 import cellsieve
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OWN_TEST = "your-data.md"  # its files are made by test_your_data.py
 MODULES = [
     module.name
@@ -41,6 +41,29 @@ def test_docstrings(name):
 
 
 def test_links_in_pages_lead_somewhere():
+    """In the tree, and on the site: README's links are absolute, for the package index."""
+    tree, site = (
+        "https://github.com/cellsieve/cellsieve/blob/main/",
+        "https://cellsieve.readthedocs.io",
+    )
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            if target.startswith(tree):
+                there = ROOT / target.removeprefix(tree)
+            elif target.startswith(site):
+                path = target.removeprefix(f"{site}/en/latest/") or "index.html"
+                there = (ROOT / "docs" / path).with_suffix(".md")
+            elif ":" in target:
+                continue
+            else:
+                there = page.parent / target
+            assert there.exists(), f"{page.name}: {target}"
+
+
+def test_every_public_name_is_on_a_page_of_the_api():
+    pages = "\n".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
+    listed = re.findall(r"^\.\. auto(?:class|function):: (\w+)$", pages, flags=re.M)
+    public = set(vars(importlib.import_module("cellsieve._public")))
+    modules = {"io", "plates", "plot"}
+    assert {name for name in public if name[0] != "_"} - modules <= set(listed)
+    assert len(listed) == len(set(listed))
