@@ -12,7 +12,10 @@ import cellsieve
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-OWN_TEST = "your-data.md"  # its files are made by test_your_data.py
+OWN_TEST = [
+    ROOT / "docs" / "your-data.md",
+    *(ROOT / "docs" / "how-to").glob("*.md"),
+]  # test_how_to.py
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(cellsieve.__path__, "cellsieve.")
@@ -21,7 +24,7 @@ MODULES = [
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.name != OWN_TEST], ids=lambda page: page.name
+    "page", [page for page in PAGES if page not in OWN_TEST], ids=lambda page: page.stem
 )
 def test_page(page, tmp_path, monkeypatch):
     """The Python blocks of a page, one after the other, in an empty folder."""
