@@ -21,6 +21,9 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]  # shell_cell
+)
 
 # Docstrings say shapes, dtypes and units in words; the types of arrays would bury the names.
 autodoc_typehints = "none"
