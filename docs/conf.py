@@ -10,7 +10,7 @@ project = "cellsieve"
 author = "the cellsieve authors"
 release = cellsieve.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
-smartquotes = False  # quotes in docstrings are those of Python
+smartquotes_action = "D"  # dashes only: quotes in docstrings are those of Python
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
@@ -28,7 +28,6 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 # Docstrings say shapes, dtypes and units in words; the types of arrays would bury the names.
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 default_role = "code"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
