@@ -28,6 +28,7 @@ from cellsieve.schema.keys import check_images
 from cellsieve.schema.labels import SEPARATOR, classes_of
 from cellsieve.schema.record import record_of, with_record
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.verdicts import FLAGGED, own_columns
 from cellsieve.schema.vocabulary import rename_columns
@@ -153,7 +154,7 @@ class Summary:
             multi = self._multi[name]
             found = groups_of(cleaned, [name], None if multi == "own" else multi)
             texts = found.of_rows(found.names, None)
-            groups[name] = pd.Series(texts, cleaned.index, dtype="str")
+            groups[name] = pd.Series(texts, cleaned.index, dtype=STRING)
         rows = pd.DataFrame(groups | {name: cleaned[name] for name in self._said})
         self._pieces.append(self._summed(rows.assign(cells=1)))
 

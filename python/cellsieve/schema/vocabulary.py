@@ -8,6 +8,7 @@ import pandas as pd
 from cellsieve.schema.choices import Vocabulary, check_choice
 from cellsieve.schema.measures import measure_of
 from cellsieve.schema.rules import slug
+from cellsieve.schema.text import STRING
 from cellsieve.schema.verdicts import BETWEEN, HIGH, LOW, column_values, remembered
 
 _SKIMAGE = {
@@ -132,13 +133,13 @@ def _outliers(table: pd.DataFrame) -> "dict[str, pd.Series[Any]]":
 
 
 def _notebook(table: pd.DataFrame, keep: tuple[str, ...]) -> pd.DataFrame:
-    box = table[["min_row", "max_row", "min_col", "max_col"]].astype(str)
+    box = table[["min_row", "max_row", "min_col", "max_col"]].astype(STRING)
     rows = box.itertuples(index=False, name=None)
     boxes = [f"({', '.join(row)})" for row in rows]
-    text = pd.DataFrame({"bbox": boxes}, index=table.index, dtype="str")
-    cell = table["label"].astype(str)
+    text = pd.DataFrame({"bbox": boxes}, index=table.index, dtype=STRING)
+    cell = table["label"].astype(STRING)
     if "image_id" in table:
-        text.insert(0, "cell_ID", table["image_id"].astype(str) + "_" + cell)
+        text.insert(0, "cell_ID", table["image_id"].astype(STRING) + "_" + cell)
     else:
         text.insert(0, "cell_ID", cell)
     text["fraction"] = table["fraction"]
