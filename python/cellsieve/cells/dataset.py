@@ -24,6 +24,7 @@ from cellsieve.run.tasks import Chunk, Done, do_chunk, run_tasks
 from cellsieve.schema.choices import Convention, Vocabulary
 from cellsieve.schema.images import MASK, MEASURED, NUCLEI, WHOLE, is_whole
 from cellsieve.schema.record import Record, extended, step, with_record
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.vocabulary import rename_columns
 from cellsieve.schema.words import count
@@ -424,7 +425,7 @@ def _cells(found: Sequence[tuple[Task, Found]], settings: Settings) -> pd.DataFr
     for place, name in enumerate(("image_id", "class_label", *settings.parts)):
         said = [(task.image_id, task.class_label, *task.parts)[place] for task, _ in found]
         values = np.repeat(np.array(said, dtype=object), counts)
-        cells.insert(place, name, pd.Series(values, dtype="str"))
+        cells.insert(place, name, pd.Series(values, dtype=STRING))
     return typed(cells, settings.columns_of_set)
 
 
@@ -438,7 +439,7 @@ def image_table(images: ImageSet, outcomes: pd.DataFrame, settings: Settings) ->
     table = table.merge(outcomes[known], on="image_id", how="left", validate="many_to_one")
     untried = _unusable(images, settings)
     for name in ("status", "error"):
-        table[name] = untried[name].fillna(table[name]).astype("str")
+        table[name] = untried[name].fillna(table[name]).astype(STRING)
     return table
 
 
@@ -470,4 +471,4 @@ def _requests(table: pd.DataFrame, images: ImageSet, settings: Settings) -> "pd.
     names = ["class_label", *_files(images, settings), *images.parts]
     asked = table.reindex(columns=names).astype(object).fillna("")
     texts = map("\0".join, asked.itertuples(index=False, name=None))
-    return pd.Series(list(texts), index=table.index, dtype="str")
+    return pd.Series(list(texts), index=table.index, dtype=STRING)

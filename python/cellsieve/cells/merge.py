@@ -29,6 +29,7 @@ from cellsieve.io.tables import (
 from cellsieve.run.journal import SETTINGS, SHARD, differences, parts_of
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.record import Record, Step, record_of, steps_of, with_record
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, is_path
 
 #: Rows of all tables together that are in memory, and the fewest of each.
@@ -143,7 +144,7 @@ def _images(tables: Sequence[Path]) -> pd.DataFrame:
     ids = images[["image_id"]].assign(table=owners).drop_duplicates()
     check_images(ids, ids["table"])
     whole = json.dumps(_settings_of_whole(settings, len(tables)))
-    images[SETTINGS] = pd.Series(whole, images.index, dtype="str")
+    images[SETTINGS] = pd.Series(whole, images.index, dtype=STRING)
     return images.sort_values("image_id", kind="stable", ignore_index=True)
 
 

@@ -1,5 +1,6 @@
 """Cleaning on disk: tables in parts, with the image table that belongs to them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from cellsieve.schema.keys import check_images
 from cellsieve.schema.labels import SEPARATOR, classes_of
 from cellsieve.schema.record import record_of, with_record
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.verdicts import FLAGGED, own_columns
 from cellsieve.schema.vocabulary import rename_columns
@@ -78,7 +80,7 @@ def clean_to(
     if not inputs:
         raise ValueError("inputs: found none; expected at least one cell table")
     asked = resolved(as_rules(rules), multi, min_group)
-    fitted = fit(asked, own_columns(read_header(inputs[0])))
+    fitted = fit(asked, own_columns(read_header(inputs[0])), os.fspath(inputs[0]))
     rules = fitted.rules
     target = place(output)
     if target.resolve() in [place(path).resolve() for path in inputs]:
@@ -160,7 +162,7 @@ class Summary:
             multi = self._multi[name]
             found = groups_of(cleaned, [name], None if multi == "own" else multi)
             texts = found.of_rows(found.names, None)
-            groups[name] = pd.Series(texts, cleaned.index, dtype="str")
+            groups[name] = pd.Series(texts, cleaned.index, dtype=STRING)
         rows = pd.DataFrame(groups | {name: cleaned[name] for name in self._said})
         self._pieces.append(self._summed(rows.assign(cells=1)))
 

@@ -34,6 +34,7 @@ from cellsieve.schema.record import (
     with_record,
 )
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table, is_table
 from cellsieve.schema.verdicts import (
     BETWEEN,
@@ -319,7 +320,7 @@ def judge(table: pd.DataFrame, fitted: Fitted, limits: Sequence[pd.DataFrame | N
                 f"column {name}: the table has one of its own, and clean writes a column of this "
                 "name; rename it first"
             )
-    texts_of = {name: "str" for name in (FLAGGED, "reason") if name in made}
+    texts_of = {name: STRING for name in (FLAGGED, "reason") if name in made}
     added = pd.DataFrame(made, table.index).astype(texts_of)
     result = pd.concat([others, added], axis="columns")
     earlier = record_of(table) or {}
@@ -436,7 +437,7 @@ def explode(table: pd.DataFrame, by: str) -> pd.DataFrame:
             f"column {EXPLODED}: the table has one of its own, and multi 'explode' writes a column "
             "of this name; rename it first"
         )
-    return table.assign(**{by: classes}).explode(by, ignore_index=True).astype({by: "str"})
+    return table.assign(**{by: classes}).explode(by, ignore_index=True).astype({by: STRING})
 
 
 def limits_of(
@@ -499,7 +500,7 @@ def _limits(rule: Rule, found: pd.DataFrame) -> pd.DataFrame:
             f"{side}_limit": about["center"] + end * about["spread"] for side, end in given.items()
         }
     names = [key.split(JOIN) for key in found.index] if rule.groups else None
-    limits = pd.DataFrame(names, range(len(found)), list(rule.groups), dtype="str")
+    limits = pd.DataFrame(names, range(len(found)), list(rule.groups), dtype=STRING)
     limits["group_size"] = found["n"].to_numpy()
     limits = limits.assign(lower_limit=float("-inf"), upper_limit=float("inf"))
     return limits.assign(**known, **about)

@@ -4,6 +4,7 @@ import pandas as pd
 
 from cellsieve.io.tables import loaded
 from cellsieve.schema.keys import check_cells
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
 from cellsieve.schema.verdicts import BY_HAND, count_by_hand
 
@@ -37,7 +38,7 @@ def read_marks(marks: Table) -> pd.DataFrame:
         )
     boxes = BOX if set(BOX) <= set(table.columns) else []
     rows = table.loc[:, [*COLUMNS, *boxes]].reset_index(drop=True)
-    rows["mark"] = rows["mark"].astype("str").str.strip().str.lower()
+    rows["mark"] = rows["mark"].astype(STRING).str.strip().str.lower()
     labels = pd.to_numeric(rows["label"], errors="coerce")
     for wrong, column, expected in (
         (~rows["mark"].isin(["keep", "drop"]), "mark", "'keep' or 'drop'"),
@@ -50,7 +51,7 @@ def read_marks(marks: Table) -> pd.DataFrame:
             raise ValueError(
                 f"{name}: {column} in row {row + 1}: found {found!r}; expected {expected}"
             )
-    rows = rows.assign(image_id=rows["image_id"].astype("str"), label=labels.astype("int64"))
+    rows = rows.assign(image_id=rows["image_id"].astype(STRING), label=labels.astype("int64"))
     rows = rows.drop_duplicates(ignore_index=True)
     both = rows[rows.duplicated(["image_id", "label"])]
     if len(both):
@@ -104,7 +105,7 @@ def unknown_marks(table: pd.DataFrame, marks: Table) -> pd.DataFrame:
 
 def _keys(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
-        {"image_id": table["image_id"].astype("str"), "label": table["label"].astype("int64")}
+        {"image_id": table["image_id"].astype(STRING), "label": table["label"].astype("int64")}
     )
 
 

@@ -17,6 +17,7 @@ from cellsieve.look.plots import (
 )
 from cellsieve.look.report import report
 from cellsieve.schema.choices import AxisScale, Band, Evidence, Neighbours, Order
+from cellsieve.schema.text import STRING
 from cellsieve.schema.wellmap import PLACE, with_places
 
 
@@ -384,7 +385,7 @@ def _plate(options: argparse.Namespace) -> Any:
                 f"--where {condition}: expected COLUMN=VALUE with a column of the table, which has "
                 f"{', '.join(map(str, table.columns))}"
             )
-        table = table[table[column].astype("str") == value]
+        table = table[table[column].astype(STRING) == value]
         if table.empty:
             raise ValueError(f"--where {condition}: no row of {options.table} has it")
     title = options.title or ", ".join(

@@ -23,6 +23,7 @@ from cellsieve.plates.infer import CERTAIN
 from cellsieve.plates.wells import first
 from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind
 from cellsieve.schema.record import Record, record_of
+from cellsieve.schema.text import STRING
 
 KIND_HELP = (
     "what the scores are: probability (default for scores), log_probability, logit, similarity "
@@ -393,7 +394,7 @@ def run_infer(options: argparse.Namespace) -> int:
         write_table(table, options.output)
     if options.groups:
         _write_groups(table.set_index(key)["best"], options.groups, record_of(table))
-    doubtful = table.loc[~table["certain"], key].astype(str).tolist()
+    doubtful = table.loc[~table["certain"], key].astype(STRING).tolist()
     if doubtful:
         _warn(
             f"{len(doubtful)} of {len(table)} experiments have an uncertain assignment (posterior "
@@ -485,8 +486,8 @@ def run_check(options: argparse.Namespace) -> int:
         )
     strange = table[~table["verdict"].isin(EXPECTED)]
     if len(strange):
-        named = strange[columns.experiment].astype(str) + " plate "
-        named += strange[columns.plate].astype(str) + " (" + strange["verdict"] + ")"
+        named = strange[columns.experiment].astype(STRING) + " plate "
+        named += strange[columns.plate].astype(STRING) + " (" + strange["verdict"] + ")"
         _warn(
             f"{len(strange)} of {len(table)} plates are not as expected: {first(named.tolist(), 4)}"
         )

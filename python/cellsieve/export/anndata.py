@@ -12,6 +12,7 @@ from cellsieve.io.tables import loaded, refuse_existing
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.measures import BY_NAME, measure_of
 from cellsieve.schema.record import CELLS, KEY, extended, listing, record_of, step
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, Table
 from cellsieve.schema.verdicts import LIMIT_COLUMNS
 
@@ -48,7 +49,7 @@ def to_anndata(cells: Table) -> Any:
             f"cells: has no column {', '.join(missing)}; expected a cell table with cellsieve's "
             "own column names"
         )
-    names = table["image_id"].astype(str) + "+" + table["label"].astype(str)
+    names = table["image_id"].astype(STRING) + "+" + table["label"].astype(STRING)
     if names.duplicated().any():
         raise ValueError(
             f"cells: {names.duplicated().sum()} rows name a cell that is there already, as "

@@ -40,6 +40,7 @@ from cellsieve.schema.images import (
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.record import Record, extended, joined, record_of, step
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.words import count
 
@@ -130,7 +131,7 @@ def read_cleaned(
         has_rle = has_rle and "rle" in piece and bool(piece["rle"].notna().all())
         classes = class_text(piece["class_label"]) if "class_label" in piece else None
         piece = piece[needed].assign(class_label=classes)
-        kept.append(piece.astype({"image_id": "str", "class_label": object}))
+        kept.append(piece.astype({"image_id": STRING, "class_label": object}))
     cells = pd.concat(kept, ignore_index=True)
     if cells.empty:
         raise ValueError(f"{name}: has no clean cell, so there is nothing to write")

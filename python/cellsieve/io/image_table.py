@@ -16,6 +16,7 @@ from cellsieve.io.places import is_url, place
 from cellsieve.io.tables import FORMATS, TEXT, column_names, read_csv, read_table, write_table
 from cellsieve.schema.images import path_columns
 from cellsieve.schema.record import listing
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath
 
 #: Columns that are text even where they look like numbers: an id 007, a channel 1.
@@ -132,7 +133,7 @@ def _with_paths(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFra
         name: table[name]
         .map(os.fspath, na_action="ignore")
         .map(change, na_action="ignore")
-        .astype("str")
+        .astype(STRING)
         for name in path_columns(map(str, table.columns))
     }
     return table.assign(**changed)

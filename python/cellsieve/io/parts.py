@@ -12,6 +12,7 @@ from cellsieve.io.tables import ROWS, TEXT, read_batches, table_format
 from cellsieve.schema.cells import CELL_COLUMNS
 from cellsieve.schema.keys import SHOWN, has_keys, key_rows, refuse_repeated
 from cellsieve.schema.record import CELLS, Listing
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
 
 PREFIX_SEPARATOR = "+"  # stays as it is in file names: see `safe_names`
@@ -80,13 +81,13 @@ class Parts:
                 listing.add(piece)
             if not self._checked and has_keys(piece):
                 refuse_repeated(key_rows(piece, name))
-                ids = set(piece["image_id"].astype("str").unique())
+                ids = set(piece["image_id"].astype(STRING).unique())
                 spread |= ids & seen
                 seen |= ids
             yield name, piece
         if spread:
             rows = [
-                key_rows(piece[piece["image_id"].astype("str").isin(spread)], name)
+                key_rows(piece[piece["image_id"].astype(STRING).isin(spread)], name)
                 for name, piece in self._read()
             ]
             refuse_repeated(pd.concat(rows, ignore_index=True))
@@ -115,7 +116,7 @@ def _padded(path: Path, known: tuple[str, ...]) -> set[str]:
         if not own:
             return set()
         padded: set[str] = set()
-        settings: dict[str, Any] = {"usecols": own, "dtype": "str", "keep_default_na": False}
+        settings: dict[str, Any] = {"usecols": own, "dtype": STRING, "keep_default_na": False}
         with pd.read_csv(path, chunksize=ROWS, **settings) as pieces:
             for piece in pieces:
                 padded |= {name for name in own if piece[name].str.match(r"[+-]?0\d").any()}
@@ -151,5 +152,5 @@ def prefixed(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
     if not prefix or "image_id" not in table.columns:
         return table
     ids = table["image_id"]
-    named = (prefix + PREFIX_SEPARATOR + ids.astype("str")).where(ids.notna())
-    return table.assign(image_id=named.astype("str"))
+    named = (prefix + PREFIX_SEPARATOR + ids.astype(STRING)).where(ids.notna())
+    return table.assign(image_id=named.astype(STRING))

@@ -28,6 +28,7 @@ from cellsieve.schema.images import (
     path_columns,
 )
 from cellsieve.schema.keys import check_images
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, Table
 
 Finished = TypeVar("Finished")
@@ -158,7 +159,7 @@ def pictures(
     """
     made: list[Picture[Any]] = [Picture(None, "")] * (len(cells) + len(fields))
     work = []
-    by_id = images.assign(image_id=images["image_id"].astype("str"))
+    by_id = images.assign(image_id=images["image_id"].astype(STRING))
     by_id = by_id.drop_duplicates("image_id").set_index("image_id")
     if look.channels is None:
         look = replace(look, channels=default_channels(by_id), optional=True)
@@ -167,7 +168,7 @@ def pictures(
     boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
     labels = cells["label"].to_numpy(np.int64).tolist()
     groups: dict[str, list[int]] = {}
-    for row, image_id in enumerate(cells["image_id"].astype("str").tolist()):
+    for row, image_id in enumerate(cells["image_id"].astype(STRING).tolist()):
         groups.setdefault(image_id, []).append(row)
     field_rows = {image_id: len(cells) + k for k, image_id in enumerate(fields)}
     for image_id in fields:
@@ -220,7 +221,7 @@ def image_table(
         return table
     old, new = moved
     columns = path_columns(map(str, table.columns))
-    paths = {column: table[column].astype("str") for column in columns}
+    paths = {column: table[column].astype(STRING) for column in columns}
     if not old or not any(path.str.startswith(old).any() for path in paths.values()):
         raise ValueError(f"moved: no path of {name} begins with {old!r}")
     begins = f"^{re.escape(old)}"

@@ -26,6 +26,7 @@ from cellsieve.plates.temperature import HIGHEST, LOWEST, fit_temperature
 from cellsieve.plates.wells import Wells, by_plate, first
 from cellsieve.run.parallel import in_order, workers_of
 from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind, check_choice
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
 
 """How a class is chosen for each well: see `PlateLayout.decode`."""
@@ -118,7 +119,7 @@ def decode(
                 weights=weights,
             )
         )
-        found_plates = again[layout.columns.experiment].astype(str).value_counts()
+        found_plates = again[layout.columns.experiment].astype(STRING).value_counts()
         plates = pd.Series([str(wells.experiments[e]) for e, _, _ in by_plate(wells)])
         open_still = plates.value_counts() > found_plates.reindex(plates.unique(), fill_value=0)
         still = [name for name in beliefs.doubtful if open_still[name]]

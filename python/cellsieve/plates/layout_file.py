@@ -14,6 +14,7 @@ from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Columns
 from cellsieve.schema.record import KEY
 from cellsieve.schema.types import FilePath
+from cellsieve.schema.words import sentence
 
 FORMAT = "cellsieve plate layout"
 VERSION = 2
@@ -31,7 +32,7 @@ def load(path: FilePath) -> Layout:
         text = place(path).read_text(encoding="utf-8")
         stored = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{os.fspath(path)}: not JSON: {error}") from error
+        raise ValueError(f"{os.fspath(path)}: not JSON: {sentence(error)}") from error
     layout = _from_json(stored, os.fspath(path))
     return replace(layout, record=stored[KEY] if isinstance(stored.get(KEY), dict) else None)
 
@@ -123,7 +124,7 @@ def _from_json(stored: Any, path: str) -> Layout:
         layout = fit(pd.DataFrame(rows, columns=names), path, columns)
         layout = replace(layout, controls=pd.Index(stored["controls"]))
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError, UnicodeError) as error:
-        raise ValueError(f"{path}: a damaged layout: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{path}: a damaged layout: {sentence(error)}") from error
     return _agreeing(layout, stored, path)
 
 
@@ -131,7 +132,7 @@ def _columns(stored: Any, path: str) -> Columns:
     try:
         return Columns(**stored)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {sentence(error)}") from error
 
 
 def _agreeing(layout: Layout, stored: Any, path: str) -> Layout:

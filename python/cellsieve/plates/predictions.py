@@ -17,6 +17,7 @@ from cellsieve.io.tables import read_table
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Wells, first, load
 from cellsieve.schema.choices import Average, ScoreKind, check_choice
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, is_path
 
 SITE = re.compile(r"_s\d+$")
@@ -372,9 +373,9 @@ def _located(found: Predictions, wells: Wells) -> NDArray[np.int64]:
                 f"{len(place)} wells; expected one row per well in the same order, or ids"
             )
         return place
-    ids = pd.Index(found.ids)
+    ids = pd.Index(found.ids, tupleize_cols=False)
     if not isinstance(ids.dtype, pd.StringDtype):
-        ids = ids.astype(str)
+        ids = ids.astype(STRING)
     if ids.equals(wells.everyone):
         return place
     if not ids.is_unique:
@@ -417,9 +418,10 @@ def _columns(layout: Layout, found: Predictions) -> NDArray[np.int64]:
     """The layout's class of each column."""
     count = found.scores.shape[1]
     if found.classes is None:
-        every = layout.classes.append(layout.controls).sort_values()
-        if len(layout.controls) and np.array_equal(every, np.arange(count)):
-            return layout.classes.get_indexer(every).astype(np.int64)
+        if len(layout.controls):
+            every = layout.classes.append(layout.controls).sort_values()
+            if np.array_equal(every, np.arange(count)):
+                return layout.classes.get_indexer(every).astype(np.int64)
         if not np.array_equal(layout.classes, np.arange(len(layout.classes))):
             raise ValueError(
                 f"{found.name}: the columns have no class names, and the layout's classes "

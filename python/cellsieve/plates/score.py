@@ -23,6 +23,7 @@ from cellsieve.plates.predictions import (
 )
 from cellsieve.plates.wells import as_text, first, load, need
 from cellsieve.schema.choices import Average, ScoreKind
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
 
 
@@ -105,7 +106,7 @@ def _one_site(found: Predictions, wells: pd.Index) -> Predictions | None:
     """The first site of each well; `None` where no well has several."""
     if found.ids is None:
         return None
-    text = pd.Series(found.ids, dtype=object).astype(str)
+    text = pd.Series(found.ids, dtype=object).astype(STRING)
     named = text.isin(wells)
     of_site = text.where(named, text.str.replace(SITE, "", regex=True))
     once = ~of_site.duplicated().to_numpy()

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from cellsieve.io.tables import loaded
 from cellsieve.plates.plate_names import numbered, sorted_codes
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
+from cellsieve.schema.words import one_line
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def need(table: pd.DataFrame, name: str, columns: list[str]) -> None:
 def first(values: list[str], limit: int = 10) -> str:
     """The first few of many, for a message."""
     more = len(values) - limit
-    return ", ".join(values[:limit]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(one_line, values[:limit])) + (f" and {more} more" if more > 0 else "")
 
 
 def read_wells(
@@ -141,7 +143,7 @@ def read_wells(
         ids = pd.Index(as_text(frame[columns.id]))
     else:
         three = (columns.experiment, columns.plate, columns.well)
-        parts = [frame[column].astype(str) for column in three]
+        parts = [frame[column].astype(STRING) for column in three]
         ids = pd.Index(parts[0] + "_" + parts[1] + "_" + parts[2])
     if not ids.is_unique:
         twice = ids[ids.duplicated()].unique().tolist()
@@ -225,4 +227,4 @@ def by_plate(wells: Wells) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
 
 def as_text(values: pd.Series) -> pd.Series:
     """The values as text; as they are where they are text already."""
-    return values if isinstance(values.dtype, pd.StringDtype) else values.astype(str)
+    return values if isinstance(values.dtype, pd.StringDtype) else values.astype(STRING)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from cellsieve.schema.choices import Unjudged
 from cellsieve.schema.record import Record, record_of, with_record
 from cellsieve.schema.rules import Rule, band_names, entries, rule_from
+from cellsieve.schema.text import STRING
 
 LIMIT_COLUMNS = ("lower_limit", "upper_limit", "group_size")
 
@@ -345,7 +346,7 @@ def band(table: pd.DataFrame, column: str) -> "pd.Series[Any]":
     Cells without limits are in the middle.
     """
     values, ends = column_values(table, column), limits(table, column)
-    bands = pd.Series("middle", index=table.index, dtype="str")
+    bands = pd.Series("middle", index=table.index, dtype=STRING)
     bands[values < ends["lower"]] = LOW
     bands[values > ends["upper"]] = HIGH
     return bands.mask(values.isna())

@@ -12,6 +12,7 @@ from cellsieve.look.report.page import data_uri
 from cellsieve.look.report.sections import kind_of
 from cellsieve.look.views import Field, largest, rims, shrunk, webp
 from cellsieve.schema.measures import channels_of, described
+from cellsieve.schema.text import STRING
 from cellsieve.schema.verdicts import Judgement, Verdicts
 
 FIELDS = 8  # images that are drawn
@@ -36,7 +37,7 @@ def counted(
     reasons, names = pd.factorize(rows.reason.astype(str))
     dropped = np.array([kind_of(str(name), judging) for name in names] + ["unjudged"], object)
     kinds = np.where(rows.clean, "kept", dropped[reasons]).astype(object)
-    found = pd.crosstab(table["image_id"].astype("str").to_numpy(), kinds)
+    found = pd.crosstab(table["image_id"].astype(STRING).to_numpy(), kinds)
     found = found.reindex(columns=list(KINDS), fill_value=0)
     found.index.name, found.columns.name = "image_id", None
     found["n"] = found.sum(axis=1)
@@ -44,7 +45,7 @@ def counted(
     found = found.reset_index()
     if images is not None:
         measured = _measured(images, table)
-        there = images.assign(image_id=images["image_id"].astype("str"))
+        there = images.assign(image_id=images["image_id"].astype(STRING))
         found = found.merge(there[["image_id", *measured]], on="image_id", how="left")
     return found.sort_values(["share", "cut"], ascending=False, kind="stable"), kinds
 
@@ -82,7 +83,7 @@ def field_verdicts(
     table: pd.DataFrame, kinds: NDArray[np.object_], ids: Sequence[str]
 ) -> dict[str, dict[int, str]]:
     """What became of each cell of some images, by its label."""
-    names = table["image_id"].astype("str").to_numpy()
+    names = table["image_id"].astype(STRING).to_numpy()
     found = {}
     for image_id in ids:
         own = names == image_id
