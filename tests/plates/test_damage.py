@@ -197,3 +197,33 @@ def test_names_of_no_characters_are_named(layout, tmp_path, part, point):
     parts[part].view(np.uint32)[0] = point
     np.savez(path, **parts)
     assert refused(lambda: layout.infer(MADE.test, path), path)
+
+
+def test_a_key_with_a_line_break_is_said_in_one_line(layout, tmp_path):
+    path = tmp_path / "layout.json"
+    layout.save(path)
+    stored = json.loads(path.read_text())
+    stored["columns"]["experim\x1b\nt"] = stored["columns"].pop("experiment")
+    path.write_text(json.dumps(stored))
+    with pytest.raises(ValueError, match="a damaged layout") as refusal:
+        cs.PlateLayout.load(path)
+    assert str(refusal.value).isprintable()
+
+
+def test_an_id_with_a_line_break_is_said_in_one_line(layout, tmp_path):
+    ids = MADE.test["id_code"].to_numpy(str)
+    ids[3] = "HUVEC\n01"
+    scores = probabilities(MADE.logits)
+    np.savez(tmp_path / "p.npz", scores=scores, ids=ids, classes=np.arange(scores.shape[1]))
+    with pytest.raises(ValueError, match=r"ids that are not in test: HUVEC\\n01; expected"):
+        layout.infer(MADE.test, tmp_path / "p.npz")
+
+
+@pytest.mark.parametrize("part", ["ids", "classes"])
+def test_names_that_are_records_are_refused(layout, tmp_path, part):
+    scores = probabilities(MADE.logits)
+    names = {"ids": MADE.test["id_code"].to_numpy(str), "classes": np.arange(scores.shape[1])}
+    names[part] = np.array([(f"H{n}",) for n in range(len(names[part]))], [("f0", "<U9")])
+    np.savez(tmp_path / "p.npz", scores=scores, **names)
+    with pytest.raises(ValueError, match=r"p\.npz: (ids that are not in|no column for 16 of)"):
+        layout.infer(MADE.test, tmp_path / "p.npz")

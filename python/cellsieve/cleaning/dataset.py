@@ -1,5 +1,6 @@
 """Cleaning on disk: tables in parts, with the image table that belongs to them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def clean_to(
     if not inputs:
         raise ValueError("inputs: found none; expected at least one cell table")
     asked = resolved(as_rules(rules), multi, min_group)
-    fitted = fit(asked, own_columns(read_header(inputs[0])))
+    fitted = fit(asked, own_columns(read_header(inputs[0])), os.fspath(inputs[0]))
     rules = fitted.rules
     target = place(output)
     if target.resolve() in [place(path).resolve() for path in inputs]:

@@ -365,7 +365,7 @@ class ImageSet:
         }
         parts = [f"{count.sum()} {what}" for what, count in counts.items() if count.any()]
         if self.labels_without_image:
-            parts.append(f"{self.labels_without_image} labels without an image")
+            parts.append(f"{count(self.labels_without_image, 'label')} without an image")
         if self.ignored:
             others = count(len(self.ignored), "other file or folder", "other files or folders")
             parts.append(f"{others} ignored")

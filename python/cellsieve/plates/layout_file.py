@@ -13,6 +13,7 @@ from cellsieve.plates.fit import fit, given
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Columns
 from cellsieve.schema.types import FilePath
+from cellsieve.schema.words import sentence
 
 FORMAT = "cellsieve plate layout"
 VERSION = 2
@@ -30,7 +31,7 @@ def load(path: FilePath) -> Layout:
         text = place(path).read_text(encoding="utf-8")
         stored = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{os.fspath(path)}: not JSON: {error}") from error
+        raise ValueError(f"{os.fspath(path)}: not JSON: {sentence(error)}") from error
     return _from_json(stored, os.fspath(path))
 
 
@@ -119,7 +120,7 @@ def _from_json(stored: Any, path: str) -> Layout:
         layout = fit(pd.DataFrame(rows, columns=names), path, columns)
         layout = replace(layout, controls=pd.Index(stored["controls"]))
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError, UnicodeError) as error:
-        raise ValueError(f"{path}: a damaged layout: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{path}: a damaged layout: {sentence(error)}") from error
     return _agreeing(layout, stored, path)
 
 
@@ -127,7 +128,7 @@ def _columns(stored: Any, path: str) -> Columns:
     try:
         return Columns(**stored)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {sentence(error)}") from error
 
 
 def _agreeing(layout: Layout, stored: Any, path: str) -> Layout:

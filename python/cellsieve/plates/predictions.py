@@ -372,7 +372,7 @@ def _located(found: Predictions, wells: Wells) -> NDArray[np.int64]:
                 f"{len(place)} wells; expected one row per well in the same order, or ids"
             )
         return place
-    ids = pd.Index(found.ids)
+    ids = pd.Index(found.ids, tupleize_cols=False)
     if not isinstance(ids.dtype, pd.StringDtype):
         ids = ids.astype(str)
     if ids.equals(wells.everyone):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cellsieve.io.tables import loaded
 from cellsieve.plates.plate_names import numbered, sorted_codes
 from cellsieve.schema.types import Table
+from cellsieve.schema.words import one_line
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def need(table: pd.DataFrame, name: str, columns: list[str]) -> None:
 def first(values: list[str], limit: int = 10) -> str:
     """The first few of many, for a message."""
     more = len(values) - limit
-    return ", ".join(values[:limit]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(one_line, values[:limit])) + (f" and {more} more" if more > 0 else "")
 
 
 def read_wells(

@@ -33,16 +33,16 @@ class Fitted(NamedTuple):
         ]
 
 
-def fit(rules: Sequence[Rule], columns: Iterable[str]) -> Fitted:
-    """The rules for a table with these columns.
+def fit(rules: Sequence[Rule], columns: Iterable[str], table: str = "the table") -> Fitted:
+    """The rules for a table with these columns, which messages call `table`.
 
     A rule for a column that the table has for each of several channels alone (`contrast_red` and
     `contrast_green`, but no `contrast`) becomes one for each channel that its `where` allows; of
     several such columns in one rule, those of one channel belong together. An optional rule that
-    lacks a column is left out; others stay as they are, for whoever looks for the column to refuse.
+    lacks a column is left out.
 
     Raises:
-        ValueError: none is left.
+        ValueError: a rule that is not optional lacks a column, or none is left.
     """
     columns = list(map(str, columns))
     channels = channels_of(columns)
@@ -52,13 +52,15 @@ def fit(rules: Sequence[Rule], columns: Iterable[str]) -> Fitted:
         versions = _for_channels(rule, columns, channels)
         lacking = [_missing(version, columns) for version in versions]
         complete = [one for one, missing in zip(versions, lacking, strict=True) if not missing]
-        if complete or not rule.optional:
-            fitted += complete or versions[:1]
-        else:
+        if not complete and not rule.optional:
+            has = ", ".join(columns)
+            raise ValueError(f"column {lacking[0][0]}: not in {table}, which has {has}")
+        fitted += complete
+        if not complete:
             left_out.append((rule, lacking[0]))
     if not fitted:
         lines = Fitted([], left_out).notes()
-        raise ValueError(f"rules: none can be applied to the table. {'; '.join(lines)}")
+        raise ValueError(f"rules: none can be applied to {table}. {'; '.join(lines)}")
     return Fitted(fitted, left_out)
 
 

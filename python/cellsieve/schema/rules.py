@@ -188,8 +188,9 @@ def rule_from(found: Mapping[str, Any]) -> Rule:
     if not isinstance(found, Mapping):
         raise TypeError(f"rule: found {found!r}; expected names and values")
     if unknown := set(found) - set(known):
+        which = f"the rule for {found['column']}" if "column" in found else "a rule"
         raise ValueError(
-            f"found {', '.join(sorted(unknown))} in a rule; expected only "
+            f"found {', '.join(sorted(unknown))} in {which}; expected only "
             f"{', '.join(sorted(known))}"
         )
     also = found.get("also", ())
