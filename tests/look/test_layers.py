@@ -167,6 +167,17 @@ def test_napari_takes_them(cleaned):
     )
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_napari_shows_them(cleaned, monkeypatch):
+    napari = pytest.importorskip("napari", reason="napari is not installed")
+    from napari.components import ViewerModel
+
+    monkeypatch.setattr(napari, "Viewer", ViewerModel)  # a window needs a screen
+    viewer = cs.napari.show(cleaned / "clean.csv", "demo-00", channels=["green"])
+    assert [layer.name for layer in viewer.layers] == ["green", "cells"]
+    assert viewer.title == "demo-00"
+
+
 def test_napari_missing_is_said(cleaned, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "napari", None)
     with pytest.raises(ImportError, match=r"pip install 'cellsieve\[napari\]'"):
