@@ -11,11 +11,12 @@
 //
 // In a container, made by the Containerfile of this repository or by one of your own:
 //
-//     nextflow run examples/main.nf -with-docker ... --container=registry/cellsieve:0.1.0
+//     nextflow run examples/main.nf -with-docker --container=registry/cellsieve:0.1.0 --images=...
 //
-// -with-podman and -with-apptainer do the same. The folders named above are mounted under their own
-// names; with Docker, add `docker.runOptions = '-u $(id -u):$(id -g)'` to your nextflow.config, or the
-// files belong to another user.
+// -with-podman and -with-apptainer do the same. The folders --images, --masks and --out are mounted
+// under their own names, and no others: keep a file that --options names, as that of --labels, in one of
+// them. With Docker, add `docker.runOptions = '-u $(id -u):$(id -g)'` to your nextflow.config, so that
+// tasks may write into --out and the files are yours.
 //
 // The tests run the commands below in a shell, with 4 shards. Nextflow itself has run this file nowhere
 // yet: it is written by the rules of the strict syntax, which 26.04 and later ask for.
@@ -34,7 +35,7 @@ def mounts() {
     return [params.images, params.masks, params.out]
         .collect { path -> file(path).toString() }
         .unique()
-        .collect { path -> "--mount type=bind,src=${path},dst=${path}" }
+        .collect { path -> "--mount 'type=bind,src=${path},dst=${path}'" }
         .join(' ')
 }
 
@@ -62,6 +63,7 @@ process MEASURE {
 process MERGE {
     container "${params.container}"
     containerOptions { mounts() }
+
     input:
     val parts
 
@@ -77,6 +79,7 @@ process MERGE {
 process CLEAN {
     container "${params.container}"
     containerOptions { mounts() }
+
     input:
     val cells
 
