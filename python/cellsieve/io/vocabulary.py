@@ -50,14 +50,14 @@ def rename_columns(
     Args:
         table: a cell table.
         columns: "cellsieve" (as it is); "skimage" (bbox-0 to bbox-3); "cellprofiler", as
-            CellProfiler's objects stand in one table and pycytominer reads them: Cells_... for what
-            was measured (Cells_AreaShape_Area), Metadata_... for all else (Metadata_ObjectNumber is
-            the label), and for a cleaned table also a verdict for each rule, as coSMicQC names
-            them (Metadata_cqc_cellsieve_fraction_is_outlier; of a second rule for a column,
-            ..._area_2_...; of all rules with one name, such as "out of focus",
-            Metadata_cqc_cellsieve_out_of_focus_is_outlier); or "notebook": the four columns cell_ID
-            ("<image>_<label>"), bbox ("(first row, last row, first column, last column)" as the
-            convention counts them), fraction and Label.
+            CellProfiler's objects stand in one table and pycytominer reads them: `Cells_...` for
+            what was measured (`Cells_AreaShape_Area`), `Metadata_...` for all else
+            (`Metadata_ObjectNumber` is the label), and for a cleaned table also a verdict for each
+            rule, as coSMicQC names them (`Metadata_cqc_cellsieve_fraction_is_outlier`; of a second
+            rule for a column, `..._area_2_...`; of all rules with one name, such as "out of
+            focus", `Metadata_cqc_cellsieve_out_of_focus_is_outlier`); or "notebook": the four
+            columns cell_ID ("<image>_<label>"), bbox ("(first row, last row, first column, last
+            column)" as the convention counts them), fraction and Label.
         keep: further columns that "notebook" keeps.
 
     A cell is clean exactly when none of its verdicts is True: a cell that a rule could not judge

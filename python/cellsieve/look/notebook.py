@@ -59,8 +59,8 @@ def show_cells(
     """Some cells of a table with their pictures, for a notebook: one row per cell.
 
     Args:
-        table, images, which, n, class_label, column, order, seed, channels, neighbours, outline,
-        jobs, root, moved: as for `plot_gallery`.
+        table, images, which, n, class_label, column, order: as for `plot_gallery`.
+        seed, channels, neighbours, outline, jobs, root, moved: as for `plot_gallery`.
         columns: further columns that are shown.
 
     Returns:
