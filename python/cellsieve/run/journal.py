@@ -41,8 +41,8 @@ from cellsieve.io.tables import (
     typed,
     write_table,
 )
+from cellsieve.io.vocabulary import rename_columns
 from cellsieve.schema.choices import Vocabulary
-from cellsieve.schema.vocabulary import rename_columns
 
 #: The column of an image table that says, as JSON, with which settings an image was done.
 SETTINGS = "settings"
