@@ -18,6 +18,7 @@ from cellsieve.io.image_set import ImageSet, unusable
 from cellsieve.io.image_table import images_listing
 from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
+from cellsieve.io.vocabulary import rename_columns
 from cellsieve.run.journal import SHARD, Journal
 from cellsieve.run.parallel import chunks, run, workers_of
 from cellsieve.run.tasks import Chunk, Done, do_chunk, run_tasks
@@ -26,7 +27,6 @@ from cellsieve.schema.images import MASK, MEASURED, NUCLEI, WHOLE, is_whole
 from cellsieve.schema.record import Record, extended, step, with_record
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath
-from cellsieve.schema.vocabulary import rename_columns
 from cellsieve.schema.words import count
 
 #: What became of an image; its image table has the columns of its `ImageSet` and the settings too.

@@ -22,6 +22,7 @@ from cellsieve.io.places import place
 from cellsieve.io.preset import as_rules
 from cellsieve.io.records import beside
 from cellsieve.io.tables import read_header, refuse_existing, table_writer
+from cellsieve.io.vocabulary import rename_columns
 from cellsieve.schema.choices import SeveralClasses, Vocabulary
 from cellsieve.schema.fit import fit
 from cellsieve.schema.groups import groups_of
@@ -32,7 +33,6 @@ from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, reso
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.verdicts import FLAGGED, own_columns
-from cellsieve.schema.vocabulary import rename_columns
 
 
 def clean_to(

@@ -1,6 +1,5 @@
 """Cleaning: which cells lie outside the band of their group, and why."""
 
-import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from cellsieve.cleaning.spread import group_spread
 from cellsieve.io.arrow import in_pandas
 from cellsieve.io.parts import Parts
 from cellsieve.io.preset import as_rules
-from cellsieve.io.tables import TEXT, loaded, read_table
+from cellsieve.io.tables import TEXT, loaded
 from cellsieve.schema.choices import SeveralClasses
 from cellsieve.schema.fit import Fitted, fit
 from cellsieve.schema.groups import JOIN, Part, Rows, column_of, groups_of
@@ -209,7 +208,9 @@ def clean(
     check_cells(table, name)
     fitted = fit(asked, own_columns(table))
     judged_by = bands(fitted.rules)
-    given: Sequence[pd.DataFrame | None] = [None] * len(judged_by) if limits is None else limits
+    given: Sequence[pd.DataFrame | None] = [None] * len(judged_by)
+    if limits is not None:
+        given = [in_pandas(limit) for limit in limits]
     if len(given) != len(judged_by):
         raise ValueError(f"limits: found {len(given)} tables for {len(judged_by)} rules")
     waiting = [band for band, limit in zip(judged_by, given, strict=True) if limit is None]
@@ -235,11 +236,12 @@ def rules_of(table: Table) -> list[Rule]:
         them, except for marks by hand.
 
     Raises:
+        TypeError: neither a table nor a file.
         ValueError: the table has none: it was not cleaned, or by another program.
         OSError: the file can't be read.
     """
-    name = "table" if isinstance(table, pd.DataFrame) else os.fspath(table)
-    judged_by = remembered(table if isinstance(table, pd.DataFrame) else read_table(table))
+    cells, name = loaded(table, "table")
+    judged_by = remembered(cells)
     if judged_by is None:
         raise ValueError(f"{name}: says no rules that it was cleaned by; expected a cleaned table")
     return [each.rule for each in judged_by]

@@ -272,10 +272,10 @@ def write_table(table: pd.DataFrame, path: FilePath) -> None:
     Raises:
         OSError: the file can't be written.
         ValueError: the extension is none of `FORMATS`.
-        ImportError: .parquet, and the extra `parquet` is not installed.
+        ImportError: .parquet, and the extra `parquet` is not installed; or as `in_pandas`.
     """
     with table_writer(path) as write:
-        write(table)
+        write(in_pandas(table))
 
 
 @contextmanager

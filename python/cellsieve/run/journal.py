@@ -42,9 +42,9 @@ from cellsieve.io.tables import (
     typed,
     write_table,
 )
+from cellsieve.io.vocabulary import rename_columns
 from cellsieve.schema.choices import Vocabulary
 from cellsieve.schema.record import Record, with_record
-from cellsieve.schema.vocabulary import rename_columns
 
 #: The column of an image table that says, as JSON, with which settings an image was done.
 SETTINGS = "settings"

@@ -219,13 +219,7 @@ def verdicts(table: pd.DataFrame, column: str) -> Verdicts:
         ValueError: the table has no such column, or it doesn't hold numbers.
     """
     ends = limits(table, column)
-    nothing = pd.Series("", index=table.index)
-    reason = table["reason"].fillna("") if "reason" in table.columns else nothing
-    clean = (
-        table["clean"].fillna(False).astype(bool)
-        if "clean" in table.columns
-        else pd.Series(True, index=table.index)
-    )
+    clean, reason = decided(table)
     own, where = _reasons_of(table, column), band(table, column)
     names = {text: set(text.split(BETWEEN)) <= own for text in reason.unique()}
     judged = where.where(reason.map(names).astype(bool), "other").where(reason != "", "")
@@ -238,6 +232,21 @@ def verdicts(table: pd.DataFrame, column: str) -> Verdicts:
         reason.to_numpy(object),
         judged.to_numpy(object),
     )
+
+
+def decided(table: pd.DataFrame) -> "tuple[pd.Series[bool], pd.Series[str]]":
+    """Whether each cell is kept, and the reason; a table that has not been cleaned keeps them all.
+
+    A reason is "" where there is none.
+    """
+    nothing = pd.Series("", index=table.index)
+    reason = table["reason"].fillna("") if "reason" in table.columns else nothing
+    clean = (
+        table["clean"].fillna(False).astype(bool)
+        if "clean" in table.columns
+        else pd.Series(True, index=table.index)
+    )
+    return clean, reason
 
 
 def _reasons_of(table: pd.DataFrame, column: str) -> set[str]:

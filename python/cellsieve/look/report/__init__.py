@@ -8,11 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from cellsieve.io.arrow import in_pandas
 from cellsieve.io.image_set import ImageSet
-from cellsieve.io.image_table import image_table_path
 from cellsieve.io.places import place
 from cellsieve.io.tables import loaded, refuse_existing
 from cellsieve.look.colours import shown_channels
@@ -20,12 +16,12 @@ from cellsieve.look.numbers import check_pixel_size
 from cellsieve.look.report.cells import cells_report
 from cellsieve.look.report.page import framed
 from cellsieve.look.report.plates import plates_report
-from cellsieve.look.views import Look, image_table
+from cellsieve.look.views import Look, beside, image_table
 from cellsieve.schema.choices import Neighbours
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.plates import is_assignment, is_wells
 from cellsieve.schema.record import CELLS, extended, listing, record_of, step
-from cellsieve.schema.types import FilePath, Table
+from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.verdicts import default_column
 
 NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
@@ -131,9 +127,8 @@ def report(
     if not 0 < megabytes < math.inf:
         raise ValueError(f"megabytes: found {megabytes}; expected a number above 0")
     refuse_existing(output, overwrite=overwrite)
-    table = in_pandas(table)
     shown = loaded(table, "table")[0]
-    path = None if isinstance(table, pd.DataFrame) else place(table)
+    path = place(table) if is_path(table) else None
     if is_assignment(shown) or is_wells(shown):
         whole = is_assignment(shown)
         asked = {
@@ -158,8 +153,7 @@ def report(
             "written by cellsieve measure or cellsieve clean, or a result of cellsieve plates"
         )
     check_cells(shown, str(path or "table"))
-    if images is None and path is not None and image_table_path(path).exists():
-        images = image_table_path(path)
+    images = beside(table, images)
     table_of_images = None if images is None else image_table(images, root, moved)
     column = default_column(shown) if column is None else column
     look = Look(
@@ -208,4 +202,4 @@ def report(
 
 
 def _name(table: Table, otherwise: str) -> str:
-    return otherwise if isinstance(table, pd.DataFrame) else place(table).name
+    return place(table).name if is_path(table) else otherwise

@@ -161,7 +161,7 @@ def cells_report(
     names = chosen_columns(table, column, judging, columns)
     scatter = scatter_of(table, rows, names, judging) if len(names) > 1 else None
     rest = sum(len(pools.data[name]) for name in ("values", "free", "kept"))
-    by_image, kinds = counted(table, rows, judging, images)
+    by_image, kinds = counted(table, images)
     worst = [] if images is None else by_image["image_id"].tolist()[:FIELDS]
     rest += size_of(scatter) + FIELD_BYTES * len(worst) + SECTION_BYTES * len(sections)
     planes = max(1, len(channels) + (not _channels_of(measured, images) <= set(channels)))

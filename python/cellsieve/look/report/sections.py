@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.schema.labels import class_text, natural
+from cellsieve.schema.text import STRING
 from cellsieve.schema.verdicts import (
     BETWEEN,
     BY_HAND,
@@ -17,7 +18,9 @@ from cellsieve.schema.verdicts import (
     UNMEASURED,
     Judgement,
     Verdicts,
+    decided,
     in_words,
+    remembered,
 )
 
 UNJUDGED = (MULTI_LABEL, NO_LABEL, SMALL_GROUP, UNMEASURED)
@@ -59,6 +62,16 @@ def kind_of(reason: str, judging: Sequence[Judgement]) -> str:
     if not judging:  # each reason may begin with the name of its rule
         unjudged, parts = set(UNJUDGED), [part.rpartition(" ")[2] for part in parts]
     return "unjudged" if all(part in unjudged for part in parts) else "cut"
+
+
+def kinds_of(table: pd.DataFrame) -> NDArray[np.object_]:
+    """What became of each cell: "kept", or else as `kind_of` says it."""
+    clean, reason = decided(table)
+    places, names = pd.factorize(reason.astype(STRING))
+    judging = remembered(table) or []
+    dropped = np.array([kind_of(str(name), judging) for name in names] + ["unjudged"], object)
+    kinds: NDArray[np.object_] = np.where(clean, "kept", dropped[places]).astype(object)
+    return kinds
 
 
 def sections_of(table: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]:
