@@ -27,6 +27,7 @@ from cellsieve.export.crops import cut_cells as cut_cells
 from cellsieve.export.masks import masks as masks
 from cellsieve.io.image_set import ImageSet as ImageSet
 from cellsieve.io.image_table import read_image_table as read_image_table
+from cellsieve.io.info import info as info
 from cellsieve.io.preset import preset as preset
 from cellsieve.io.readers import read_image as read_image
 from cellsieve.io.readers import read_mask as read_mask

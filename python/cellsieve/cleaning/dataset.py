@@ -9,6 +9,7 @@ import pandas as pd
 from cellsieve.cleaning.idle import Tally
 from cellsieve.cleaning.judge import (
     by_name,
+    cleaned_record,
     judge,
     limits_of,
     notes_of,
@@ -52,7 +53,7 @@ def clean_to(
         inputs: one cell table, or several, which are judged as the parts of one.
         output: the file of the cleaned table, with the rows of all inputs in their order. It
             remembers the rules (see `rules_of`): Parquet in its metadata, CSV in a file beside it
-            (`clean.rules.json`).
+            (`clean.record.json`).
         rules, multi, min_group: as for `clean`.
         overrides: marks by hand, which have the last word; see `apply_overrides`.
         columns: names of the output's columns; see `rename_columns`.
@@ -99,13 +100,20 @@ def clean_to(
     if marks is not None:
         counted = marks["mark"].value_counts()
         by_hand = {"kept": int(counted.get("keep", 0)), "dropped": int(counted.get("drop", 0))}
+    earlier = [record_of(read_header(path)) for path in inputs]
+    # What decides nothing is no setting.
+    chosen = {
+        "columns": columns if columns != "cellsieve" else None,
+        "prefix_ids": prefix_ids or None,
+    }
+    inputs_said = parts.listing()
     with table_writer(target) as write:
         for piece in _alike(parts):
             cleaned, counts_here = judge(piece, fitted, limits_by_name)
             if marks is not None and unseen is not None:
                 cleaned = apply_overrides(cleaned, marks)
                 unseen = unknown_marks(cleaned, unseen)
-            record = record_of(cleaned) or {}
+            record = cleaned_record(record_of(cleaned), earlier, inputs_said, **chosen)
             if marks is not None:
                 record["by_hand"] = by_hand
             written = rename_columns(cleaned, columns, keep=("clean", "reason", FLAGGED))

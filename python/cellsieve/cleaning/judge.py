@@ -1,7 +1,7 @@
 """Cleaning: which cells lie outside the band of their group, and why."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,17 @@ from cellsieve.schema.fit import Fitted, fit
 from cellsieve.schema.groups import JOIN, Part, Rows, column_of, groups_of
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.labels import EXPLODED, SEPARATOR, class_text, classes_of
-from cellsieve.schema.record import record_of, with_record
+from cellsieve.schema.record import (
+    CELLS,
+    Record,
+    extended,
+    joined,
+    listing,
+    record_of,
+    step,
+    steps_of,
+    with_record,
+)
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table, is_table
@@ -207,6 +217,8 @@ def clean(
     own = iter(limits_of([table], waiting, exploded_column(fitted.rules)))
     known = [next(own) if limit is None else limit for limit in given]
     result = judge(table, fitted, by_name(judged_by, known))
+    inputs = listing("cells", table, CELLS)
+    with_record(result.table, cleaned_record(record_of(result.table), [record_of(table)], inputs))
     if limits is None:
         for note in fitted.notes() + notes_of(fitted.rules, known, result.tallies):
             warnings.warn(note, stacklevel=2)
@@ -233,6 +245,24 @@ def rules_of(table: Table) -> list[Rule]:
     if judged_by is None:
         raise ValueError(f"{name}: says no rules that it was cleaned by; expected a cleaned table")
     return [each.rule for each in judged_by]
+
+
+def cleaned_record(
+    judged: Record | None,
+    earlier: Sequence[Record | None],
+    inputs: Mapping[str, Any],
+    **settings: Any,
+) -> Record:
+    """The record of a cleaned table.
+
+    Args:
+        judged: that of a piece of it, from `judge`, with the rules.
+        earlier: those of the tables that were cleaned. An earlier cleaning left nothing in them.
+        inputs: their cells.
+        settings: what else decides the table.
+    """
+    steps = [each for each in steps_of(joined(earlier)) if each["call"] != "clean"]
+    return extended({**(judged or {}), "made": steps}, step("clean", settings, inputs))
 
 
 class Judged(NamedTuple):

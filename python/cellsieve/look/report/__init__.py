@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.places import place
@@ -19,6 +20,7 @@ from cellsieve.look.views import Look, beside, image_table
 from cellsieve.schema.choices import Neighbours
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.plates import is_assignment, is_wells
+from cellsieve.schema.record import CELLS, extended, listing, record_of, step
 from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.verdicts import default_column
 
@@ -129,6 +131,11 @@ def report(
     path = place(table) if is_path(table) else None
     if is_assignment(shown) or is_wells(shown):
         whole = is_assignment(shown)
+        asked = {
+            "wells": None if wells is None else _name(wells, "wells"),
+            "truth": None if truth is None else _name(truth, "truth"),
+        }
+        inputs = listing("rows", shown, [shown.columns[0]])
         decoded = None if wells is None else loaded(wells, "table")[0]
         plates_report(
             shown if whole else None,
@@ -136,6 +143,7 @@ def report(
             None if truth is None else loaded(truth, "table")[0],
             output,
             title=title or (path.name if path else "Plates"),
+            record=extended(record_of(shown), step("report", asked, inputs)),
         )
         return Report(place(output), 0)
     missing = [name for name in NEEDED if name not in shown.columns]
@@ -157,6 +165,18 @@ def report(
         side=320,
         optional=not channels,
     )
+    shown_as: dict[str, Any] = {
+        "column": column,
+        "columns": columns,
+        "n": n,
+        "seed": seed,
+        "channels": channels,
+        "neighbours": neighbours,
+        "outline": outline,
+        "pixel_size": pixel_size,
+        "megabytes": megabytes,
+        "against": None if against is None else _name(against, "against"),
+    }
     lost = cells_report(
         shown,
         table_of_images,
@@ -176,6 +196,7 @@ def report(
         pixel_size=pixel_size,
         megabytes=megabytes,
         progress=progress,
+        record=extended(record_of(shown), step("report", shown_as, listing("cells", shown, CELLS))),
     )
     return Report(place(output), lost)
 

@@ -46,6 +46,7 @@ from cellsieve.look.views import Look
 from cellsieve.schema.colours import COLOURS
 from cellsieve.schema.images import MEASURED, measured_channels
 from cellsieve.schema.measures import channels_of, described
+from cellsieve.schema.record import Record
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.verdicts import (
     BY_HAND,
@@ -108,6 +109,7 @@ def cells_report(
     megabytes: float,
     jobs: int | None,
     progress: bool | None,
+    record: Record,
 ) -> int:
     """Writes the page; returns how many of its cells have no picture although there are images.
 
@@ -118,6 +120,7 @@ def cells_report(
         title: the page's title.
         written: when the table was written; empty if nobody knows.
         against: another cleaning of these cells, after its name.
+        record: how the page is made.
         column, columns, n, seed, look, pixel_size, megabytes, jobs, progress: as for `report`.
     """
     rows = verdicts(table, column)
@@ -247,7 +250,7 @@ def cells_report(
             **pools.data,
         },
     }
-    write_page(output, "cells.html.j2", SCRIPTS, content)
+    write_page(output, "cells.html.j2", SCRIPTS, content, record)
     return 0 if images is None else sum(cell["picture"] is None for cell in cells)
 
 
