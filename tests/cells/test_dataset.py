@@ -15,6 +15,7 @@ import pytest
 import cellsieve as cs
 from cellsieve.cells import dataset
 from cellsieve.cells.settings import Settings
+from cellsieve.schema.text import STRING
 from conftest import blobs
 
 
@@ -27,7 +28,7 @@ def test_equals_one_image_at_a_time(small_images):
         one.insert(1, "class_label", row.class_label)
         expected.append(one)
     expected = pd.concat(expected, ignore_index=True).astype(
-        {"image_id": "str", "class_label": "str"}
+        {"image_id": STRING, "class_label": STRING}
     )
     pd.testing.assert_frame_equal(cells, expected, check_exact=True)
     assert images["status"].tolist() == ["measured"] * 6
@@ -132,6 +133,7 @@ def test_to_disk(small_images, tmp_path, extension):
     assert again["threshold"].tolist() == table["threshold"].tolist()
     assert sorted(path.name for path in tmp_path.glob("*cells*")) == sorted(
         [output.name, "cells.images.csv"]
+        + (["cells.record.json"] if extension != ".parquet" else [])
     )
 
 

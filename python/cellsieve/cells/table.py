@@ -11,6 +11,7 @@ from cellsieve import _core
 from cellsieve.cells.settings import Settings
 from cellsieve.schema.measure import Measure
 from cellsieve.schema.measures import BY_NAME
+from cellsieve.schema.text import STRING
 
 COMPARTMENTS = ("nucleus", "cytoplasm")
 
@@ -57,7 +58,7 @@ def cell_table(found: Sequence[Found], settings: Settings) -> pd.DataFrame:
             columns[name] = np.concatenate([np.zeros(0), *(each.own[name] for each in found)])
     if settings.rle:
         texts = [text for each in found for text in each.cells.rle or ()]
-        columns["rle"] = pd.Series(texts, dtype="str")
+        columns["rle"] = pd.Series(texts, dtype=STRING)
     return pd.DataFrame(columns)
 
 

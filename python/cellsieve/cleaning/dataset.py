@@ -9,6 +9,7 @@ import pandas as pd
 from cellsieve.cleaning.idle import Tally
 from cellsieve.cleaning.judge import (
     by_name,
+    cleaned_record,
     judge,
     limits_of,
     notes_of,
@@ -21,15 +22,16 @@ from cellsieve.io.places import place
 from cellsieve.io.preset import as_rules
 from cellsieve.io.records import beside
 from cellsieve.io.tables import read_header, refuse_existing, table_writer
+from cellsieve.io.vocabulary import rename_columns
 from cellsieve.schema.choices import SeveralClasses, Vocabulary
 from cellsieve.schema.fit import fit
 from cellsieve.schema.groups import groups_of, spelled
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.record import record_of, with_record
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.verdicts import FLAGGED, own_columns
-from cellsieve.schema.vocabulary import rename_columns
 
 
 def clean_to(
@@ -50,7 +52,7 @@ def clean_to(
         inputs: one cell table, or several, which are judged as the parts of one.
         output: the file of the cleaned table, with the rows of all inputs in their order. It
             remembers the rules (see `rules_of`): Parquet in its metadata, CSV in a file beside it
-            (`clean.rules.json`).
+            (`clean.record.json`).
         rules, multi, min_group: as for `clean`.
         overrides: marks by hand, which have the last word; see `apply_overrides`.
         columns: names of the output's columns; see `rename_columns`.
@@ -97,13 +99,20 @@ def clean_to(
     if marks is not None:
         counted = marks["mark"].value_counts()
         by_hand = {"kept": int(counted.get("keep", 0)), "dropped": int(counted.get("drop", 0))}
+    earlier = [record_of(read_header(path)) for path in inputs]
+    # What decides nothing is no setting.
+    chosen = {
+        "columns": columns if columns != "cellsieve" else None,
+        "prefix_ids": prefix_ids or None,
+    }
+    inputs_said = parts.listing()
     with table_writer(target) as write:
         for piece in _alike(parts):
             cleaned, counts_here = judge(piece, fitted, limits_by_name)
             if marks is not None and unseen is not None:
                 cleaned = apply_overrides(cleaned, marks)
                 unseen = unknown_marks(cleaned, unseen)
-            record = record_of(cleaned) or {}
+            record = cleaned_record(record_of(cleaned), earlier, inputs_said, **chosen)
             if marks is not None:
                 record["by_hand"] = by_hand
             written = rename_columns(cleaned, columns, keep=("clean", "reason", FLAGGED))
@@ -152,7 +161,7 @@ class Summary:
             multi = self._multi[name]
             found = groups_of(cleaned, [name], None if multi == "own" else multi)
             texts = found.of_rows(found.names, None)
-            groups[name] = pd.Series(texts, cleaned.index, dtype="str")
+            groups[name] = pd.Series(texts, cleaned.index, dtype=STRING)
         rows = pd.DataFrame(groups | {name: cleaned[name] for name in self._said})
         self._pieces.append(self._summed(rows.assign(cells=1)))
 

@@ -4,6 +4,7 @@ import pandas as pd
 
 from cellsieve.io.tables import loaded
 from cellsieve.schema.keys import check_cells
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
 from cellsieve.schema.verdicts import BY_HAND, count_by_hand
 
@@ -37,7 +38,7 @@ def read_marks(marks: Table) -> pd.DataFrame:
         )
     boxes = BOX if set(BOX) <= set(table.columns) else []
     rows = table.loc[:, [*COLUMNS, *boxes]].reset_index(drop=True)
-    rows["mark"] = rows["mark"].astype("str").str.strip().str.lower()
+    rows["mark"] = rows["mark"].astype(STRING).str.strip().str.lower()
     labels = pd.to_numeric(rows["label"], errors="coerce")
     for wrong, column, expected in (
         (~rows["mark"].isin(["keep", "drop"]), "mark", "'keep' or 'drop'"),
@@ -50,7 +51,7 @@ def read_marks(marks: Table) -> pd.DataFrame:
             raise ValueError(
                 f"{name}: {column} in row {row + 1}: found {found!r}; expected {expected}"
             )
-    rows = rows.assign(image_id=rows["image_id"].astype("str"), label=labels.astype("int64"))
+    rows = rows.assign(image_id=rows["image_id"].astype(STRING), label=labels.astype("int64"))
     rows = rows.drop_duplicates(ignore_index=True)
     both = rows[rows.duplicated(["image_id", "label"])]
     if len(both):
@@ -61,12 +62,12 @@ def read_marks(marks: Table) -> pd.DataFrame:
     return rows
 
 
-def apply_overrides(table: pd.DataFrame, marks: Table) -> pd.DataFrame:
+def apply_overrides(table: Table, marks: Table) -> pd.DataFrame:
     """Gives cells the verdict that they were marked with by hand, whatever the limits said.
 
     Args:
-        table: a cleaned cell table; if it has several rows of one cell (one for each class), a mark
-            decides for all of them.
+        table: a cleaned cell table, or its file; if it has several rows of one cell (one for each
+            class), a mark decides for all of them.
         marks: see `read_marks`. Cells that the table does not hold are passed over, so that a
             table can come in parts.
 
@@ -79,17 +80,18 @@ def apply_overrides(table: pd.DataFrame, marks: Table) -> pd.DataFrame:
             another box; or as `read_marks`.
         OSError: the file can't be read.
     """
+    cells, name = loaded(table, "table")
     missing = [
-        name for name in ("image_id", "label", "clean", "reason") if name not in table.columns
+        column for column in ("image_id", "label", "clean", "reason") if column not in cells.columns
     ]
     if missing:
-        raise ValueError(f"table: has no column {', '.join(missing)}; expected a cleaned table")
-    check_cells(table, "table")
+        raise ValueError(f"{name}: has no column {', '.join(missing)}; expected a cleaned table")
+    check_cells(cells, name)
     rows = read_marks(marks)
-    _check_boxes(table, rows)
-    verdict = _marks_of(table, rows[list(COLUMNS)])
+    _check_boxes(cells, rows)
+    verdict = _marks_of(cells, rows[list(COLUMNS)])
     marked = verdict.notna().to_numpy()
-    result = table.copy()
+    result = cells.copy()
     result["clean"] = result["clean"].mask(marked, verdict == "keep").astype(bool)
     result["reason"] = result["reason"].mask(marked, BY_HAND)
     return count_by_hand(result)
@@ -104,7 +106,7 @@ def unknown_marks(table: pd.DataFrame, marks: Table) -> pd.DataFrame:
 
 def _keys(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
-        {"image_id": table["image_id"].astype("str"), "label": table["label"].astype("int64")}
+        {"image_id": table["image_id"].astype(STRING), "label": table["label"].astype("int64")}
     )
 
 

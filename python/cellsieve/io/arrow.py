@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from cellsieve.io.extras import require
+from cellsieve.schema.text import text_typed
 
 
 def in_pandas(table: Any) -> Any:
@@ -22,11 +23,4 @@ def in_pandas(table: Any) -> Any:
     frame: pd.DataFrame = pyarrow.table(table).to_pandas()
     for name in frame.columns[[isinstance(kind, pd.CategoricalDtype) for kind in frame.dtypes]]:
         frame[name] = frame[name].astype(frame[name].cat.categories.dtype)
-    for name in frame.columns:
-        text = ("string", "empty")
-        if (
-            pd.api.types.is_object_dtype(frame[name])
-            and pd.api.types.infer_dtype(frame[name]) in text
-        ):
-            frame[name] = frame[name].astype("str")  # which older versions of pyarrow do not
-    return frame
+    return text_typed(frame)  # older versions of pyarrow give objects

@@ -31,6 +31,7 @@ from cellsieve.schema.images import (
     path_columns,
 )
 from cellsieve.schema.labels import class_text
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.words import count
 
@@ -142,19 +143,19 @@ class ImageSet:
         ids = sorted(set().union(*files.values()))
         if nuclei is not None:
             files = {MASK: mask_paths, NUCLEI: of_nuclei} | files
-        table = pd.DataFrame({"image_id": pd.Series(ids, dtype="str")})
-        table["class_label"] = pd.Series(pd.NA, index=table.index, dtype="str")
+        table = pd.DataFrame({"image_id": pd.Series(ids, dtype=STRING)})
+        table["class_label"] = pd.Series(pd.NA, index=table.index, dtype=STRING)
         for number, name in enumerate(found.parts):
             said = [min(parts[image_id])[number] for image_id in ids]
-            table[name] = pd.Series(said, dtype="str")
+            table[name] = pd.Series(said, dtype=STRING)
         for column, paths in files.items():
             first = [paths[image_id][0] if image_id in paths else None for image_id in ids]
-            table[column] = pd.Series(first, dtype="str")
+            table[column] = pd.Series(first, dtype=STRING)
         problems = [
             _problem([paths.get(image_id, []) for paths in files.values()], parts[image_id])
             for image_id in ids
         ]
-        table["problem"] = pd.Series(problems, dtype="str")
+        table["problem"] = pd.Series(problems, dtype=STRING)
         ignored = [path for path in found.ignored if not _is_file(path, labels)]
         return cls(table, found.parts, ignored=tuple(ignored))._with_labels(labels)
 
@@ -201,16 +202,16 @@ class ImageSet:
             )
         if frame["image_id"].isna().any():
             raise ValueError(f"{source}: {frame['image_id'].isna().sum()} rows have no image_id")
-        table = pd.DataFrame({"image_id": frame["image_id"].astype("str")})
+        table = pd.DataFrame({"image_id": frame["image_id"].astype(STRING)})
         table["class_label"] = class_text(frame["class_label"]) if "class_label" in frame else pd.NA
-        table["class_label"] = table["class_label"].astype("str")
+        table["class_label"] = table["class_label"].astype(STRING)
         for name in parts:
-            table[name] = frame[name].astype("str")
+            table[name] = frame[name].astype(STRING)
         for name in paths:
             for path in frame[name].dropna():
                 place(path)  # a URL with a password is refused before it is written anywhere
-            table[name] = frame[name].map(os.fspath, na_action="ignore").astype("str")
-        table["problem"] = pd.Series(pd.NA, index=table.index, dtype="str")
+            table[name] = frame[name].map(os.fspath, na_action="ignore").astype(STRING)
+        table["problem"] = pd.Series(pd.NA, index=table.index, dtype=STRING)
         counts = table["image_id"].map(table["image_id"].value_counts())
         table.loc[counts > 1, "problem"] = counts.map("{} rows have this id".format)
         table = table.sort_values("image_id", kind="stable", ignore_index=True)
@@ -277,10 +278,10 @@ class ImageSet:
                 "Label, or image_id and class_label"
             )
         pairs = pd.DataFrame(
-            {"image_id": given[columns[0]].astype("str"), "label": class_text(given[columns[1]])}
+            {"image_id": given[columns[0]].astype(STRING), "label": class_text(given[columns[1]])}
         ).drop_duplicates()
         by_id = pairs.groupby("image_id")["label"].agg(["first", "size"])
-        table["class_label"] = table["image_id"].map(by_id["first"]).astype("str")
+        table["class_label"] = table["image_id"].map(by_id["first"]).astype(STRING)
         torn = table["image_id"].map(by_id["size"]).fillna(0) > 1
         table.loc[torn & table["problem"].isna(), "problem"] = f"{name} gives it several labels"
         without = len(by_id.index.difference(pd.Index(table["image_id"])))
@@ -378,7 +379,7 @@ class ImageSet:
 def unusable(images: ImageSet, channels: Sequence[str], *, nuclei: bool = False) -> pd.DataFrame:
     """`status` and `error` of the images that need not be tried; missing for the others."""
     table = images.table
-    outcome = pd.DataFrame({"status": None, "error": None}, index=table.index, dtype="str")
+    outcome = pd.DataFrame({"status": None, "error": None}, index=table.index, dtype=STRING)
     paths = {images.path_column(name): f"no image of channel {name}" for name in reversed(channels)}
     reasons: list[tuple[Any, str, Any]] = [
         (table[path].isna(), NO_IMAGE, error) for path, error in paths.items()

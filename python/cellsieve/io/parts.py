@@ -11,6 +11,8 @@ from cellsieve.io.places import on_disk, place
 from cellsieve.io.tables import ROWS, TEXT, read_batches, table_format
 from cellsieve.schema.cells import CELL_COLUMNS
 from cellsieve.schema.keys import SHOWN, has_keys, key_rows, refuse_repeated
+from cellsieve.schema.record import CELLS, Listing
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
 
 PREFIX_SEPARATOR = "+"  # stays as it is in file names: see `safe_names`
@@ -55,6 +57,15 @@ class Parts:
         self._text = (*text, *sorted(set().union(*(_padded(path, known) for path in files))))
         self._prefixes = prefixes(tables) if prefix_ids else [""] * len(tables)
         self._checked = False
+        self._listing: dict[str, Any] | None = None
+
+    def listing(self) -> dict[str, Any]:
+        """What a record says of these tables: a digest of their cells; a pass, if none was made."""
+        if self._listing is None:
+            for _ in self:
+                pass
+        assert self._listing is not None
+        return self._listing
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         """The pieces of all tables."""
@@ -64,20 +75,24 @@ class Parts:
         """The pieces of all tables, each with the name of its table."""
         seen: set[str] = set()
         spread: set[str] = set()
+        listing = Listing("cells", CELLS)
         for name, piece in self._read():
+            if self._listing is None:
+                listing.add(piece)
             if not self._checked and has_keys(piece):
                 refuse_repeated(key_rows(piece, name))
-                ids = set(piece["image_id"].astype("str").unique())
+                ids = set(piece["image_id"].astype(STRING).unique())
                 spread |= ids & seen
                 seen |= ids
             yield name, piece
         if spread:
             rows = [
-                key_rows(piece[piece["image_id"].astype("str").isin(spread)], name)
+                key_rows(piece[piece["image_id"].astype(STRING).isin(spread)], name)
                 for name, piece in self._read()
             ]
             refuse_repeated(pd.concat(rows, ignore_index=True))
         self._checked = True
+        self._listing = self._listing or listing.said()
 
     def _read(self) -> Iterator[tuple[str, pd.DataFrame]]:
         for name, table, prefix in zip(self.names, self._tables, self._prefixes, strict=True):
@@ -101,7 +116,7 @@ def _padded(path: Path, known: tuple[str, ...]) -> set[str]:
         if not own:
             return set()
         padded: set[str] = set()
-        settings: dict[str, Any] = {"usecols": own, "dtype": "str", "keep_default_na": False}
+        settings: dict[str, Any] = {"usecols": own, "dtype": STRING, "keep_default_na": False}
         with pd.read_csv(path, chunksize=ROWS, **settings) as pieces:
             for piece in pieces:
                 padded |= {name for name in own if piece[name].str.match(r"[+-]?0\d").any()}
@@ -137,5 +152,5 @@ def prefixed(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
     if not prefix or "image_id" not in table.columns:
         return table
     ids = table["image_id"]
-    named = (prefix + PREFIX_SEPARATOR + ids.astype("str")).where(ids.notna())
-    return table.assign(image_id=named.astype("str"))
+    named = (prefix + PREFIX_SEPARATOR + ids.astype(STRING)).where(ids.notna())
+    return table.assign(image_id=named.astype(STRING))

@@ -15,6 +15,7 @@ from cellsieve.io.extras import listed, require
 from cellsieve.io.places import atomic, is_remote, on_disk, place, sweep
 from cellsieve.io.records import from_metadata, in_metadata, kept_beside, read_beside
 from cellsieve.schema.record import Record, recorded, with_record
+from cellsieve.schema.text import STRING, text_typed
 from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.words import sentence
 
@@ -22,6 +23,10 @@ _EXTRAS = {".csv": None, ".csv.gz": None, ".parquet": "parquet"}
 FORMATS = tuple(_EXTRAS)
 
 TEXT = ("image_id", "class_label", "reason")  # read verbatim, unless a caller knows better
+
+# Before 3.1, pandas reads floating-point numbers inexactly unless it is told.
+_OLD = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
+EXACT = {"float_precision": "round_trip"} if _OLD else {}
 
 ROWS = 2**16  # rows that are in memory at a time where a table is read or written in pieces
 
@@ -64,12 +69,12 @@ def read_table(path: FilePath, *, text: tuple[str, ...] = TEXT) -> pd.DataFrame:
     check_table(path)
     if table_format(path) == ".parquet":
         with _reading(path) as file:
-            table: pd.DataFrame = pd.read_parquet(file)
+            table = text_typed(pd.read_parquet(file))
     else:
         table = read_csv(path, text=text)
         if "clean" in table.columns:  # a CSV doesn't tell an empty text from none
             for name in {"reason", "flagged"} & set(table.columns):
-                table[name] = table[name].fillna("").astype("str")
+                table[name] = table[name].fillna("").astype(STRING)
     return next(recorded([table], _record(path)))
 
 
@@ -101,8 +106,7 @@ def read_csv(path: FilePath, *, text: tuple[str, ...] = ()) -> pd.DataFrame:
         OSError, ValueError: as `read_table`.
     """
     with _reading(path) as file:
-        table: pd.DataFrame = pd.read_csv(file, **_csv_settings(file, text))
-    return table
+        return text_typed(pd.read_csv(file, **_csv_settings(file, text)))
 
 
 def column_names(path: FilePath) -> list[str]:
@@ -134,10 +138,11 @@ def _csv_settings(path: FilePath, text: tuple[str, ...]) -> dict[str, Any]:
     # like this, they are an error.
     pd.read_csv(path, nrows=2, header=None, dtype=str)
     return {
-        "dtype": {name: str for name in text if name in header},
+        "dtype": {name: STRING for name in text if name in header},
         "na_values": {name: [""] if name in text else ["", "NaN", "nan"] for name in header},
         "keep_default_na": False,
         "low_memory": False,
+        **EXACT,
     }
 
 
@@ -197,7 +202,7 @@ def read_batches(
 @lru_cache(maxsize=256)
 def _csv_types(
     path: Path, text: tuple[str, ...], version: tuple[int, int, int]
-) -> Mapping[str, str]:
+) -> Mapping[str, Any]:
     """The type of each column; `version` differs once the file has changed."""
     settings = _csv_settings(path, text)
     seen: dict[str, set[str]] = {}
@@ -206,27 +211,24 @@ def _csv_types(
             for name in piece.columns:
                 seen.setdefault(name, set()).add(_type_in(piece[name]))
     types = {name: _common(of_pieces) for name, of_pieces in seen.items()}
-    return types | dict.fromkeys(settings["dtype"], "str")
+    return {**_dtypes(types), **settings["dtype"]}
 
 
 def _parquet_batches(path: FilePath, rows: int) -> Iterator[pd.DataFrame]:
     parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
     with parquet.ParquetFile(path) as file:
         if file.metadata.num_rows == 0:
-            yield file.read().to_pandas()
+            yield text_typed(file.read().to_pandas())
         for batch in file.iter_batches(rows):
-            yield batch.to_pandas()
+            yield text_typed(batch.to_pandas())
 
 
 def _record(path: FilePath) -> Record | None:
     """What a file, or the one beside it, says about how its table was made."""
     if table_format(path) != ".parquet":
         return read_beside(path)
-    return from_metadata(
-        require("pyarrow.parquet", "parquet", "a .parquet table")
-        .read_schema(on_disk(path))
-        .metadata
-    )
+    parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
+    return from_metadata(parquet.read_schema(on_disk(path)).metadata, os.fspath(path))
 
 
 def _type_in(column: "pd.Series[Any]") -> str:
@@ -270,10 +272,10 @@ def write_table(table: pd.DataFrame, path: FilePath) -> None:
     Raises:
         OSError: the file can't be written.
         ValueError: the extension is none of `FORMATS`.
-        ImportError: .parquet, and the extra `parquet` is not installed.
+        ImportError: .parquet, and the extra `parquet` is not installed; or as `in_pandas`.
     """
     with table_writer(path) as write:
-        write(table)
+        write(in_pandas(table))
 
 
 @contextmanager
@@ -328,7 +330,7 @@ def _parquet_writer(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
         nonlocal writer, waiting
         schema = writer.schema if writer else None
         record = in_metadata(table)
-        table = with_record(table.copy(deep=False), None)
+        table = with_record(text_typed(table), None)
         rows = arrow.Table.from_pandas(table, schema=schema, preserve_index=False)
         if writer is None:
             rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **record})
@@ -355,4 +357,9 @@ def concat(tables: Sequence[pd.DataFrame], columns: Mapping[str, str]) -> pd.Dat
 
 def typed(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """The table with exactly these columns, of these types."""
-    return table.reindex(columns=list(columns)).astype(dict(columns))
+    return table.reindex(columns=list(columns)).astype(_dtypes(columns))
+
+
+def _dtypes(columns: Mapping[str, str]) -> dict[str, Any]:
+    """The types as pandas' own, of any version."""
+    return {name: STRING if kind == "str" else kind for name, kind in columns.items()}

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cellsieve.schema.choices import Band, Order, check_choice
 from cellsieve.schema.labels import class_text, natural
+from cellsieve.schema.text import STRING
 from cellsieve.schema.verdicts import (
     BETWEEN,
     FLAGGED,
@@ -74,7 +75,7 @@ def reason_rows(table: pd.DataFrame, reason: str | None) -> pd.DataFrame:
     if reason is None:
         return table
     columns = [name for name in ("reason", FLAGGED) if name in table.columns]
-    texts = [table[name].fillna("").astype("str") for name in columns]
+    texts = [table[name].fillna("").astype(STRING) for name in columns]
     parts = {each: each.split(BETWEEN) for text in texts for each in text.unique() if each}
     having = {each for each, reasons in parts.items() if reason in reasons}
     if not having:

@@ -13,6 +13,7 @@ from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.places import atomic, place
 from cellsieve.io.readers import read_image, read_mask
+from cellsieve.io.tables import loaded
 from cellsieve.look.colours import GRAY, Colours, compose, contrast, shown_channels
 from cellsieve.look.numbers import check_pixel_size, number, scale_bar
 from cellsieve.look.picking import class_rows, first_failed, pick, reason_columns, reason_rows
@@ -46,7 +47,7 @@ WRITTEN = 24  # experiments up to which every field of a heat map is labelled wi
 
 
 def plot_distribution(
-    table: pd.DataFrame,
+    table: Table,
     column: str | None = None,
     class_label: str | int | None = None,
     *,
@@ -58,8 +59,8 @@ def plot_distribution(
     """Draws the histogram of a column: kept and dropped cells, the limits, how many lie beyond.
 
     Args:
-        table: a cell table; where it is cleaned, and by `column`, limits are drawn if all cells
-            shown share them.
+        table: a cell table, or its file; where it is cleaned, and by `column`, limits are drawn if
+            all cells shown share them.
         column: any numeric column, by default as in `report`. NaN is left out and counted below the
             axis.
         class_label: only the cells of this class.
@@ -77,6 +78,7 @@ def plot_distribution(
         ValueError: no such column or class; bins below 1; an unknown `axis`.
         ImportError: the extra `plot` is not installed.
     """
+    table = loaded(table, "table")[0]
     rows = class_rows(table, class_label).reset_index(drop=True)
     column = default_column(table) if column is None else column
     values = column_values(rows, column)
@@ -193,7 +195,7 @@ def _room(ax: "Axes", limit: float, end: int) -> bool:
 
 
 def plot_gallery(
-    table: pd.DataFrame,
+    table: Table,
     images: ImageSet | Table,
     which: Band | None = None,
     n: int = 12,
@@ -218,7 +220,7 @@ def plot_gallery(
     """Draws some cells, each with its value below, a scale bar and a legend.
 
     Args:
-        table: a cell table; cleaned, where `which` is "low" or "high".
+        table: a cell table, or its file; cleaned, where `which` is "low" or "high".
         images: where the pixels are: the data set, the image table, or its file.
         which: cells "low" (below the lower limit), "middle", "high", or "all"; "middle" if not
             given, with `reason` "all".
@@ -256,8 +258,9 @@ def plot_gallery(
         ImportError: the extra `plot` is not installed.
     """
     plt = require("matplotlib.pyplot", "plot", "drawing plots")
-    check_cells(table, "table")
-    table = table.reset_index(drop=True)
+    cells, name = loaded(table, "table")
+    check_cells(cells, name)
+    table = cells.reset_index(drop=True)
     failed = reason_columns(table, reason) if column is None and reason is not None else {}
     if column is None:
         [column, *_] = next(iter(failed), [default_column(table)])
@@ -571,7 +574,7 @@ def cell_centres(labels: NDArray[Any]) -> list[tuple[int, float, float, int]]:
 
 
 def plot_plate(
-    table: pd.DataFrame,
+    table: Table,
     value: str,
     *,
     well: str = "well",
@@ -583,7 +586,7 @@ def plot_plate(
     """Draws a value of every well as a map of the plate.
 
     Args:
-        table: one row per well.
+        table: one row per well; or its file.
         value: a column of numbers or truth values; averaged over rows of the same well.
         well: the column of well names, such as "B02".
         shape: rows and columns of the plate; the smallest usual plate that holds the wells if not
@@ -601,6 +604,7 @@ def plot_plate(
             out of order.
         ImportError: the extra `plot` is not installed.
     """
+    table = loaded(table, "table")[0]
     if well not in table.columns:
         raise ValueError(
             f"column {well!r}: not in the table, which has {', '.join(map(str, table.columns))}"
@@ -648,7 +652,7 @@ def plot_plate(
 
 
 def plot_assignment(
-    table: pd.DataFrame,
+    table: Table,
     kind: Evidence = "share",
     *,
     experiment: str | None = None,
@@ -658,8 +662,8 @@ def plot_assignment(
     """Draws the evidence for each assignment of each experiment as a heat map.
 
     Args:
-        table: one row per experiment, as from `PlateLayout.infer`: the columns `share_0`,
-            `share_1` ... or `posterior_0` ..., and `best`.
+        table: one row per experiment, as from `PlateLayout.infer`, or its file: the columns
+            `share_0`, `share_1` ... or `posterior_0` ..., and `best`.
         kind: "share": the share of wells whose prediction fits the assignment; "posterior": the
             probability of the assignment.
         experiment: the column that names the experiments; the first column if not given.
@@ -673,6 +677,7 @@ def plot_assignment(
         ValueError: a column is missing.
         ImportError: the extra `plot` is not installed.
     """
+    table = loaded(table, "table")[0]
     columns = assignment_columns(table, kind)
     name = experiment or str(table.columns[0])
     if name not in table.columns:

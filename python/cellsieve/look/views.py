@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
-from cellsieve.io.image_table import read_image_table
-from cellsieve.io.readers import MAX_PIXELS, read_channel, read_image, read_mask
+from cellsieve.io.image_table import image_table_path, read_image_table
+from cellsieve.io.readers import MAX_PIXELS, file_channels, read_channel, read_image, read_mask
+from cellsieve.io.tables import loaded
 from cellsieve.look.colours import Colours, compose, contrast, default_channels
 from cellsieve.run.parallel import default_jobs, run
 from cellsieve.schema.choices import Neighbours, check_choice
@@ -28,7 +29,8 @@ from cellsieve.schema.images import (
     path_columns,
 )
 from cellsieve.schema.keys import check_images
-from cellsieve.schema.types import FilePath, Table
+from cellsieve.schema.text import STRING
+from cellsieve.schema.types import FilePath, Table, is_path
 
 Finished = TypeVar("Finished")
 Pixel = TypeVar("Pixel", bound=np.generic)
@@ -158,7 +160,7 @@ def pictures(
     """
     made: list[Picture[Any]] = [Picture(None, "")] * (len(cells) + len(fields))
     work = []
-    by_id = images.assign(image_id=images["image_id"].astype("str"))
+    by_id = images.assign(image_id=images["image_id"].astype(STRING))
     by_id = by_id.drop_duplicates("image_id").set_index("image_id")
     if look.channels is None:
         look = replace(look, channels=default_channels(by_id), optional=True)
@@ -167,7 +169,7 @@ def pictures(
     boxes = cells[["min_row", "min_col", "max_row", "max_col"]].to_numpy(np.int64).tolist()
     labels = cells["label"].to_numpy(np.int64).tolist()
     groups: dict[str, list[int]] = {}
-    for row, image_id in enumerate(cells["image_id"].astype("str").tolist()):
+    for row, image_id in enumerate(cells["image_id"].astype(STRING).tolist()):
         groups.setdefault(image_id, []).append(row)
     field_rows = {image_id: len(cells) + k for k, image_id in enumerate(fields)}
     for image_id in fields:
@@ -211,16 +213,16 @@ def image_table(
     """
     if isinstance(images, ImageSet):
         return images.table[images.table["problem"].isna()]
-    if isinstance(images, pd.DataFrame):
-        table, name = images, "images"
-    else:
+    if is_path(images):
         table, name = read_image_table(images, root), str(images)
+    else:
+        table, name = loaded(images, "images", expected="a data set, an image table or its file")
     check_images(table, name)
     if moved is None:
         return table
     old, new = moved
     columns = path_columns(map(str, table.columns))
-    paths = {column: table[column].astype("str") for column in columns}
+    paths = {column: table[column].astype(STRING) for column in columns}
     if not old or not any(path.str.startswith(old).any() for path in paths.values()):
         raise ValueError(f"moved: no path of {name} begins with {old!r}")
     begins = f"^{re.escape(old)}"
@@ -230,6 +232,37 @@ def image_table(
             for column, path in paths.items()
         }
     )
+
+
+def beside(table: Table, images: "ImageSet | Table | None") -> "ImageSet | Table | None":
+    """Where the pixels of a cell table are, or else the image table beside its file, if any."""
+    if images is None and is_path(table) and image_table_path(table).exists():
+        return image_table_path(table)
+    return images
+
+
+def opened(
+    image_id: str, images: pd.DataFrame, channels: Sequence[str] | None = None
+) -> tuple[NDArray[Any], list[Plane]]:
+    """The mask of an image, and these of its channels, or all.
+
+    Raises:
+        ValueError: the image table has no such image, or names no mask or no channel of it; the
+            image has no such channel, or another size than its mask; or as `read_image`.
+        OSError, ImportError: as `read_image`.
+    """
+    rows = images[images["image_id"].astype(STRING) == image_id].set_index("image_id")
+    by_id: Any = rows.set_axis(rows.index.astype(STRING)).to_dict("index")
+    look = Look(None if channels is None else tuple(channels))
+    image = _image(image_id, by_id, look, None, ())
+    if channels is None:
+        files = channel_files(by_id[image_id])
+        names = tuple(files)
+        if is_whole(files):
+            names = tuple(held[0] for held in file_channels(files[WHOLE]) if held[0] != "alpha")
+        image = _image(image_id, by_id, Look(names), None, ())
+    mask, planes, _ = _opened(image)
+    return mask, planes
 
 
 def _image(

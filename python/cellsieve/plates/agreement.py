@@ -7,9 +7,12 @@ import pandas as pd
 
 from cellsieve.plates.infer import densities
 from cellsieve.plates.layout import Layout
+from cellsieve.plates.made import made, name_of
 from cellsieve.plates.predictions import Names, Source, join, read_sources
 from cellsieve.plates.wells import first, load, need
 from cellsieve.schema.choices import ScoreKind
+from cellsieve.schema.record import extended, listing, step, with_record
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
 
 
@@ -35,24 +38,30 @@ def agreement(
     tables = [load(table, argument) for table, argument in ((a, "a"), (b, "b"))]
     for table, name in tables:
         need(table, name, [id_column, class_column])
-        twice = table[id_column][table[id_column].duplicated()].astype(str).tolist()
+        twice = table[id_column][table[id_column].duplicated()].astype(STRING).tolist()
         if twice:
             raise ValueError(f"{name}: duplicate ids: {first(twice)}")
     (left, left_name), (right, right_name) = tables
-    classes = right.set_index(right[id_column].astype(str))[class_column]
-    ids = pd.Index(left[id_column].astype(str))
+    classes = right.set_index(right[id_column].astype(STRING))[class_column]
+    ids = pd.Index(left[id_column].astype(STRING))
     for lacking, name in (
         (ids.difference(classes.index), right_name),
         (classes.index.difference(ids), left_name),
     ):
         if len(lacking):
             raise ValueError(f"{name}: no rows for {first(lacking.tolist())}")
-    same = left[class_column].astype(str).to_numpy() == classes.loc[ids].astype(str).to_numpy()
+    same = (
+        left[class_column].astype(STRING).to_numpy() == classes.loc[ids].astype(STRING).to_numpy()
+    )
     named = left[experiment] if experiment in left.columns else ids.str.split("_", n=1).str[0]
     by = pd.Series(same).groupby(pd.Index(named), sort=False)
     rows = [("all", len(same), float(same.mean()) if len(same) else float("nan"))]
     rows += [(key, len(part), float(part.mean())) for key, part in by]
-    return pd.DataFrame(rows, columns=[experiment, "wells", "agree"])
+    table = pd.DataFrame(rows, columns=[experiment, "wells", "agree"])
+    done = step(
+        "agreement", {"a": name_of(a), "b": name_of(b)}, listing("wells", {"id": ids}, ["id"])
+    )
+    return with_record(table, extended(None, done))
 
 
 def of_models(
@@ -76,4 +85,4 @@ def of_models(
     table = pd.DataFrame({"model": names})
     for name, vote in zip(names, votes, strict=True):
         table[name] = [float(np.mean(vote == other)) for other in votes]
-    return table
+    return made(table, "plates agreement", layout, wells, predictions, {"kind": kind})

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from cellsieve.plates.hypotheses import on_column
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Wells, first, load, need
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table, is_path
 
 Posterior = Table | pd.Series
@@ -91,7 +92,7 @@ def _table(layout: Layout, wells: Wells, given: Posterior) -> tuple[pd.DataFrame
     key = layout.columns.experiment
     if key not in table.columns and table.shape[1] == 2 and is_path(given):
         # The notebook's form: experiment and assignment, with no header or with a bare one.
-        table = pd.read_csv(given, header=None, names=[key, "best"], dtype={key: str})
+        table = pd.read_csv(given, header=None, names=[key, "best"], dtype={key: STRING})
         table = table[table[key].notna()]
         table[key] = table[key].astype(wells.experiments.dtype)
     need(table, name, [key])

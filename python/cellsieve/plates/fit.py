@@ -155,7 +155,12 @@ def given(table: pd.DataFrame, name: str, columns: Columns, group_column: str) -
         experiments=pd.Index([]),
         assignment_of_experiment=nothing,
         wells=pd.DataFrame(
-            {"experiment": nothing, "plate": nothing, "well": nothing.astype(str), "class": nothing}
+            {
+                "experiment": nothing,
+                "plate": nothing,
+                "well": nothing.astype(str),
+                "class": nothing,
+            }
         ),
         columns=columns,
         slots=np.bincount(class_code).astype(np.int64),

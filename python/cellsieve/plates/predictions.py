@@ -17,6 +17,7 @@ from cellsieve.io.tables import read_table
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Wells, first, load
 from cellsieve.schema.choices import Average, ScoreKind, check_choice
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, is_path
 
 SITE = re.compile(r"_s\d+$")
@@ -152,7 +153,7 @@ def _from_npz(file: IO[bytes], name: str) -> Predictions:
         key = "scores" if "scores" in loaded.files else loaded.files[0] if loaded.files else ""
         if key != "scores" and len(loaded.files) != 1:
             raise ValueError(
-                f"{name}: holds {', '.join(loaded.files) or 'nothing'}; "
+                f"{name}: holds {first(loaded.files) or 'nothing'}; "
                 "expected 'scores' (and 'ids', 'classes'), or one array"
             )
         parts = {part: loaded[part] for part in (key, "ids", "classes") if part in loaded.files}
@@ -374,7 +375,7 @@ def _located(found: Predictions, wells: Wells) -> NDArray[np.int64]:
         return place
     ids = pd.Index(found.ids, tupleize_cols=False)
     if not isinstance(ids.dtype, pd.StringDtype):
-        ids = ids.astype(str)
+        ids = ids.astype(STRING)
     if ids.equals(wells.everyone):
         return place
     if not ids.is_unique:
@@ -417,9 +418,10 @@ def _columns(layout: Layout, found: Predictions) -> NDArray[np.int64]:
     """The layout's class of each column."""
     count = found.scores.shape[1]
     if found.classes is None:
-        every = layout.classes.append(layout.controls).sort_values()
-        if len(layout.controls) and np.array_equal(every, np.arange(count)):
-            return layout.classes.get_indexer(every).astype(np.int64)
+        if len(layout.controls):
+            every = layout.classes.append(layout.controls).sort_values()
+            if np.array_equal(every, np.arange(count)):
+                return layout.classes.get_indexer(every).astype(np.int64)
         if not np.array_equal(layout.classes, np.arange(len(layout.classes))):
             raise ValueError(
                 f"{found.name}: the columns have no class names, and the layout's classes "

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cellsieve.plates.decode import decode
 from cellsieve.plates.infer import densities
 from cellsieve.plates.layout import Layout
+from cellsieve.plates.made import made, name_of
 from cellsieve.plates.predictions import (
     SITE,
     Names,
@@ -22,6 +23,7 @@ from cellsieve.plates.predictions import (
 )
 from cellsieve.plates.wells import as_text, first, load, need
 from cellsieve.schema.choices import Average, ScoreKind
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
 
 
@@ -70,7 +72,13 @@ def score(
     table = pd.DataFrame({"step": [name for name, _ in steps], "wells": int(where.sum())})
     table["right"] = right
     table["gain"] = np.diff(right, prepend=np.nan)
-    return table
+    settings = {
+        "truth": name_of(truth),
+        "kind": kind,
+        "average": average,
+        "weights": weights,
+    }
+    return made(table, "plates score", layout, wells, predictions, settings)
 
 
 def _known(layout: Layout, ids: pd.Index, truth: Table) -> pd.Series:
@@ -98,7 +106,7 @@ def _one_site(found: Predictions, wells: pd.Index) -> Predictions | None:
     """The first site of each well; `None` where no well has several."""
     if found.ids is None:
         return None
-    text = pd.Series(found.ids, dtype=object).astype(str)
+    text = pd.Series(found.ids, dtype=object).astype(STRING)
     named = text.isin(wells)
     of_site = text.where(named, text.str.replace(SITE, "", regex=True))
     once = ~of_site.duplicated().to_numpy()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cellsieve.io.tables import loaded
 from cellsieve.plates.plate_names import numbered, sorted_codes
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
 from cellsieve.schema.words import one_line
 
@@ -34,6 +35,10 @@ class Columns:
                 f"columns: found {', '.join(map(repr, names))} for class, experiment, plate and "
                 "well; expected four different columns"
             )
+
+    def said(self) -> dict[str, str]:
+        """The names, as arguments are called."""
+        return {"id_column" if name == "id" else name: said for name, said in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,7 @@ def read_wells(
         ids = pd.Index(as_text(frame[columns.id]))
     else:
         three = (columns.experiment, columns.plate, columns.well)
-        parts = [frame[column].astype(str) for column in three]
+        parts = [frame[column].astype(STRING) for column in three]
         ids = pd.Index(parts[0] + "_" + parts[1] + "_" + parts[2])
     if not ids.is_unique:
         twice = ids[ids.duplicated()].unique().tolist()
@@ -222,4 +227,4 @@ def by_plate(wells: Wells) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
 
 def as_text(values: pd.Series) -> pd.Series:
     """The values as text; as they are where they are text already."""
-    return values if isinstance(values.dtype, pd.StringDtype) else values.astype(str)
+    return values if isinstance(values.dtype, pd.StringDtype) else values.astype(STRING)

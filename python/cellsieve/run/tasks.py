@@ -16,6 +16,7 @@ from cellsieve.io.tables import typed
 from cellsieve.run.journal import Journal
 from cellsieve.run.log import LOG
 from cellsieve.run.parallel import chunks, run, workers_of
+from cellsieve.schema.text import STRING
 from cellsieve.schema.words import sentence
 
 
@@ -126,5 +127,5 @@ def run_tasks(
         for row in outcomes[outcomes["status"] == "failed"].itertuples():
             LOG.warning("%s: %s", row.image_id, row.error)
         LOG.info("%s: %d of %d images", description, done, len(todo))
-    ids = pd.DataFrame({"image_id": pd.Series([task.image_id for task in tasks], dtype="str")})
+    ids = pd.DataFrame({"image_id": pd.Series([task.image_id for task in tasks], dtype=STRING)})
     return ids.merge(journal.finished(), on="image_id", how="left")

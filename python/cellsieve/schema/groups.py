@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cellsieve.schema.choices import SeveralClasses
 from cellsieve.schema.labels import SEPARATOR, class_text, classes_of
 from cellsieve.schema.rules import Rule
+from cellsieve.schema.text import STRING
 
 JOIN = "\x1f"  # between the columns of a group; `class_text` leaves none within them
 
@@ -97,7 +98,7 @@ def groups_of(
             text = text.mask(text.str.contains(SEPARATOR, regex=False, na=False))
         elif multi == "own":
             text = text.map(lambda each: SEPARATOR.join(classes_of(each)), na_action="ignore")
-        codes, names = pd.factorize(text.astype("str").to_numpy(object))  # missing is -1
+        codes, names = pd.factorize(text.astype(STRING).to_numpy(object))  # missing is -1
         own = Groups(Groups(found, names).of_rows(codes.astype(np.int64), -1), names)
         groups = _combined(groups, own) if number else own
     return groups

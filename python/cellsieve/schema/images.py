@@ -7,6 +7,7 @@ import pandas as pd
 
 from cellsieve.schema.cells import CELL_COLUMNS, RLE_COLUMN
 from cellsieve.schema.measures import BY_NAME
+from cellsieve.schema.text import STRING
 
 PATH = "path_"  # columns of files begin so: path_mask, path_green, ...
 MASK = PATH + "mask"
@@ -66,7 +67,9 @@ def channel_files(row: "pd.Series[Any] | Mapping[str, Any]") -> dict[str, str]:
 
 def measured_channels(images: pd.DataFrame) -> list[str]:
     """The channels that an image table says were measured, in the order in which they were."""
-    given = images["channel"].dropna().astype(str).unique().tolist() if "channel" in images else []
+    given = (
+        images["channel"].dropna().astype(STRING).unique().tolist() if "channel" in images else []
+    )
     return list(dict.fromkeys(name for text in given for name in text.split(",")))
 
 

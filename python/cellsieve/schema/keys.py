@@ -11,6 +11,7 @@ import pandas as pd
 
 from cellsieve.schema.images import MEASURED
 from cellsieve.schema.labels import EXPLODED, class_text, classes_of
+from cellsieve.schema.text import STRING
 
 SHOWN = 3  # ids in a message
 APART = (
@@ -50,7 +51,7 @@ def check_images(table: pd.DataFrame, name: "str | pd.Series[str]") -> None:
         )
     if "status" in table.columns:
         table = table[table["status"].isin(MEASURED)]
-    ids = table["image_id"].astype("str")
+    ids = table["image_id"].astype(STRING)
     twice = ids[ids.duplicated(keep=False)]
     if twice.empty:
         return
@@ -77,7 +78,7 @@ def key_rows(table: pd.DataFrame, name: str) -> pd.DataFrame:
     if EXPLODED in table.columns:
         most = class_text(table[EXPLODED]).map(lambda text: len(classes_of(text)), "ignore")
         most = most.fillna(1).to_numpy()
-    keys = {"image_id": table["image_id"].astype("str").to_numpy(), "label": table["label"]}
+    keys = {"image_id": table["image_id"].astype(STRING).to_numpy(), "label": table["label"]}
     return pd.DataFrame(keys).assign(most=most, table=name)
 
 

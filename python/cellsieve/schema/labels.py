@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from cellsieve.schema.text import STRING
+
 SEPARATOR = "|"  # between the classes of a label
 EXPLODED = "image_class_label"  # the classes of a cell that has a row for each of them
 
@@ -15,7 +17,7 @@ def class_text(labels: "pd.Series[Any]") -> "pd.Series[Any]":
     not change by that. Several classes stay joined by "|", each without spaces around it; a line
     break within becomes a space; missing stays missing.
     """
-    text = labels.astype("str").str.replace(r"\s+", " ", regex=True).str.strip()
+    text = labels.astype(STRING).str.replace(r"\s+", " ", regex=True).str.strip()
     text = text.str.replace(r" ?\| ?", "|", regex=True)
     text = text.str.replace(r"(^|(?<=\|))(-?\d+)\.0+(?=\||$)", r"\2", regex=True)
     return text.mask(labels.isna() | (text == ""))

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from cellsieve.schema.text import STRING
+
 SHAPES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 """Rows and columns of plates with 6, 12, 24, 48, 96, 384 and 1,536 wells."""
 WELL = re.compile(r"\s*([A-Za-z]{1,2})0*([1-9][0-9]{0,2})\s*")
@@ -62,8 +64,8 @@ def with_places(table: pd.DataFrame, source: str) -> pd.DataFrame:
     """
     missing = [name for name in PLACE if name not in table.columns]
     if not missing or table.empty:
-        return table.assign(**dict.fromkeys(missing, pd.Series(dtype="str")))
-    ids = table.iloc[:, 0].astype("str")
+        return table.assign(**dict.fromkeys(missing, pd.Series(dtype=STRING)))
+    ids = table.iloc[:, 0].astype(STRING)
     parts = [ID.fullmatch(each) for each in ids]
     if None in parts:
         strange = ids.iloc[parts.index(None)]

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.schema.text import STRING
+
 CELL_TYPES = ("HEPG2", "HUVEC", "RPE", "U2OS")
 ONES = np.ones((2, 1))
 
@@ -100,7 +102,7 @@ def plant(
         experiments(test_experiments, train_experiments + 1, test_rotations), ignore_index=True
     )
     for table in (train, test):
-        place = table["experiment"] + "_" + table["plate"].astype(str) + "_" + table["well"]
+        place = table["experiment"] + "_" + table["plate"].astype(STRING) + "_" + table["well"]
         table.insert(0, "id_code", place)
     sirna = test["sirna"].to_numpy()
     evidence = rng.standard_normal((len(test), classes), dtype=np.float32)

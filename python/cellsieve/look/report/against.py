@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cellsieve.look.report.sections import said
 from cellsieve.schema.keys import check_cells
+from cellsieve.schema.text import STRING
 from cellsieve.schema.verdicts import Verdicts, remembered, rule_in_words
 
 
@@ -81,7 +82,7 @@ def moves_since(
 
 
 def _index(table: pd.DataFrame) -> pd.MultiIndex:
-    return pd.MultiIndex.from_arrays([table["image_id"].astype("str"), table["label"]])
+    return pd.MultiIndex.from_arrays([table["image_id"].astype(STRING), table["label"]])
 
 
 def _first(there: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.int64]:

@@ -46,6 +46,7 @@ from cellsieve.look.views import Look
 from cellsieve.schema.colours import COLOURS
 from cellsieve.schema.images import MEASURED, measured_channels
 from cellsieve.schema.measures import channels_of, described
+from cellsieve.schema.record import Record
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.verdicts import (
     BY_HAND,
@@ -109,6 +110,7 @@ def cells_report(
     megabytes: float,
     jobs: int | None,
     progress: bool | None,
+    record: Record,
 ) -> int:
     """Writes the page; returns how many of its cells have no picture although there are images.
 
@@ -119,6 +121,7 @@ def cells_report(
         title: the page's title.
         written: when the table was written; empty if nobody knows.
         against: another cleaning of these cells, after its name.
+        record: how the page is made.
         column, columns, n, seed, look, pixel_size, megabytes, jobs, progress: as for `report`.
     """
     rows = verdicts(table, column)
@@ -159,7 +162,7 @@ def cells_report(
     names = chosen_columns(table, column, judging, columns)
     scatter = scatter_of(table, rows, names, judging) if len(names) > 1 else None
     rest = sum(len(pools.data[name]) for name in ("values", "free", "kept"))
-    by_image, kinds = counted(table, rows, judging, images)
+    by_image, kinds = counted(table, images)
     worst = [] if images is None else by_image["image_id"].tolist()[:FIELDS]
     rest += size_of(scatter) + FIELD_BYTES * len(worst) + SECTION_BYTES * len(sections)
     planes = max(1, len(channels) + (not _channels_of(measured, images) <= set(channels)))
@@ -264,7 +267,7 @@ def cells_report(
             **pools.data,
         },
     }
-    write_page(output, "cells.html.j2", SCRIPTS, content)
+    write_page(output, "cells.html.j2", SCRIPTS, content, record)
     return 0 if images is None else sum(cell["picture"] is None for cell in cells)
 
 

@@ -12,6 +12,8 @@ from cellsieve.look.report.bins import bars_path
 from cellsieve.look.report.page import write_page
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.plates import assignment_columns
+from cellsieve.schema.record import Record
+from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.wellmap import PLACE, plate_map, row_name, with_places
 
@@ -29,6 +31,7 @@ def plates_report(
     output: FilePath,
     *,
     title: str,
+    record: Record,
 ) -> None:
     """Writes the page.
 
@@ -38,6 +41,7 @@ def plates_report(
         truth: the true class of wells, under the names of these two columns.
         output: the page.
         title: its title.
+        record: how it is made.
 
     Raises:
         ValueError: a column is missing, or an id does not name a well.
@@ -79,7 +83,7 @@ def plates_report(
             words.append(
                 f"Of {plates:,} plates, the {len(content['maps'])} least confident have a map."
             )
-    write_page(output, "plates.html.j2", ["page", "plates"], content)
+    write_page(output, "plates.html.j2", ["page", "plates"], content, record)
 
 
 def _assignments(table: pd.DataFrame) -> dict[str, Any]:
@@ -136,7 +140,7 @@ def place_wells(wells: pd.DataFrame) -> pd.DataFrame:
     names = wells.columns.tolist()
     if names[5:7] == ["confidence", "runner_up"]:
         wells = wells.rename(columns=dict(zip(names[2:5], PLACE, strict=True)))
-    placed = with_places(wells, "wells")[list(PLACE)].astype("str").reset_index(drop=True)
+    placed = with_places(wells, "wells")[list(PLACE)].astype(STRING).reset_index(drop=True)
     placed["confidence"] = wells["confidence"].astype("float64").to_numpy()
     return placed
 
@@ -153,8 +157,8 @@ def _correct(wells: pd.DataFrame, truth: pd.DataFrame | None, words: list[str]) 
             f"truth: has no column {', '.join(missing)}; expected the columns {ids} and {classes}, "
             "as in the table of wells"
         )
-    known = truth.drop_duplicates(ids).set_index(truth.drop_duplicates(ids)[ids].astype("str"))
-    true = wells[ids].astype("str").map(class_text(known[classes])).reset_index(drop=True)
+    known = truth.drop_duplicates(ids).set_index(truth.drop_duplicates(ids)[ids].astype(STRING))
+    true = wells[ids].astype(STRING).map(class_text(known[classes])).reset_index(drop=True)
     right = true == class_text(wells[classes]).reset_index(drop=True)
     if true.isna().all():
         words.append("The truth names none of the wells.")

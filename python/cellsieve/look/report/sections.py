@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cellsieve.schema.groups import groups_of, spelled
 from cellsieve.schema.labels import natural
 from cellsieve.schema.rules import Rule
+from cellsieve.schema.text import STRING
 from cellsieve.schema.verdicts import (
     BETWEEN,
     BY_HAND,
@@ -21,7 +22,9 @@ from cellsieve.schema.verdicts import (
     UNMEASURED,
     Judgement,
     Verdicts,
+    decided,
     in_words,
+    remembered,
 )
 
 UNJUDGED = (MULTI_LABEL, NO_LABEL, SMALL_GROUP, UNMEASURED)
@@ -67,10 +70,10 @@ class Reasons(NamedTuple):
 
 def reasons_of(table: pd.DataFrame) -> Reasons:
     """For what the cells of a table were dropped or flagged."""
-    texts = pd.Series("", index=range(len(table)), dtype="str")
+    texts = pd.Series("", index=range(len(table)), dtype=STRING)
     for name in ("reason", FLAGGED):
         if name in table.columns:
-            texts += BETWEEN + table[name].fillna("").astype("str").to_numpy(object)
+            texts += BETWEEN + table[name].fillna("").astype(STRING).to_numpy(object)
     codes, distinct = pd.factorize(texts.to_numpy(object))
     parts = [list(dict.fromkeys(filter(None, text.split(BETWEEN)))) for text in distinct]
     cells: Counter[str] = Counter()
@@ -91,6 +94,16 @@ def kind_of(reason: str, judging: Sequence[Judgement]) -> str:
     if not judging:  # each reason may begin with the name of its rule
         unjudged, parts = set(UNJUDGED), [part.rpartition(" ")[2] for part in parts]
     return "unjudged" if all(part in unjudged for part in parts) else "cut"
+
+
+def kinds_of(table: pd.DataFrame) -> NDArray[np.object_]:
+    """What became of each cell: "kept", or else as `kind_of` says it."""
+    clean, reason = decided(table)
+    places, names = pd.factorize(reason.astype(STRING))
+    judging = remembered(table) or []
+    dropped = np.array([kind_of(str(name), judging) for name in names] + ["unjudged"], object)
+    kinds: NDArray[np.object_] = np.where(clean, "kept", dropped[places]).astype(object)
+    return kinds
 
 
 def sections_of(

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.schema.choices import Vocabulary, check_choice
 from cellsieve.schema.measures import measure_of
 from cellsieve.schema.rules import slug
+from cellsieve.schema.text import STRING
 from cellsieve.schema.verdicts import BETWEEN, HIGH, LOW, column_values, remembered
 
 _SKIMAGE = {
@@ -49,14 +51,14 @@ def rename_columns(
     Args:
         table: a cell table.
         columns: "cellsieve" (as it is); "skimage" (bbox-0 to bbox-3); "cellprofiler", as
-            CellProfiler's objects stand in one table and pycytominer reads them: Cells_... for what
-            was measured (Cells_AreaShape_Area), Metadata_... for all else (Metadata_ObjectNumber is
-            the label), and for a cleaned table also a verdict for each rule, as coSMicQC names
-            them (Metadata_cqc_cellsieve_fraction_is_outlier; of a second rule for a column,
-            ..._area_2_...; of all rules with one name, such as "out of focus",
-            Metadata_cqc_cellsieve_out_of_focus_is_outlier); or "notebook": the four columns cell_ID
-            ("<image>_<label>"), bbox ("(first row, last row, first column, last column)" as the
-            convention counts them), fraction and Label.
+            CellProfiler's objects stand in one table and pycytominer reads them: `Cells_...` for
+            what was measured (`Cells_AreaShape_Area`), `Metadata_...` for all else
+            (`Metadata_ObjectNumber` is the label), and for a cleaned table also a verdict for each
+            rule, as coSMicQC names them (`Metadata_cqc_cellsieve_fraction_is_outlier`; of a second
+            rule for a column, `..._area_2_...`; of all rules with one name, such as "out of
+            focus", `Metadata_cqc_cellsieve_out_of_focus_is_outlier`); or "notebook": the four
+            columns cell_ID ("<image>_<label>"), bbox ("(first row, last row, first column, last
+            column)" as the convention counts them), fraction and Label.
         keep: further columns that "notebook" keeps.
 
     A cell is clean exactly when none of its verdicts is True: a cell that a rule could not judge
@@ -67,6 +69,7 @@ def rename_columns(
         ValueError: an unknown vocabulary, or two columns would have the same name.
     """
     check_choice("columns", columns, Vocabulary)
+    table = in_pandas(table)
     if columns == "notebook":
         return _notebook(table, keep)
     if columns == "cellsieve":
@@ -132,13 +135,13 @@ def _outliers(table: pd.DataFrame) -> "dict[str, pd.Series[Any]]":
 
 
 def _notebook(table: pd.DataFrame, keep: tuple[str, ...]) -> pd.DataFrame:
-    box = table[["min_row", "max_row", "min_col", "max_col"]].astype(str)
+    box = table[["min_row", "max_row", "min_col", "max_col"]].astype(STRING)
     rows = box.itertuples(index=False, name=None)
     boxes = [f"({', '.join(row)})" for row in rows]
-    text = pd.DataFrame({"bbox": boxes}, index=table.index, dtype="str")
-    cell = table["label"].astype(str)
+    text = pd.DataFrame({"bbox": boxes}, index=table.index, dtype=STRING)
+    cell = table["label"].astype(STRING)
     if "image_id" in table:
-        text.insert(0, "cell_ID", table["image_id"].astype(str) + "_" + cell)
+        text.insert(0, "cell_ID", table["image_id"].astype(STRING) + "_" + cell)
     else:
         text.insert(0, "cell_ID", cell)
     text["fraction"] = table["fraction"]
