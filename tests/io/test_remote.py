@@ -319,7 +319,7 @@ def workers(bucket):
     """Two processes of a Dask cluster, which know the bucket's server from their environment."""
     distributed = pytest.importorskip("distributed", reason="needs the extra dask")
     with distributed.Client(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, set_as_default=False
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", set_as_default=False
     ) as client:
         yield client.get_executor()
 
