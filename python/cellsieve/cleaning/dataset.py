@@ -25,9 +25,8 @@ from cellsieve.io.tables import read_header, refuse_existing, table_writer
 from cellsieve.io.vocabulary import rename_columns
 from cellsieve.schema.choices import SeveralClasses, Vocabulary
 from cellsieve.schema.fit import fit
-from cellsieve.schema.groups import groups_of
+from cellsieve.schema.groups import groups_of, spelled
 from cellsieve.schema.keys import check_images
-from cellsieve.schema.labels import SEPARATOR, classes_of
 from cellsieve.schema.record import record_of, with_record
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
 from cellsieve.schema.text import STRING
@@ -171,20 +170,12 @@ class Summary:
         rows = self._summed(pd.concat(self._pieces, ignore_index=True))
         for name in self._columns:
             if self._multi[name] == "own":
-                rows[name] = _spelled(rows[name], rows["cells"])
+                rows[name] = spelled(rows[name], rows["cells"])
         return self._summed(rows)
 
     def _summed(self, rows: pd.DataFrame) -> pd.DataFrame:
         keys = [*self._columns, *self._said]
         return rows.groupby(keys, dropna=False)["cells"].sum().reset_index()
-
-
-def _spelled(texts: "pd.Series[str]", cells: "pd.Series[int]") -> "pd.Series[str]":
-    """Combinations of classes ("0|16", "16|0") as most cells spell them; ties: the first."""
-    group = texts.map(lambda text: SEPARATOR.join(classes_of(text)), na_action="ignore")
-    sizes = cells.groupby([group, texts]).sum().sort_values(ascending=False, kind="stable")
-    names = dict(reversed(sizes.index.tolist()))
-    return group.map(names, na_action="ignore")
 
 
 def grouped_by(rules: Sequence[Rule]) -> list[tuple[str, ...]]:

@@ -16,7 +16,7 @@ from cellsieve.io.readers import read_image, read_mask
 from cellsieve.io.tables import loaded
 from cellsieve.look.colours import GRAY, Colours, compose, contrast, shown_channels
 from cellsieve.look.numbers import check_pixel_size, number, scale_bar
-from cellsieve.look.picking import class_rows, failing_columns, pick, reason_columns, reason_rows
+from cellsieve.look.picking import class_rows, first_failed, pick, reason_columns, reason_rows
 from cellsieve.look.views import Cut, Look, drawn, image_table, largest, pictures, rims, shrunk
 from cellsieve.schema.choices import AxisScale, Band, Evidence, Neighbours, Order, check_choice
 from cellsieve.schema.colours import COLOURS
@@ -229,8 +229,8 @@ def plot_gallery(
         reason: only the cells that a rule dropped or flagged with this reason ("out of focus"),
             maybe with others.
         column: the column of the limits and of the values below the cells; by default that of the
-            rule with this `reason` (of several, for each cell the one that it failed by, named
-            below it), or else as in `report`.
+            rule with this `reason` (of several columns, for each cell those that it failed by,
+            named below it; it is ranked by the first), or else as in `report`.
         order: "random", or the "lowest" or "highest" of them.
         seed: seed of the random choice.
         channels: each shown in the colour it is named after, otherwise gray; by default those of
@@ -263,9 +263,12 @@ def plot_gallery(
     table = cells.reset_index(drop=True)
     failed = reason_columns(table, reason) if column is None and reason is not None else {}
     if column is None:
-        column = next(iter(failed), default_column(table))
-    failing = failing_columns(failed) if len(failed) > 1 else np.full(len(table), column, object)
-    values = pd.concat([column_values(table[failing == name], name) for name in failed or [column]])
+        [column, *_] = next(iter(failed), [default_column(table)])
+    judged = list(failed) or [(column,)]
+    failing = first_failed(failed) if failed else np.zeros(len(table), np.int64)
+    values = pd.concat(
+        [column_values(table[failing == k], names[0]) for k, names in enumerate(judged)]
+    )
     which = which or ("middle" if reason is None else "all")
     among = class_rows(reason_rows(table, reason), class_label)
     rows = pick(among, which, n, column=column, order=order, seed=seed, by=values)
@@ -296,9 +299,10 @@ def plot_gallery(
     for ax in axes:
         ax.set_axis_off()
     barred = False
-    measures, names = _short_names(failed, table)
-    shown_cells = zip(rows.iterrows(), values.loc[rows.index], failing[rows.index], strict=True)
-    for ax, picture, ((_, row), value, name) in zip(
+    columns = list(dict.fromkeys(name for each in judged for name in each))
+    measures, names = _short_names(columns, table)
+    shown_cells = zip(rows.iterrows(), failing[rows.index].tolist(), strict=True)
+    for ax, picture, ((_, row), number_of) in zip(
         axes, made, shown_cells, strict=False
     ):  # the last row may have empty places
         if picture.made is None:
@@ -314,17 +318,21 @@ def plot_gallery(
                 _bar(ax, bar, side_shown, shape)
             barred = True
         dropped = "clean" in row and not row["clean"]
-        below = f"{names[name]} {number(value)}" if len(failed) > 1 else number(value)
-        colour = CUT if dropped else INK
-        ax.set_title(below, y=-0.16, fontsize="small", color=colour, parse_math=False)
+        said_of = [f"{names[name]} " if len(columns) > 1 else "" for name in judged[number_of]]
+        lines = [
+            text + number(float(row[name]))
+            for text, name in zip(said_of, judged[number_of], strict=True)
+        ]
+        below, colour = "\n".join(lines), CUT if dropped else INK
+        ax.set_title(below, y=0, pad=-4, va="top", fontsize="small", color=colour, parse_math=False)
     if title is None:
         title = _gallery_title(among, rows, which, class_label, column)
         title += "" if reason is None else f": {reason}"
-    if len(failed) > 1:
-        note += f"{' ' if note else ''}Each cell has the value below it by which it is “{reason}”."
+    if len(columns) > 1:
+        note += f"{' ' if note else ''}Each cell has the values below it by which it is “{reason}”."
     figure.suptitle(title, fontsize="medium", x=0.02, ha="left", parse_math=False)
     scale = f"Scale bar{'' if same_scale else 's'}: {said}. " if sizes else ""
-    what = measures if len(failed) > 1 else column
+    what = measures if len(columns) > 1 else column
     _legend(figure, rows, shown, what, textwrap.fill(scale + note, 22 * max(3, wide)))
     return figure
 
