@@ -3,7 +3,6 @@
 import http.client
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -256,7 +255,7 @@ def test_a_killed_run_resumes_in_the_bucket(bucket, expected):
                 break
             time.sleep(0.05)
     finally:
-        run.send_signal(signal.SIGKILL)
+        run.kill()
         run.wait()
         stop.set()
         bucket.fails = lambda command, path: None
