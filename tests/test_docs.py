@@ -93,6 +93,6 @@ def test_every_public_name_is_on_a_page_of_the_api():
     pages = "\n".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
     listed = re.findall(r"^\.\. auto(?:class|function):: (\w+)$", pages, flags=re.M)
     public = set(vars(importlib.import_module("cellsieve._public")))
-    modules = {"io", "plates", "plot"}
+    modules = {"io", "napari", "plates", "plot"}
     assert {name for name in public if name[0] != "_"} - modules <= set(listed)
     assert len(listed) == len(set(listed))

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import signal
 import subprocess
 import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -208,7 +207,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(small_set, small_images):
             process.stdin.write("\n")
             process.stdin.flush()
         assert process.stdout.readline() == "kept\n"
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     assert not (small_set / "cells.csv").exists()
     counting = Counting()
     cs.measure_to(

@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import resource
 import subprocess
 import sys
 
@@ -329,6 +328,7 @@ def test_the_way_it_is_run_leaves_no_trace(small_set, clean_table):
 
 def test_a_full_disk_leaves_no_half_file(small_set, clean_table):
     """A limit on the size of files stands for the disk."""
+    resource = pytest.importorskip("resource", reason="Unix limits its processes")
     output = small_set / "a.json"
     code = "import sys; from cellsieve.cli import main; sys.exit(main(['annotate', "
     code += f"{str(clean_table)!r}, '-o', {str(output)!r}, '-q']))"

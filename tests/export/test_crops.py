@@ -3,7 +3,6 @@
 import io
 import json
 import pickle
-import resource
 import subprocess
 import sys
 import tarfile
@@ -394,6 +393,7 @@ def test_a_mask_that_has_changed_is_refused_by_name(small_set, clean_table, caps
 
 def test_a_full_disk_leaves_no_half_file(small_set, clean_table):
     """A limit on the size of files stands for the disk."""
+    resource = pytest.importorskip("resource", reason="Unix limits its processes")
     for kind, output in (("png", "crops"), ("tar", "shards"), ("npz", "arrays")):
         folder = small_set / output
         code = "import sys; from cellsieve.cli import main; sys.exit(main(sys.argv[1:]))"

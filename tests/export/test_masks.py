@@ -1,6 +1,5 @@
 """Masks that hold the clean cells only, in the shape of their originals."""
 
-import resource
 import subprocess
 import sys
 
@@ -136,6 +135,7 @@ def test_a_run_goes_on_and_a_changed_mask_is_refused(small_set, clean_table, cap
 
 def test_a_full_disk_leaves_no_half_file(small_set, clean_table):
     """A limit on the size of files stands for the disk."""
+    resource = pytest.importorskip("resource", reason="Unix limits its processes")
     folder = small_set / "out"
     code = "import sys; from cellsieve.cli import main; sys.exit(main(sys.argv[1:]))"
     found = subprocess.run(

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import cellsieve as cs
+from cellsieve.schema.text import text_typed
 from cellsieve.trial.planted import plant
 
 pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
@@ -22,13 +23,14 @@ def made(tmp_path_factory):
     clean = cs.clean(cells, lower=0.1, upper=0.9)
     marks = clean[["image_id", "label"]][:1].assign(mark="keep")
     plates = plant(group_size=4, train_experiments=4, test_experiments=2, missing=0, seed=1)
-    layout = cs.PlateLayout.fit(plates.train)
-    truth = plates.test.assign(sirna=plates.sirna)
+    train, test = text_typed(plates.train), text_typed(plates.test)  # as Arrow's become
+    layout = cs.PlateLayout.fit(train)
+    truth = test.assign(sirna=plates.sirna)
     scores = pd.DataFrame(plates.logits).rename(columns=str)
-    scores.insert(0, "id_code", plates.test["id_code"])
+    scores.insert(0, "id_code", test["id_code"])
     return SimpleNamespace(
         folder=folder, images=ledger, cells=cells, clean=clean, marks=marks, truth=truth,
-        train=plates.train, test=plates.test, logits=plates.logits, layout=layout, scores=scores,
+        train=train, test=test, logits=plates.logits, layout=layout, scores=scores,
         wells=pd.DataFrame({"well": ["A01", "B02"], "value": [1.0, 2.0]}),
         evidence=pd.DataFrame({"experiment": ["a"], "share_0": [0.9], "share_1": [0.1]}),
     )  # fmt: skip

@@ -3,7 +3,6 @@
 import http.client
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -256,7 +255,7 @@ def test_a_killed_run_resumes_in_the_bucket(bucket, expected):
                 break
             time.sleep(0.05)
     finally:
-        run.send_signal(signal.SIGKILL)
+        run.kill()
         run.wait()
         stop.set()
         bucket.fails = lambda command, path: None
@@ -319,7 +318,7 @@ def workers(bucket):
     """Two processes of a Dask cluster, which know the bucket's server from their environment."""
     distributed = pytest.importorskip("distributed", reason="needs the extra dask")
     with distributed.Client(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, set_as_default=False
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", set_as_default=False
     ) as client:
         yield client.get_executor()
 

@@ -1,7 +1,6 @@
 """What may be resumed or replaced, by one rule for `measure`, `annotate`, `masks` and `crops`."""
 
 import json
-import signal
 import subprocess
 import sys
 from concurrent.futures import Executor, Future
@@ -181,7 +180,7 @@ from cellsieve.io.places import atomic
 ending, number, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 replace, left = Path.replace, [number]
 def slow(self, target):
-    if str(target).endswith(ending):
+    if Path(target).as_posix().endswith(ending):
         left[0] -= 1
         if left[0] == 0:  # this file is written, and not yet what it will be
             print("written", file=sys.__stdout__, flush=True)  # -q redirects the other
@@ -201,7 +200,7 @@ def kill(arguments, ending, number=2):
         text=True,
     ) as process:
         assert process.stdout.readline() == "written\n"
-        process.send_signal(signal.SIGKILL)
+        process.kill()
 
 
 def half_written(folder):

@@ -14,6 +14,7 @@ earlier run was finished or not.
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import groupby
@@ -22,13 +23,6 @@ from types import TracebackType
 from typing import IO, Any
 
 import pandas as pd
-
-from cellsieve.schema.types import FilePath
-
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
 
 from cellsieve.io.image_table import absolute_paths, image_table_path, write_image_table
 from cellsieve.io.places import is_remote, place, sweep
@@ -45,6 +39,7 @@ from cellsieve.io.tables import (
 from cellsieve.io.vocabulary import rename_columns
 from cellsieve.schema.choices import Vocabulary
 from cellsieve.schema.record import Record, with_record
+from cellsieve.schema.types import FilePath
 
 #: The column of an image table that says, as JSON, with which settings an image was done.
 SETTINGS = "settings"
@@ -299,18 +294,46 @@ def _only_run(path: Path, output: Path) -> IO[Any]:
     """
     if is_remote(path):
         return BytesIO()
-    file = path.open("w")
-    if fcntl is not None:
+    try:
+        return _locked(path)
+    except BlockingIOError:
+        raise FileExistsError(f"{output}: another run is writing it; wait for its end") from None
+
+
+# Not the library filelock: it fails on a file system without locks, where a run should go on, and
+# leaves its file behind.
+if sys.platform == "win32":
+    import msvcrt
+
+    def _locked(path: Path) -> IO[Any]:
+        # Beside its folder, which can't be removed while a file in it is open. Closed, it is gone.
+        beside = path.parent.with_name(f".{path.parent.name}.{path.name}")
+        try:
+            file = open(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TEMPORARY), "wb")  # noqa: PTH123, SIM115
+        except PermissionError:  # its last run is ending
+            raise BlockingIOError from None
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            file.close()
+            raise BlockingIOError from None
+        except OSError:
+            pass  # a file system without locks
+        return file
+
+else:
+    import fcntl
+
+    def _locked(path: Path) -> IO[Any]:
+        file = path.open("w")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
-            raise FileExistsError(
-                f"{output}: another run is writing it; wait for its end"
-            ) from None
+            raise
         except OSError:
             pass  # a file system without locks
-    return file
+        return file
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any], said: str) -> str:
