@@ -2,14 +2,21 @@
 
     python benchmarks/plates_argmax.py             # about two minutes, 0.6 GB
     python benchmarks/plates_argmax.py --quick     # small: do the values agree?
+    python benchmarks/plates_argmax.py --instructions  # some minutes; needs valgrind
 
 Every way gets the same matrix, groups and masks, and must give the same classes. Memory is the
 highest resident size during a run minus that before it (Linux). "one read" is numpy's maximum or
 sum of the matrix, the faster of the two: not much can be faster. numba is skipped where it is not
-installed.
+installed. Instructions per score are counted by callgrind, as the difference between few runs and
+many, and disturbed by nothing else on the machine.
 """
 
+import argparse
 import importlib.util
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellsieve import _core
-from timing import arguments, heading, interleaved, show
+from timing import heading, interleaved, parser, show
 
 STATUS = Path("/proc/self/status")
 Way = Callable[[], NDArray[np.int64] | None]
@@ -25,7 +32,17 @@ Way = Callable[[], NDArray[np.int64] | None]
 
 def main() -> None:
     """Prints one table per dtype."""
-    options = arguments("Times the masked argmax.")
+    command = parser("Times the masked argmax.")
+    command.add_argument("--instructions", action="store_true", help="count them, by valgrind")
+    command.add_argument("--only", nargs=3, help=argparse.SUPPRESS)  # way, dtype, how often
+    options = command.parse_args()
+    if options.only:
+        repeat(*options.only)
+        return
+    if options.instructions:
+        show([instructions(dtype) for dtype in ("float32", "float64", "float16")])
+        return
+    options.repeats = 2 if options.quick else options.repeats
     rows, per_group = (600, 20) if options.quick else (19_897, 277)
     heading("numba")
     rng = np.random.default_rng(0)
@@ -108,6 +125,38 @@ def numba_gather() -> Callable[..., NDArray[np.int64]]:
         return best
 
     return gather
+
+
+FEW, MANY = 2, 102
+
+
+def instructions(dtype: str) -> dict[str, object]:
+    """How many a score takes, in one row of a table."""
+    row: dict[str, object] = {"scores": dtype}
+    for way in ("one read: max", "cellsieve"):
+        few, many = (counted(way, dtype, times) for times in (FEW, MANY))
+        row[way] = (many - few) / ((MANY - FEW) * 400 * 1108)
+    return row
+
+
+def counted(way: str, dtype: str, times: int) -> int:
+    """The instructions of a process that goes one way so many times."""
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable]
+    command += [__file__, "--only", way, dtype, str(times)]
+    same = os.environ | {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=same)
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    assert found, done.stderr
+    return int(found[1])
+
+
+def repeat(way: str, dtype: str, times: str) -> None:
+    """One way, so many times, over 400 rows."""
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((400, 1108), dtype=np.float32).astype(dtype)
+    wanted = ways(scores, np.arange(400) // 277, rng.permutation(np.arange(1108) % 4), True)[way]
+    for _ in range(int(times)):
+        wanted()
 
 
 def compare(ways: dict[str, Way], repeats: int) -> None:

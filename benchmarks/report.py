@@ -12,6 +12,7 @@ own, by two threads; every picture is cut from its own files.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,8 @@ REPORT = """
 import sys, json, resource
 import cellsieve as cs
 cs.report(sys.argv[1], sys.argv[2], jobs=2)
-print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
 """
 
 
@@ -38,12 +40,13 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=19)
     parser.add_argument("--labels", type=Path)
     parser.add_argument("--multi", default="skip", choices=("skip", "own"))
+    parser.add_argument("--keep", type=Path, help="where the last page is kept")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     labels = pd.read_csv(options.labels, dtype=str) if options.labels else None
     numbers = [12] if options.quick else options.images if labels is None else [len(labels)]
-    print("| images | cells | class labels | s | MiB | page, MB |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| images | cells | class labels | s | processor s | MiB | page, MB |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for number in numbers:
         with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
             table = make(Path(folder), options, number, labels)
@@ -56,13 +59,15 @@ def main() -> None:
                 check=True,
             )
             wall = time.perf_counter() - start
-            memory = json.loads(found.stdout.splitlines()[-1])
+            processor, memory = json.loads(found.stdout.splitlines()[-1])
             size = page.stat().st_size / 1e6
             classes = table["class_label"].nunique()
             print(
-                f"| {number:,} | {len(table):,} | {classes} | {wall:.1f} | {memory:.0f} "
-                f"| {size:.1f} |"
+                f"| {number:,} | {len(table):,} | {classes} | {wall:.1f} | {processor:.1f} "
+                f"| {memory:.0f} | {size:.1f} |"
             )
+            if options.keep:
+                shutil.copy(page, options.keep)
 
 
 def make(folder, options, number, labels):

@@ -31,7 +31,7 @@ folder, work = Path(sys.argv[1]), sys.argv[2]
 parts = sorted(folder.glob("part*.parquet"))
 def cluster(workers):
     from distributed import Client
-    return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+    return Client(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
 def same(chunk):
     return chunk
 def measure(executor=None, jobs=None):

@@ -9,6 +9,15 @@
 // An image that can't be measured stops nothing: exit code 1 says that there are some, and the image
 // table names them.
 //
+// In a container, made by the Containerfile of this repository or by one of your own:
+//
+//     nextflow run examples/main.nf -with-docker --container=registry/cellsieve:0.1.0 --images=...
+//
+// -with-podman and -with-apptainer do the same. The folders --images, --masks and --out are mounted
+// under their own names, and no others: keep a file that --options names, as that of --labels, in one of
+// them. With Docker, add `docker.runOptions = '-u $(id -u):$(id -g)'` to your nextflow.config, so that
+// tasks may write into --out and the files are yours.
+//
 // The tests run the commands below in a shell, with 4 shards. Nextflow itself has run this file nowhere
 // yet: it is written by the rules of the strict syntax, which 26.04 and later ask for.
 
@@ -19,8 +28,20 @@ params.shards = 4
 params.format = 'csv' // or parquet
 params.options = '' // of measure, as --labels and --channels
 params.clean = '--by none' // options of clean
+params.container = 'cellsieve' // the image, where containers are used
+
+// Docker, Podman and Apptainer read this alike.
+def mounts() {
+    return [params.images, params.masks, params.out]
+        .collect { path -> file(path).toString() }
+        .unique()
+        .collect { path -> "--mount 'type=bind,src=${path},dst=${path}'" }
+        .join(' ')
+}
 
 process MEASURE {
+    container "${params.container}"
+    containerOptions { mounts() }
     cpus 2
     errorStrategy 'retry'
     maxRetries 2
@@ -40,6 +61,9 @@ process MEASURE {
 }
 
 process MERGE {
+    container "${params.container}"
+    containerOptions { mounts() }
+
     input:
     val parts
 
@@ -53,6 +77,9 @@ process MERGE {
 }
 
 process CLEAN {
+    container "${params.container}"
+    containerOptions { mounts() }
+
     input:
     val cells
 
@@ -72,6 +99,7 @@ workflow {
             error("--${name} is missing")
         }
     }
+    file(params.out).mkdirs() // what is not there can't be mounted
     shards = channel.of(1..(params.shards as Integer))
     CLEAN(MERGE(MEASURE(shards).collect()))
 }

@@ -23,16 +23,39 @@ MODULES = [
 ]
 
 
+def blocks(page):
+    """The Python blocks of a page, each after the library that it needs beside cellsieve, or ""."""
+    return re.findall(r"^```python ?(\w*)\n(.*?)^```", page.read_text(), flags=re.M | re.S)
+
+
+def run_blocks(page, library):
+    """Runs the blocks that need nothing, or this library."""
+    names = {"__name__": "page"}
+    for needed, block in blocks(page):
+        if needed in ("", library):
+            exec(compile(block, str(page), "exec"), names)
+
+
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page not in OWN_TEST], ids=lambda page: page.stem
 )
 def test_page(page, tmp_path, monkeypatch):
     """The Python blocks of a page, one after the other, in an empty folder."""
-    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.M | re.S)
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": "page"}
-    for block in blocks:
-        exec(compile(block, str(page), "exec"), names)
+    run_blocks(page, "")
+
+
+@pytest.mark.parametrize(
+    ("page", "library"),
+    [(page, library) for page in PAGES for library in sorted({name for name, _ in blocks(page)})
+     if library],
+    ids=lambda part: getattr(part, "name", part),
+)  # fmt: skip
+def test_page_with_a_library(page, library, tmp_path, monkeypatch):
+    """Also the blocks that need a library which the tests do not: "```python torch"."""
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    monkeypatch.chdir(tmp_path)
+    run_blocks(page, library)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -70,6 +93,6 @@ def test_every_public_name_is_on_a_page_of_the_api():
     pages = "\n".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
     listed = re.findall(r"^\.\. auto(?:class|function):: (\w+)$", pages, flags=re.M)
     public = set(vars(importlib.import_module("cellsieve._public")))
-    modules = {"io", "plates", "plot"}
+    modules = {"io", "napari", "plates", "plot"}
     assert {name for name in public if name[0] != "_"} - modules <= set(listed)
     assert len(listed) == len(set(listed))

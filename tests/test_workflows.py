@@ -6,13 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from cellsieve.cli import main
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples"
 SNAKEFILE, NEXTFLOW = EXAMPLES / "Snakefile", EXAMPLES / "main.nf"
 
 
@@ -87,3 +89,25 @@ def test_the_commands_of_nextflow(small_set, run):
         found = subprocess.run(["bash", "-uec", command], capture_output=True, text=True)
         assert found.returncode == 0, found.stderr
     check_same(small_set)
+
+
+def test_every_task_of_nextflow_uses_the_container():
+    text = NEXTFLOW.read_text()
+    for name, body in re.findall(r"^process (\w+) \{\n(.*?)^\}", text, re.DOTALL | re.MULTILINE):
+        assert 'container "${params.container}"' in body, name
+        assert "containerOptions { mounts() }" in body, name
+
+
+def test_the_container_file():
+    """What can be said of it without building it."""
+    lines = (ROOT / "Containerfile").read_text().replace("\\\n", "").splitlines()
+    steps = [line.split(maxsplit=1) for line in lines if line and line[0] != "#"]
+    [base] = [rest for word, rest in steps if word == "FROM"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    version = re.fullmatch(r"docker\.io/library/python:3\.(\d+)-slim", base)
+    lowest = re.fullmatch(r">=3\.(\d+)", project["requires-python"])
+    assert int(version[1]) >= int(lowest[1])
+    extras = re.search(r"cellsieve\[(.*?)\]", "\n".join(rest for _, rest in steps))
+    assert set(extras[1].split(",")) <= set(project["optional-dependencies"])
+    assert [rest for word, rest in steps if word == "USER"] == ["cellsieve"]
+    assert steps[-1][0] == "CMD"

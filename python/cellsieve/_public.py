@@ -1,6 +1,7 @@
 """What a user finds as `cellsieve.NAME`: the one list of it."""
 
 from cellsieve import io as io
+from cellsieve import napari as napari
 from cellsieve import plates as plates
 from cellsieve import plot as plot
 from cellsieve.cells.dataset import measure_images as measure_images
@@ -26,6 +27,7 @@ from cellsieve.export.crops import cut_cells as cut_cells
 from cellsieve.export.masks import masks as masks
 from cellsieve.io.image_set import ImageSet as ImageSet
 from cellsieve.io.image_table import read_image_table as read_image_table
+from cellsieve.io.info import info as info
 from cellsieve.io.preset import preset as preset
 from cellsieve.io.readers import read_image as read_image
 from cellsieve.io.readers import read_mask as read_mask
@@ -34,6 +36,8 @@ from cellsieve.io.rule_files import read_rules as read_rules
 from cellsieve.io.rule_files import write_rules as write_rules
 from cellsieve.io.tables import read_table as read_table
 from cellsieve.io.tables import write_table as write_table
+from cellsieve.io.vocabulary import rename_columns as rename_columns
+from cellsieve.look.multiqc import write_multiqc as write_multiqc
 from cellsieve.look.notebook import show_cells as show_cells
 from cellsieve.look.plots import plot_assignment as plot_assignment
 from cellsieve.look.plots import plot_distribution as plot_distribution
@@ -47,5 +51,4 @@ from cellsieve.plates import agreement as agreement
 from cellsieve.plates import masked_argmax as masked_argmax
 from cellsieve.plates import read_predictions as read_predictions
 from cellsieve.schema.rules import Rule as Rule
-from cellsieve.schema.vocabulary import rename_columns as rename_columns
 from cellsieve.trial.demo import make_demo_set as make_demo_set

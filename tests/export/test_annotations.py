@@ -79,8 +79,12 @@ def test_a_table_with_encodings_gives_the_same_bytes(small_set, small_images, cl
     again = small_set / "encoded_clean.parquet"
     cs.clean_to([cells], again, [cs.Rule("area", 0.2, 0.8)], "own", min_group=2)
     cs.annotate(again, small_set / "from_table.json", progress=False)
-    masks = (small_set / "from_masks.json").read_bytes()
-    assert (small_set / "from_table.json").read_bytes() == masks
+    masks, found = (
+        (small_set / name).read_text().split("\n")
+        for name in ("from_masks.json", "from_table.json")
+    )
+    assert found[1:] == masks[1:]  # the first line says how it was made: with encodings, or without
+    assert masks[0].startswith('{"info": ')
 
 
 def test_several_classes_give_several_annotations_or_one(small_set, clean_table):

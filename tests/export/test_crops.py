@@ -239,7 +239,7 @@ def test_counts_of_classes(small_set, clean_table):
         cs.crops(clean_table, folder, channels=["green"], progress=False, **options)
         index = index_of(folder)
         assert index["class_label"].value_counts().to_dict() == expected
-        assert len(files_of(folder)) == len(index) + 2
+        assert len(files_of(folder)) == len(index) + 3
         chosen.append(index["path"].tolist())
     assert chosen[1] == chosen[2] != chosen[3]
 
@@ -372,7 +372,7 @@ def test_overwriting_removes_what_was_written_and_nothing_else(small_set, clean_
         file.write("../outside.png" + "," * 14 + "\n")
     cs.crops(clean_table, folder, channels=["green"], per_class=1, overwrite=True, progress=False)
     assert outside.exists()
-    left = set(files_of(folder)) - {"index.csv", "index.images.csv"}
+    left = set(files_of(folder)) - {"index.csv", "index.images.csv", "index.record.json"}
     assert left == {"mine.png", *index_of(folder)["path"]}
 
 

@@ -164,11 +164,12 @@ def expected(small_set):
 def test_from_memory_into_memory(memory, expected, suffix):
     output = f"{memory}/out/cells.{suffix}"
     assert measure(memory, output) == 0
-    for name in (f"cells.{suffix}", "cells.images.csv"):
+    names = {f"cells.{suffix}", "cells.images.csv"}
+    names |= {"cells.record.json"} if suffix == "csv" else set()
+    for name in names:
         assert contents(f"{memory}/out/{name}") == (expected / name).read_bytes()
     assert {name for name, _ in entries(f"{memory}/out")} == {
-        f"cells.{suffix}",
-        "cells.images.csv",
+        *names,
     }
     assert measure(memory, output) == 2, "it is there"
     assert measure(memory, output, "--resume") == 0
@@ -263,10 +264,11 @@ def test_a_killed_run_resumes_in_the_bucket(bucket, expected):
     bucket.fails = lambda command, path: asked.append(path)
     assert measure(bucket.url, output) == 2
     assert measure(bucket.url, output, "--resume") == 0
-    for name in ("cells.csv", "cells.images.csv"):
+    names = ["cells.csv", "cells.images.csv", "cells.record.json"]
+    for name in names:
         assert contents(f"{bucket.url}/out/{name}") == (expected / name).read_bytes()
     assert not any("im0_green" in path for path in asked), "it was measured before"
-    assert [name for name, _ in entries(f"{bucket.url}/out")] == ["cells.csv", "cells.images.csv"]
+    assert [name for name, _ in entries(f"{bucket.url}/out")] == names
 
 
 @pytest.mark.parametrize("how", ["503", "drop", "short"])
@@ -316,7 +318,7 @@ def workers(bucket):
     """Two processes of a Dask cluster, which know the bucket's server from their environment."""
     distributed = pytest.importorskip("distributed", reason="needs the extra dask")
     with distributed.Client(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, set_as_default=False
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", set_as_default=False
     ) as client:
         yield client.get_executor()
 
@@ -334,7 +336,11 @@ def test_dask_workers_write_into_the_bucket(bucket, workers, small_set, clean_ta
     for name in [name for name in listed if name.startswith("path_")]:
         listed[name] = listed[name].str.replace(str(small_set), bucket.url)
     listed.to_csv(small_set / "there.images.csv", index=False)
-    for local, remote in (("clean.csv", "clean.csv"), ("there.images.csv", "clean.images.csv")):
+    for local, remote in (
+        ("clean.csv", "clean.csv"),
+        ("clean.record.json", "clean.record.json"),
+        ("there.images.csv", "clean.images.csv"),
+    ):
         bucket.system.put_file(str(small_set / local), f"{bucket.url}/{remote}")
     monkeypatch.setattr(Remote, "put", noted)
     compared = 0
@@ -362,7 +368,7 @@ def test_dask_workers_write_into_the_bucket(bucket, workers, small_set, clean_ta
             assert contents(f"{bucket.url}/{name}") == (small_set / name).read_bytes(), name
             compared += not name.endswith("index.csv")
     assert compared > 60
-    tables = {"index.csv", "index.images.csv", "data.yaml", "train.txt"}
+    tables = {"index.csv", "index.images.csv", "index.record.json", "data.yaml", "train.txt"}
     assert {name for name in ours if not name[0].isdigit()} == tables
     assert {name.partition(".")[2] for name in ours if name[0].isdigit()} == {
         "cells.csv",

@@ -39,12 +39,21 @@ SAID = [
     ({"rules": [cs.Rule(lower=-1e-7, kind="mad")]}, "--mad --lower=-1e-07"),
     ({"rules": [value()]}, "--column area --values --lower 0.1"),
     ({"rules": [cs.Rule(lower=0.1)]}, "--lower 0.1 --upper none"),
+    (  # one for each channel
+        {"rules": [cs.Rule("contrast", 0.1, 0.9, None)], "multi": "own"},
+        "--column contrast --by none --lower 0.1 --upper 0.9 --multi own",
+    ),
+    (
+        {"rules": [cs.Rule("contrast_red", lower=0.1)]},
+        "--column contrast_red --lower 0.1 --upper none",
+    ),
+    ({"rules": [value(), cs.Rule("contrast", upper=0.9)]}, "--rules limits.toml"),
     ({"rules": "faults"}, "--preset faults"),
     ({"rules": "faults", "multi": "own"}, "--preset faults --multi own"),
     ({"rules": "notebook"}, "--lower 0.001 --upper 0.999 --min-group 1"),
-    ({"rules": [value(unless={"class_label": ["0"]})]}, "--rules RULES.toml"),
-    ({"rules": [value(name="tiny")]}, "--rules RULES.toml"),
-    ({"rules": [value(), cs.Rule(upper=0.9)]}, "--rules RULES.toml"),
+    ({"rules": [value(unless={"class_label": ["0"]})]}, "--rules limits.toml"),
+    ({"rules": [value(name="tiny")]}, "--rules limits.toml"),
+    ({"rules": [value(), cs.Rule(upper=0.9)]}, "--rules limits.toml"),
 ]
 
 
@@ -57,7 +66,7 @@ def test_the_command_says_the_rules(asked: dict[str, object], said: str, tmp_pat
     command = command_of(cs.rules_of(table), str(output), own_columns(table))
     assert command == shlex.join(["cellsieve", "clean", "CELLS", "-o", str(output)]) + f" {said}"
     cs.write_rules(cs.rules_of(table), tmp_path / "rules.toml")
-    here = {"CELLS": "cells.csv", "RULES.toml": "rules.toml"}
+    here = {"CELLS": "cells.csv", "limits.toml": "rules.toml"}
     words = [str(tmp_path / here[each]) if each in here else each for each in shlex.split(command)]
     assert main([*words[1:], "-q"]) == 0
     assert cs.rules_of(output) == cs.rules_of(table)

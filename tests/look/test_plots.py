@@ -243,7 +243,20 @@ def test_gallery_shows_the_cells_that_one_rule_dropped(demo: Path, tmp_path: Pat
     said = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "value of dropped cells" in said
     note = figure.legends[0].get_title().get_text().replace("\n", " ")
-    assert "Each cell has the value below it by which it is “odd”." in note
+    assert "Each cell has the values below it by which it is “odd”." in note
+    # A rule of several bands has failed by all of them.
+    two = cs.Rule(
+        *("fraction", 0.3, None, None),
+        name="faint",
+        also=[cs.Rule("area", None, 1.1 * area, kind="value")],
+    )
+    faint = cs.clean(table, rules=[two])
+    figure = cs.plot_gallery(faint, images, reason="faint", n=len(faint))
+    cut = faint[faint["reason"] == "faint"].sort_values("fraction", kind="stable")
+    assert 0 < len(cut) < (faint["fraction"] < 0.3).sum()
+    assert sorted(ax.get_title() for ax in figure.axes if ax.images) == sorted(
+        f"fraction {row['fraction']:.4g}\narea {row['area']:,}" for _, row in cut.iterrows()
+    )
     both = (clean["reason"] == "dim; small").sum()
     assert both  # cells that failed another rule too are among them
     output = tmp_path / "dim.png"

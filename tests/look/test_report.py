@@ -27,6 +27,7 @@ from cellsieve.look.report.bins import Axis, nice_step
 from cellsieve.look.report.page import as_json, percent
 from cellsieve.look.report.sections import sections_of
 from cellsieve.look.views import Look, draw_cell, drawn, edge, pictures
+from cellsieve.schema.verdicts import remembered
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
 
@@ -407,7 +408,41 @@ def test_cells_of_several_and_of_no_class_have_their_sections() -> None:
         ("No class", "none"),
     ]
     own = cs.clean(table, multi="own", lower=0.1, upper=0.9, min_group=5)
-    assert [name for name, _, _ in sections_of(own)] == ["0", "2", "10", "0|2", "No class"]
+    assert [name for name, _, _ in sections_of(own, remembered(own) or [])] == [
+        "0",
+        "2",
+        "10",
+        "0|2",
+        "No class",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:.*none can be cut")
+def test_spellings_of_a_combination_are_one_section_where_they_are_one_group(
+    tmp_path: Path,
+) -> None:
+    """Named and counted as in the summary of `clean`."""
+    table = rows(list(np.linspace(0, 1, 60)))
+    labels = ["0"] * 20 + ["2|0"] * 12 + ["0|2"] * 8 + ["0|0|2"] * 3 + ["10|2", "2|10"] * 6 + ["0"]
+    table["class_label"] = [*labels, *[None] * 4]
+    cs.write_table(table, tmp_path / "cells.csv")
+    rule = cs.Rule(lower=0.1, upper=0.9, min_group=5)
+    counts = cs.clean_to([tmp_path / "cells.csv"], tmp_path / "own.csv", [rule], "own")
+    cleaned = cs.read_table(tmp_path / "own.csv")
+    page = written(cleaned, tmp_path)
+    sections = {each["label"]: each for each in page.data["sections"]}
+    assert list(sections) == ["0", "10|2", "2|0", "No class"]
+    for label, of_group in counts.groupby("class_label"):
+        found = sections.pop(str(label))
+        assert found["n"] == of_group["cells"].sum()
+        assert found["kept"] == of_group.loc[of_group["clean"], "cells"].sum()
+        assert found["kept"] < found["n"]
+    assert list(sections) == ["No class"]
+    assert {"class-2%7C0", "class-10%7C2"} < {each["id"] for each in page.data["sections"]}
+    # Under another choice, nothing is one group.
+    skipped = cs.clean(table, lower=0.1, upper=0.9, min_group=5)
+    names = [name for name, _, _ in sections_of(skipped, remembered(skipped) or [])]
+    assert names == ["0", "Several classes", "No class"]
 
 
 def test_rules_of_two_columns(tmp_path: Path) -> None:

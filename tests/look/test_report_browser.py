@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pandas as pd
@@ -88,8 +88,9 @@ def shown(within: Any, selector: str) -> list[Any]:
 
 
 def write(box: Any, text: str) -> None:
-    box.clear()
-    box.send_keys(text)
+    """As a person does, so that the page hears of it even where nothing is left."""
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys(text or Keys.DELETE)
 
 
 def wait(browser: Any, condition: Any) -> Any:
@@ -135,8 +136,7 @@ def test_filter_and_sort(page: Any) -> None:
     assert len(shown(page, "section.class")) == 2
     write(one(page, "#filter"), "nothing like it")
     assert "No class matches" in one(page, "#nonefound").text
-    one(page, "#filter").clear()
-    one(page, "#filter").send_keys("s" + Keys.BACKSPACE)
+    write(one(page, "#filter"), "")
     one(page, '[data-sort="unjudged"]').click()
     assert shown(page, "#list .name")[0].text == "Several classes"
     assert shown(page, "section.class h2")[0].text == "Several classes"
@@ -260,6 +260,8 @@ SEVERAL = [cs.Rule("area", 0.05, None, None), cs.Rule("area", 3, 55, kind="value
         SEVERAL,
         [cs.Rule("area", 0.1, 0.9, None), cs.Rule("label", 10, None, kind="value")],
         [cs.Rule("area", -1.5, 1.25, kind="mad")],
+        [cs.Rule("area", -1.5, 1.25, kind="zscore")],
+        [cs.Rule("area", 0.5, 1.5, kind="ratio")],
         [
             cs.Rule("area", 0.05, 0.95, name="odd", where={"class_label": ["1"]}, unjudged="keep"),
             cs.Rule(
@@ -273,7 +275,17 @@ SEVERAL = [cs.Rule("area", 0.05, None, None), cs.Rule("area", 3, 55, kind="value
             cs.Rule("area", None, 50, kind="value", name="large", flag=True),
         ],
     ],
-    ids=["percentiles", "one side", "values", "several", "another column", "mads", "named"],
+    ids=[
+        "percentiles",
+        "one side",
+        "values",
+        "several",
+        "another column",
+        "mads",
+        "sds",
+        "ratio",
+        "named",
+    ],
 )
 def test_limits_start_from_the_rule_stored_with_the_table(
     browser: Any, tmp_path: Path, values: list[float], rules: list[Any]
@@ -295,9 +307,13 @@ def test_limits_start_from_the_rule_stored_with_the_table(
     kept = numbers(browser)["kept"]
     first = of_area[0]
     # Moved, and counted as `clean` counts.
-    text, lower = {"percentile": ("40", 0.4), "value": ("20", 20), "mad": ("-0.5", -0.5)}[
-        first.kind
-    ]
+    text, lower = {
+        "percentile": ("40", 0.4),
+        "value": ("20", 20),
+        "mad": ("-0.5", -0.5),
+        "zscore": ("-0.25", -0.25),
+        "ratio": ("0.95", 0.95),
+    }[first.kind]
     write(one(browser, "#lower-0"), text)
     moved = replace(first, lower=lower)
     again = cs.clean(table, rules=[moved, *rules[1:]])
@@ -311,6 +327,28 @@ def test_limits_start_from_the_rule_stored_with_the_table(
     by_file = cs.clean(table, rules=cs.read_rules(tmp_path / "limits.toml"))
     assert by_file["reason"].tolist() == again["reason"].tolist()
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("kind", ["zscore", "mad", "ratio"])
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 3e12])
+def test_limits_from_a_middle_are_those_of_clean_to_the_last_bit(
+    browser: Any, tmp_path: Path, kind: str, scale: float
+) -> None:
+    rng = np.random.default_rng(6)
+    labels = rng.choice(["0", "1", "2", "3"], 400)
+    middle = 0 if kind == "ratio" else -40
+    table = cells((scale * (rng.lognormal(1, 2, 400) + middle)).tolist(), class_label=labels)
+    opened(browser, cs.clean(table, column="area", lower=0.2, upper=0.8), tmp_path)
+    one(browser, f'#kind-0 option[value="{kind}"]').click()
+    write(one(browser, "#lower-0"), "0.37")
+    rule = cs.Rule("area", 0.37, None, kind=kind)  # type: ignore[arg-type]
+    again = cs.clean(table, rules=[rule])
+    found = [
+        float(one(browser, f"#class-{label} .handle.lower").get_attribute("aria-valuenow"))
+        for label in "01"  # the others are drawn when they come into sight
+    ]
+    assert found == again.groupby("class_label")["lower_limit"].first().tolist()[:2]
+    assert numbers(browser) == counted(again)
 
 
 def test_limits_of_one_rule_change_to_values_and_back(browser: Any, tmp_path: Path) -> None:
@@ -388,7 +426,23 @@ def test_the_axis_fits_one_class(page: Any, clean: Path) -> None:
     shape = str(one(page, "#bars-0 path.drop").get_attribute("d"))
     assert shape.startswith(f"M0 100V{round(100 - max(2, 100 * bars[0] / max(bars)))}")
     assert min(bars[0], bars[-1]) > 0  # the class fills the axis from end to end
+    # A number stands below its place, also the first and the last of them.
+    off = page.execute_script(
+        "const axis = document.querySelector('#class-0 .ticks').getBoundingClientRect();"
+        "return [...document.querySelectorAll('#class-0 .ticks span')].map((e) => {"
+        "const box = e.getBoundingClientRect(), at = parseFloat(e.style.left) / 100;"
+        "const edge = at < 0.02 || at > 0.98;"
+        "return edge ? 0 : Math.abs((box.left + box.right) / 2 - axis.left - at * axis.width)})"
+    )
+    assert len(off) > 2
+    assert max(off) < 1
+    # A limit beyond the axis has no line, which would stand where it is not.
+    one(page, "#zoom option[value='high']").click()
+    line = "#class-0 line.lower:not([hidden])"
+    assert not every(page, line)
+    assert one(page, "#class-0 .handle.lower").get_attribute("class").endswith("unset")
     one(page, "#zoom option[value='whole']").click()
+    assert every(page, line)
 
 
 def test_only_cells_that_change_are_shown(page: Any) -> None:
@@ -398,6 +452,73 @@ def test_only_cells_that_change_are_shown(page: Any) -> None:
     changing = shown(page, ".cell")
     assert changing
     assert {one(each, ".verdict").text for each in changing} == {"would be dropped"}
+
+
+def test_cells_of_one_reason_are_shown(browser: Any, tmp_path: Path) -> None:
+    """Also those that are not shown at first; by keyboard, and from the address."""
+    rules = [
+        cs.Rule("area", None, 150, kind="value", name="merged"),
+        cs.Rule("area", 0.1, None),
+        cs.Rule("label", 20, 185, kind="value"),
+        cs.Rule("label", None, 90, kind="value", name="late", flag=True),
+    ]
+    rng = np.random.default_rng(4)
+    table = cells(rng.permutation(200).tolist(), class_label=rng.choice(["0", "1"], 200))
+    cleaned = cs.clean(table, rules=rules)
+    opened(browser, cleaned, tmp_path)
+    every_cell = len(shown(browser, ".cell"))
+    choice = one(browser, "#reason")
+    assert [each.text for each in every(choice, "option")] == [
+        *("all reasons", "late", "merged", "area too low", "label too low", "label too high")
+    ]
+    rows = cleaned.set_index("label")
+    for words, reason, column in (
+        ("merged", "merged", "reason"),
+        ("late", "late", "flagged"),
+        ("label too low", "label low", "reason"),
+    ):
+        choice.send_keys(words)  # a list is moved by typing what one wants
+        having = rows[column].str.split("; ").map(lambda parts, name=reason: name in parts)
+        labels = browser.execute_script(
+            "const { cells } = JSON.parse(document.querySelector('#data').textContent);"
+            "return [...document.querySelectorAll('main .cell')].filter((e) => e.checkVisibility())"
+            ".map((e) => cells[e.dataset.cell].label)"
+        )
+        on_page = browser.execute_script(
+            "const { cells } = JSON.parse(document.querySelector('#data').textContent);"
+            "return cells.map((cell) => cell.label)"
+        )
+        assert sorted(labels) == sorted(having[having].index.intersection(on_page))
+        said = f"only cells with the reason “{words}”: {len(labels)} of {having.sum()} are on"
+        assert said in one(browser, "#of-reason").text
+        # Each gallery with such cells has a tab stop that can be reached.
+        for gallery in shown(browser, ".gallery"):
+            stops = [
+                stop for stop in every(gallery, ".open") if stop.get_attribute("tabindex") == "0"
+            ]
+            assert [stop.is_displayed() for stop in stops] == [True]
+            stops[0].send_keys(Keys.END)
+            assert browser.switch_to.active_element == shown(gallery, ".open")[-1]
+        # What is hidden is turned over in the larger view.
+        browser.switch_to.active_element.send_keys(Keys.ENTER)
+        assert one(browser, "#view .position").text.endswith(f" of {len(labels)}")
+        one(browser, "#view .close").click()
+    assert serious_findings(browser) == []
+    wait(browser, lambda driver: "reason=label+low" in driver.current_url)
+    address = browser.current_url
+    browser.get("about:blank")
+    browser.get(address)
+    assert len(shown(browser, "main .cell")) == len(labels)
+    # With the cells that change: both hold. Without either, all are back.
+    one(browser, "#only-changes").click()
+    assert shown(browser, "main .cell") == []
+    one(browser, "#only-changes").click()
+    one(browser, '#reason option[value=""]').click()
+    assert one(browser, "#of-reason").text == ""
+    assert len(shown(browser, "main .cell")) >= every_cell
+    assert browser.get_log("browser") == []
+    opened(browser, cs.clean(table, column="area", lower=0.1), tmp_path)
+    assert every(browser, "#reason") == []  # the galleries say it
 
 
 @pytest.mark.parametrize("kind", ["percentile", "value"])
@@ -437,6 +558,10 @@ def test_limits_taken_away_clean_to_the_promised_counts(
     assert browser.get_log("browser") == []
 
 
+def one_spelling(label: str) -> str:
+    return "|".join(sorted(set(label.split("|"))))
+
+
 def promise(page: Any, table: pd.DataFrame) -> None:
     """What the page counts, in all and in each section, is what its file of rules gives."""
     text = page.execute_script(
@@ -460,10 +585,10 @@ def promise(page: Any, table: pd.DataFrame) -> None:
     wanted = pd.DataFrame(
         {"kept": again["clean"], "cut": ~again["clean"] & ~unjudged, "unjudged": unjudged}
     )
-    labels = again["class_label"]
+    labels = again["class_label"].map(one_spelling, na_action="ignore")
     for section in every(page, "section.class"):
         name = str(section.get_attribute("id"))
-        rows = labels == name.removeprefix("class-").replace("%7C", "|")
+        rows = labels == one_spelling(unquote(name.removeprefix("class-")))
         if name == "cells-several":
             rows = labels.str.contains("|", regex=False, na=False)
         if name == "cells-none":
@@ -529,7 +654,9 @@ def test_limits_of_one_class_alone(
     promise(browser, table)
     assert browser.get_log("browser") == []
     counts = numbers(browser)
-    wait(browser, lambda driver: "own=" in driver.current_url)
+    last = {"percentile": "0.6", "value": "40", "mad": "0.5"}[rules[0].kind]
+    stored = re.compile(rf"class-7,0,{rules[0].kind},[^,]*,{re.escape(last)}(?!\d)")
+    wait(browser, lambda driver: stored.search(unquote(driver.current_url)))
     address = browser.current_url
     browser.get("about:blank")
     browser.get(address)
@@ -539,6 +666,64 @@ def test_limits_of_one_class_alone(
     promise(browser, table)
     one(browser, "#reset").click()
     assert one(browser, "#outcome").text.startswith("As cleaned")
+
+
+@pytest.mark.filterwarnings("ignore:.*none can be cut")
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [cs.Rule("area", 0.05, 0.9, multi="own", min_group=3)],
+        # Rules that are meant for some spellings alone, as a file written by hand may have it.
+        [
+            cs.Rule("area", 0.05, 0.9, multi="own", unless={"class_label": ["1|0", "0|0"]}),
+            cs.Rule("area", 0.2, None, multi="own", where={"class_label": ["1|0"]}),
+        ],
+    ],
+    ids=["all", "some spellings"],
+)
+@pytest.mark.parametrize("kind", ["percentile", "value"])
+def test_a_combination_is_one_class_however_it_is_spelled(
+    browser: Any, tmp_path: Path, rules: list[Any], kind: str
+) -> None:
+    """Alone too: the file of the page names every spelling, and `clean --rules` counts the same."""
+    rng = np.random.default_rng(11)
+    labels = np.array(["0", "0|0", "1", "0|1", "1|0", "1|0|1", "1|7", "7|1"], object)
+    table = cells(INTEGERS * 3)
+    share = [0.2, 0.05, 0.2, 0.15, 0.2, 0.05, 0.1, 0.05]
+    table["class_label"] = rng.choice(labels, len(table), p=share)
+    cs.write_table(table, tmp_path / "cells.csv")
+    counts = cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", rules)
+    opened(browser, cs.read_table(tmp_path / "clean.csv"), tmp_path)
+    names = [each.text for each in shown(browser, "#list .name")]
+    assert names == ["0", "1", "1|0", "1|7"]
+    assert names == sorted(counts["class_label"].unique())
+    promise(browser, table)
+    write(one(browser, "#filter"), "0|1")  # any spelling finds it
+    assert [each.text for each in shown(browser, "#list .name")] == ["1|0"]
+    write(one(browser, "#filter"), "")
+    for number, text in ((2, "30"), (0, "25"), (1, "45")):
+        one(browser, f'#scope option[value="{number}"]').click()
+        one(browser, f'.rule-card:not([hidden]) option[value="{kind}"]').click()
+        write(one(browser, ".rule-card:not([hidden]) input.lower"), text)
+        promise(browser, table)
+    before = numbers(browser)
+    one(browser, "#use").click()
+    one(browser, "#use-download").click()
+    wait(browser, lambda _: (browser.downloads / "limits.toml").exists())
+    wait(browser, lambda _: (browser.downloads / "limits.toml").stat().st_size > 0)
+    shutil.move(browser.downloads / "limits.toml", tmp_path / "limits.toml")
+    one(browser, "#use-view .close").click()
+    command = ["clean", tmp_path / "cells.csv", "-o", tmp_path / "alone.csv"]
+    assert main([*map(str, command), "--rules", str(tmp_path / "limits.toml"), "-q"]) == 0
+    assert cs.read_table(tmp_path / "alone.csv")["clean"].sum() == before["kept"]
+    assert browser.get_log("browser") == []
+    # The next report has the limits alone as rules of their own, and counts by them again.
+    opened(browser, cs.read_table(tmp_path / "alone.csv"), tmp_path)
+    assert numbers(browser)["kept"] == before["kept"]
+    assert [each.text for each in shown(browser, "#list .name")] == names
+    promise(browser, table)
+    one(browser, "#class-1\\%7C0 .handle.upper").send_keys(Keys.HOME)
+    promise(browser, table)
 
 
 def test_a_histogram_moves_the_limits_of_its_class_if_it_has_some(page: Any, clean: Path) -> None:
@@ -941,6 +1126,27 @@ def test_light_dark_and_narrow(page: Any) -> None:
     page.set_window_size(1300, 900)
 
 
+def test_no_line_of_a_heading_begins_with_a_separator(page: Any) -> None:
+    """The point between two reasons is cut off where the second begins a line."""
+    page.set_window_size(500, 900)
+    for width in range(500, 100, -20):
+        page.execute_script("document.body.style.width = `${arguments[0]}px`", width)
+        found = page.execute_script(
+            "const numbers = document.querySelector('#class-0 .numbers');"
+            "const left = numbers.getBoundingClientRect().left;"
+            "return [...numbers.querySelectorAll('.reason')]"
+            ".filter((each) => each.getBoundingClientRect().left - left < 1)"
+            ".map((each) => getComputedStyle(each, '::before'))"
+            ".map((point) => [parseFloat(point.left), point.position])"
+        )
+        if found:
+            break
+    page.set_window_size(1300, 900)
+    assert found
+    assert all(left < -5 and position == "absolute" for left, position in found)
+    assert one(page, "#class-0 .numbers").value_of_css_property("overflow-x") == "clip"
+
+
 @pytest.mark.parametrize("width", [1300, 375])
 def test_verdicts_and_reasons_stay_within_their_cell(page: Any, clean: Path, width: int) -> None:
     page.execute_cdp_cmd(
@@ -1015,7 +1221,13 @@ def test_targets_are_large_enough_to_hit(page: Any) -> None:
 
 
 def test_rules_that_can_not_be_moved_are_named(browser: Any, tmp_path: Path) -> None:
-    rules = [cs.Rule("area", 0.1, 0.9), cs.Rule("area", -1.5, None, kind="zscore", name="tiny")]
+    tiny = cs.Rule(
+        *("area", -1.5, None),
+        kind="zscore",
+        name="tiny",
+        also=[cs.Rule("label", 90, None, kind="value")],
+    )
+    rules = [cs.Rule("area", 0.1, 0.9), tiny]
     table = cells(list(range(100)))
     opened(browser, cs.clean(table, rules=rules), tmp_path)
     assert len(every(browser, ".rule-card")) == 1
@@ -1040,9 +1252,15 @@ def test_plates_are_printed_without_what_needs_a_pointer(browser: Any, tmp_path:
 
 
 def test_it_prints_all_cells_and_no_controls(page: Any) -> None:
+    page.execute_script("document.querySelector('#images').open = true")
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not one(page, "#filter").is_displayed()
     assert not one(page, "#lower-0").is_displayed()
+    assert not shown(page, ".alone, .pointing")
+    scroll = one(page, "#images .scroll")  # every row of it
+    assert scroll.get_property("scrollHeight") <= scroll.get_property("clientHeight") + 1
+    # What a PDF can blend: else it shows the last channel alone.
+    assert one(page, ".plane").value_of_css_property("mix-blend-mode") == "screen"
     assert len(shown(page, ".cell")) == len(every(page, ".cell"))
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 

@@ -227,3 +227,9 @@ def test_names_that_are_records_are_refused(layout, tmp_path, part):
     np.savez(tmp_path / "p.npz", scores=scores, **names)
     with pytest.raises(ValueError, match=r"p\.npz: (ids that are not in|no column for 16 of)"):
         layout.infer(MADE.test, tmp_path / "p.npz")
+
+
+def test_an_archive_of_other_arrays_is_said_in_one_line(layout, tmp_path):
+    np.savez(tmp_path / "p.npz", **{"scores\n": np.zeros(3), "ids": np.arange(3)})
+    with pytest.raises(ValueError, match=r"p\.npz: holds scores\\n, ids; expected 'scores'"):
+        layout.infer(MADE.test, tmp_path / "p.npz")

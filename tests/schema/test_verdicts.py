@@ -77,12 +77,13 @@ def test_a_table_remembers_its_rules(tmp_path: Path, extension: str, rules: list
     in_memory = cs.clean(table, rules=rules, min_group=7)
     assert cs.rules_of(in_memory) == whole(rules, min_group=7)
     assert cs.read_table(output).attrs == in_memory.attrs
-    assert in_memory.attrs["cellsieve"]["version"] == cs.__version__
+    [step] = in_memory.attrs["cellsieve"]["made"]
+    assert (step["call"], step["version"]) == ("clean", cs.__version__)
     # Written in one go, the same bytes; and pandas passes the rules on.
     cs.write_table(in_memory, tmp_path / f"again{extension}")
     assert output.read_bytes() == (tmp_path / f"again{extension}").read_bytes()
     assert cs.rules_of(in_memory.head(3).sort_values("area").reset_index(drop=True))
-    assert not list(tmp_path.glob("[01].rules.json"))  # the inputs have none
+    assert not list(tmp_path.glob("[01].record.json"))  # the inputs have none
 
 
 def test_parquet_holds_rules_in_its_metadata_and_csv_beside_it(tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_parquet_holds_rules_in_its_metadata_and_csv_beside_it(tmp_path: Path) -
     assert json.loads(metadata[b"cellsieve"]) == table.attrs["cellsieve"]
     assert b"reasons" not in metadata[b"pandas"]  # once is enough
     cs.write_table(table, tmp_path / "clean.csv")
-    beside = json.loads((tmp_path / "clean.rules.json").read_text())
+    beside = json.loads((tmp_path / "clean.record.json").read_text())
     assert beside == table.attrs["cellsieve"]
     rule = beside["rules"][2]
     assert rule["column"] == "area"
@@ -112,24 +113,24 @@ def test_rules_do_not_outlive_their_table(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match=r"clean\.csv exists"):
         cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", ONE)
     (tmp_path / "clean.csv").unlink()
-    with pytest.raises(FileExistsError, match=r"clean\.rules\.json exists"):
+    with pytest.raises(FileExistsError, match=r"clean\.record\.json exists"):
         cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", ONE)
     other = [cs.Rule(lower=0.2)]
     cs.clean_to([tmp_path / "cells.csv"], tmp_path / "clean.csv", other, overwrite=True)
     assert cs.rules_of(tmp_path / "clean.csv") == whole(other)
     cs.write_table(cells(), tmp_path / "clean.csv")  # of a table that is not cleaned there are none
-    assert not (tmp_path / "clean.rules.json").exists()
+    assert not (tmp_path / "clean.record.json").exists()
     with pytest.raises(ValueError, match=r"clean\.csv: says no rules that it was cleaned by"):
         cs.rules_of(tmp_path / "clean.csv")
 
 
 def test_a_file_of_that_name_may_be_something_else(tmp_path: Path) -> None:
-    (tmp_path / "cells.rules.json").write_text('{"mine": 1}')
+    (tmp_path / "cells.record.json").write_text('{"mine": 1}')
     cs.write_table(cells(), tmp_path / "cells.csv")
     assert cs.read_table(tmp_path / "cells.csv").attrs == {}
-    assert (tmp_path / "cells.rules.json").read_text() == '{"mine": 1}'
-    (tmp_path / "cells.rules.json").write_text('{"rules": [')
-    with pytest.raises(ValueError, match=r"cells\.rules\.json: not the rules of a table"):
+    assert (tmp_path / "cells.record.json").read_text() == '{"mine": 1}'
+    (tmp_path / "cells.record.json").write_text('{"rules": [')
+    with pytest.raises(ValueError, match=r"cells\.record\.json: not a record"):
         cs.read_table(tmp_path / "cells.csv")
 
 

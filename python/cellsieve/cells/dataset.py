@@ -15,16 +15,18 @@ from cellsieve.cells.settings import Settings, listed
 from cellsieve.cells.table import Found, cell_table, image_values
 from cellsieve.io.channels import check_known
 from cellsieve.io.image_set import ImageSet, unusable
+from cellsieve.io.image_table import images_listing
 from cellsieve.io.readers import MAX_PIXELS, check_libraries
 from cellsieve.io.tables import check_table, concat, typed
+from cellsieve.io.vocabulary import rename_columns
 from cellsieve.run.journal import SHARD, Journal
 from cellsieve.run.parallel import chunks, run, workers_of
 from cellsieve.run.tasks import Chunk, Done, do_chunk, run_tasks
 from cellsieve.schema.choices import Convention, Vocabulary
 from cellsieve.schema.images import MASK, MEASURED, NUCLEI, WHOLE, is_whole
+from cellsieve.schema.record import Record, extended, step, with_record
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath
-from cellsieve.schema.vocabulary import rename_columns
 from cellsieve.schema.words import count
 
 #: What became of an image; its image table has the columns of its `ImageSet` and the settings too.
@@ -194,8 +196,9 @@ def measure_images(
     cells = concat([result[0] for result in ordered], settings.columns_of_set)
     outcomes = concat([result[1] for result in ordered], outcome_columns(settings))
     table = image_table(images, outcomes, settings)
+    cells = with_record(rename_columns(cells, columns), _record(images, settings, columns))
     if return_images:
-        return rename_columns(cells, columns), table
+        return cells, table
     failed = table[~table["status"].isin(MEASURED)]
     if len(failed):
         first = failed.iloc[0]
@@ -205,7 +208,7 @@ def measure_images(
             f"{first['image_id']}: {first['error']} (return_images=True lists all)",
             stacklevel=2,
         )
-    return rename_columns(cells, columns)
+    return cells
 
 
 def measure_to(
@@ -272,6 +275,7 @@ def measure_to(
         settings.columns_of_set,
         image_columns(settings),
         _asked(settings, columns, images.shard),
+        _record(images, settings, columns),
         resume=resume,
         overwrite=overwrite,
     ) as journal:
@@ -454,6 +458,12 @@ def _asked(settings: Settings, columns: Vocabulary, shard: str | None) -> dict[s
         "max_value": None if settings.max_value is None else float(settings.max_value),
         **({} if shard is None else {SHARD: shard}),
     }
+
+
+def _record(images: ImageSet, settings: Settings, columns: Vocabulary) -> Record:
+    """How the table of these images is made."""
+    asked = _asked(settings, columns, images.shard)
+    return extended(None, step("measure", asked, images_listing(images.table)))
 
 
 def _requests(table: pd.DataFrame, images: ImageSet, settings: Settings) -> "pd.Series[Any]":

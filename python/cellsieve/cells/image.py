@@ -20,10 +20,10 @@ from cellsieve.io.readers import (
     pixel_limit,
     read_channel,
 )
+from cellsieve.io.vocabulary import rename_columns
 from cellsieve.schema.choices import Convention, Vocabulary
 from cellsieve.schema.measures import BY_NAME
 from cellsieve.schema.types import FilePath
-from cellsieve.schema.vocabulary import rename_columns
 
 
 def measure(

@@ -8,19 +8,27 @@ from typing import Any
 
 import pandas as pd
 
-from cellsieve.io.image_table import image_table_path, read_fields, write_image_table
+from cellsieve.io.image_table import (
+    image_table_path,
+    images_listing,
+    read_fields,
+    write_image_table,
+)
 from cellsieve.io.places import place
+from cellsieve.io.records import other_beside
 from cellsieve.io.tables import (
     ROWS,
     check_table,
     column_names,
     read_batches,
+    read_header,
     refuse_existing,
     table_format,
     table_writer,
 )
 from cellsieve.run.journal import SETTINGS, SHARD, differences, parts_of
 from cellsieve.schema.keys import check_images
+from cellsieve.schema.record import Record, Step, record_of, steps_of, with_record
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, is_path
 
@@ -61,13 +69,15 @@ def merge_to(
     check_table(output)
     target, tables = place(output), [place(path) for path in inputs]
     _check_files(tables, target)
-    refuse_existing(target, image_table_path(target), overwrite=overwrite)
+    outputs = (target, other_beside(target), image_table_path(target))
+    refuse_existing(*filter(None, outputs), overwrite=overwrite)
     images = _images(tables)
     expected = int(images["cells"].dropna().astype(int).sum())
+    record = _record(tables, images)
     with table_writer(target) as write:
         written = 0
         for rows in _in_order(tables):
-            write(rows)
+            write(with_record(rows, record))
             written += len(rows)
         if written != expected:
             raise ValueError(
@@ -136,6 +146,24 @@ def _images(tables: Sequence[Path]) -> pd.DataFrame:
     whole = json.dumps(_settings_of_whole(settings, len(tables)))
     images[SETTINGS] = pd.Series(whole, images.index, dtype=STRING)
     return images.sort_values("image_id", kind="stable", ignore_index=True)
+
+
+def _record(tables: Sequence[Path], images: pd.DataFrame) -> Record | None:
+    """How the whole was made: as its parts, of all their images; None if one doesn't say how.
+
+    Parts of different versions keep a step each.
+    """
+    parts = [steps_of(record_of(read_header(table))) for table in tables]
+    if not all(parts):
+        return None
+    inputs = images_listing(images)
+    steps: list[Step] = []
+    for done in (each for part in parts for each in part):
+        settings = {name: value for name, value in done["settings"].items() if name != SHARD}
+        whole = {**done, "settings": settings, "inputs": inputs}
+        if whole not in steps:
+            steps.append(whole)
+    return {"made": steps}
 
 
 def _settings_of_whole(

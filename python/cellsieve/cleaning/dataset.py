@@ -9,6 +9,7 @@ import pandas as pd
 from cellsieve.cleaning.idle import Tally
 from cellsieve.cleaning.judge import (
     by_name,
+    cleaned_record,
     judge,
     limits_of,
     notes_of,
@@ -21,17 +22,16 @@ from cellsieve.io.places import place
 from cellsieve.io.preset import as_rules
 from cellsieve.io.records import beside
 from cellsieve.io.tables import read_header, refuse_existing, table_writer
+from cellsieve.io.vocabulary import rename_columns
 from cellsieve.schema.choices import SeveralClasses, Vocabulary
 from cellsieve.schema.fit import fit
-from cellsieve.schema.groups import groups_of
+from cellsieve.schema.groups import groups_of, spelled
 from cellsieve.schema.keys import check_images
-from cellsieve.schema.labels import SEPARATOR, classes_of
 from cellsieve.schema.record import record_of, with_record
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.verdicts import FLAGGED, own_columns
-from cellsieve.schema.vocabulary import rename_columns
 
 
 def clean_to(
@@ -52,7 +52,7 @@ def clean_to(
         inputs: one cell table, or several, which are judged as the parts of one.
         output: the file of the cleaned table, with the rows of all inputs in their order. It
             remembers the rules (see `rules_of`): Parquet in its metadata, CSV in a file beside it
-            (`clean.rules.json`).
+            (`clean.record.json`).
         rules, multi, min_group: as for `clean`.
         overrides: marks by hand, which have the last word; see `apply_overrides`.
         columns: names of the output's columns; see `rename_columns`.
@@ -99,13 +99,20 @@ def clean_to(
     if marks is not None:
         counted = marks["mark"].value_counts()
         by_hand = {"kept": int(counted.get("keep", 0)), "dropped": int(counted.get("drop", 0))}
+    earlier = [record_of(read_header(path)) for path in inputs]
+    # What decides nothing is no setting.
+    chosen = {
+        "columns": columns if columns != "cellsieve" else None,
+        "prefix_ids": prefix_ids or None,
+    }
+    inputs_said = parts.listing()
     with table_writer(target) as write:
         for piece in _alike(parts):
             cleaned, counts_here = judge(piece, fitted, limits_by_name)
             if marks is not None and unseen is not None:
                 cleaned = apply_overrides(cleaned, marks)
                 unseen = unknown_marks(cleaned, unseen)
-            record = record_of(cleaned) or {}
+            record = cleaned_record(record_of(cleaned), earlier, inputs_said, **chosen)
             if marks is not None:
                 record["by_hand"] = by_hand
             written = rename_columns(cleaned, columns, keep=("clean", "reason", FLAGGED))
@@ -163,20 +170,12 @@ class Summary:
         rows = self._summed(pd.concat(self._pieces, ignore_index=True))
         for name in self._columns:
             if self._multi[name] == "own":
-                rows[name] = _spelled(rows[name], rows["cells"])
+                rows[name] = spelled(rows[name], rows["cells"])
         return self._summed(rows)
 
     def _summed(self, rows: pd.DataFrame) -> pd.DataFrame:
         keys = [*self._columns, *self._said]
         return rows.groupby(keys, dropna=False)["cells"].sum().reset_index()
-
-
-def _spelled(texts: "pd.Series[str]", cells: "pd.Series[int]") -> "pd.Series[str]":
-    """Combinations of classes ("0|16", "16|0") as most cells spell them; ties: the first."""
-    group = texts.map(lambda text: SEPARATOR.join(classes_of(text)), na_action="ignore")
-    sizes = cells.groupby([group, texts]).sum().sort_values(ascending=False, kind="stable")
-    names = dict(reversed(sizes.index.tolist()))
-    return group.map(names, na_action="ignore")
 
 
 def grouped_by(rules: Sequence[Rule]) -> list[tuple[str, ...]]:

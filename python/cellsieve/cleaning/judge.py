@@ -1,8 +1,7 @@
 """Cleaning: which cells lie outside the band of their group, and why."""
 
-import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +15,23 @@ from cellsieve.cleaning.spread import group_spread
 from cellsieve.io.arrow import in_pandas
 from cellsieve.io.parts import Parts
 from cellsieve.io.preset import as_rules
-from cellsieve.io.tables import TEXT, loaded, read_table
+from cellsieve.io.tables import TEXT, loaded
 from cellsieve.schema.choices import SeveralClasses
 from cellsieve.schema.fit import Fitted, fit
 from cellsieve.schema.groups import JOIN, Part, Rows, column_of, groups_of
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.labels import EXPLODED, SEPARATOR, class_text, classes_of
-from cellsieve.schema.record import record_of, with_record
+from cellsieve.schema.record import (
+    CELLS,
+    Record,
+    extended,
+    joined,
+    listing,
+    record_of,
+    step,
+    steps_of,
+    with_record,
+)
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, exploded_column, resolved
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table, is_table
@@ -199,13 +208,17 @@ def clean(
     check_cells(table, name)
     fitted = fit(asked, own_columns(table))
     judged_by = bands(fitted.rules)
-    given: Sequence[pd.DataFrame | None] = [None] * len(judged_by) if limits is None else limits
+    given: Sequence[pd.DataFrame | None] = [None] * len(judged_by)
+    if limits is not None:
+        given = [in_pandas(limit) for limit in limits]
     if len(given) != len(judged_by):
         raise ValueError(f"limits: found {len(given)} tables for {len(judged_by)} rules")
     waiting = [band for band, limit in zip(judged_by, given, strict=True) if limit is None]
     own = iter(limits_of([table], waiting, exploded_column(fitted.rules)))
     known = [next(own) if limit is None else limit for limit in given]
     result = judge(table, fitted, by_name(judged_by, known))
+    inputs = listing("cells", table, CELLS)
+    with_record(result.table, cleaned_record(record_of(result.table), [record_of(table)], inputs))
     if limits is None:
         for note in fitted.notes() + notes_of(fitted.rules, known, result.tallies):
             warnings.warn(note, stacklevel=2)
@@ -223,14 +236,33 @@ def rules_of(table: Table) -> list[Rule]:
         them, except for marks by hand.
 
     Raises:
+        TypeError: neither a table nor a file.
         ValueError: the table has none: it was not cleaned, or by another program.
         OSError: the file can't be read.
     """
-    name = "table" if isinstance(table, pd.DataFrame) else os.fspath(table)
-    judged_by = remembered(table if isinstance(table, pd.DataFrame) else read_table(table))
+    cells, name = loaded(table, "table")
+    judged_by = remembered(cells)
     if judged_by is None:
         raise ValueError(f"{name}: says no rules that it was cleaned by; expected a cleaned table")
     return [each.rule for each in judged_by]
+
+
+def cleaned_record(
+    judged: Record | None,
+    earlier: Sequence[Record | None],
+    inputs: Mapping[str, Any],
+    **settings: Any,
+) -> Record:
+    """The record of a cleaned table.
+
+    Args:
+        judged: that of a piece of it, from `judge`, with the rules.
+        earlier: those of the tables that were cleaned. An earlier cleaning left nothing in them.
+        inputs: their cells.
+        settings: what else decides the table.
+    """
+    steps = [each for each in steps_of(joined(earlier)) if each["call"] != "clean"]
+    return extended({**(judged or {}), "made": steps}, step("clean", settings, inputs))
 
 
 class Judged(NamedTuple):

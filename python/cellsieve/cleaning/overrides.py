@@ -62,12 +62,12 @@ def read_marks(marks: Table) -> pd.DataFrame:
     return rows
 
 
-def apply_overrides(table: pd.DataFrame, marks: Table) -> pd.DataFrame:
+def apply_overrides(table: Table, marks: Table) -> pd.DataFrame:
     """Gives cells the verdict that they were marked with by hand, whatever the limits said.
 
     Args:
-        table: a cleaned cell table; if it has several rows of one cell (one for each class), a mark
-            decides for all of them.
+        table: a cleaned cell table, or its file; if it has several rows of one cell (one for each
+            class), a mark decides for all of them.
         marks: see `read_marks`. Cells that the table does not hold are passed over, so that a
             table can come in parts.
 
@@ -80,17 +80,18 @@ def apply_overrides(table: pd.DataFrame, marks: Table) -> pd.DataFrame:
             another box; or as `read_marks`.
         OSError: the file can't be read.
     """
+    cells, name = loaded(table, "table")
     missing = [
-        name for name in ("image_id", "label", "clean", "reason") if name not in table.columns
+        column for column in ("image_id", "label", "clean", "reason") if column not in cells.columns
     ]
     if missing:
-        raise ValueError(f"table: has no column {', '.join(missing)}; expected a cleaned table")
-    check_cells(table, "table")
+        raise ValueError(f"{name}: has no column {', '.join(missing)}; expected a cleaned table")
+    check_cells(cells, name)
     rows = read_marks(marks)
-    _check_boxes(table, rows)
-    verdict = _marks_of(table, rows[list(COLUMNS)])
+    _check_boxes(cells, rows)
+    verdict = _marks_of(cells, rows[list(COLUMNS)])
     marked = verdict.notna().to_numpy()
-    result = table.copy()
+    result = cells.copy()
     result["clean"] = result["clean"].mask(marked, verdict == "keep").astype(bool)
     result["reason"] = result["reason"].mask(marked, BY_HAND)
     return count_by_hand(result)

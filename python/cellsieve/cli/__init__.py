@@ -35,6 +35,7 @@ COMMANDS = {
     ),
     "gallery": ("look", "draw some cells: random or ranked, low, middle or high"),
     "plot": ("look", "draw a histogram, an overlay, a plate map or a heat map of assignments"),
+    "info": ("info", "say how an output was made: version, commands, settings, inputs"),
     "demo": ("trial", "make a small data set and do everything on it"),
     "bench": ("trial", "time the kernels against the numpy reference on this machine"),
 }

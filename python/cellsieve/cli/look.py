@@ -7,6 +7,7 @@ from typing import Any, get_args
 from cellsieve.cli.arguments import add_image_table, add_jobs, add_overwrite, file_path, table_path
 from cellsieve.io.image_table import image_table_path
 from cellsieve.io.tables import read_table, refuse_existing
+from cellsieve.look.multiqc import write_multiqc
 from cellsieve.look.plots import (
     plot_assignment,
     plot_distribution,
@@ -36,7 +37,20 @@ def add_report(commands: Any, summary: str) -> None:
     command.add_argument(
         "table", metavar="TABLE", type=table_path, help="a cleaned cell table, or a plates result"
     )
-    _add_output(command, "PAGE", "the page to write: .html")
+    _add_output(command, "PAGE", "the page to write: .html", required=False)
+    command.add_argument(
+        "--multiqc",
+        metavar="FOLDER",
+        type=file_path,
+        help="write cellsieve_mqc.tsv there, which MultiQC makes a section of: cells kept, dropped "
+        "and not judged, and failed images",
+    )
+    command.add_argument(
+        "--multiqc-by",
+        metavar="COLUMNS",
+        help="columns whose values are the rows of that section, as plate (default: those of "
+        "experiment and plate that there are, or else one row)",
+    )
     add_image_table(command, "TABLE")
     command.add_argument(
         "--wells",
@@ -221,9 +235,9 @@ def add_plot(commands: Any, summary: str) -> None:
     _add_output(kind, "PICTURE", "the picture to write: .png or .svg")
 
 
-def _add_output(command: Any, metavar: str, what: str) -> None:
+def _add_output(command: Any, metavar: str, what: str, *, required: bool = True) -> None:
     command.add_argument(
-        "-o", "--output", metavar=metavar, type=file_path, required=True, help=what
+        "-o", "--output", metavar=metavar, type=file_path, required=required, help=what
     )
     add_overwrite(command)
 
@@ -304,6 +318,25 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _report(options: argparse.Namespace) -> int:
+    if options.output is None and options.multiqc is None:
+        raise ValueError("report: expected a page to write (-o), or a folder (--multiqc)")
+    if options.multiqc_by and options.multiqc is None:
+        raise ValueError("--multiqc-by: expected --multiqc too")
+    if options.output is not None:
+        refuse_existing(options.output, overwrite=options.overwrite)
+    if options.multiqc is not None:
+        written = write_multiqc(
+            options.table,
+            options.multiqc,
+            images=options.image_table,
+            by=options.multiqc_by.split(",") if options.multiqc_by else None,
+            overwrite=options.overwrite,
+        )
+        print(f"for MultiQC: {written}")
+    return 0 if options.output is None else _page(options)
+
+
+def _page(options: argparse.Namespace) -> int:
     made = report(
         options.table,
         options.output,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cellsieve.cli.arguments import add_jobs, add_overwrite
 from cellsieve.io.places import atomic, place
+from cellsieve.io.records import other_beside, write_beside
 from cellsieve.io.tables import check_table, refuse_existing, write_table
 from cellsieve.plates import (
     ConvergenceWarning,
@@ -21,6 +22,7 @@ from cellsieve.plates import (
 from cellsieve.plates.infer import CERTAIN
 from cellsieve.plates.wells import first
 from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind
+from cellsieve.schema.record import Record, record_of
 from cellsieve.schema.text import STRING
 
 KIND_HELP = (
@@ -304,7 +306,8 @@ def _refuse_outputs(
     paths = [path for path in (*tables, *others) if path is not None]
     if len({place(path).resolve() for path in paths}) < len(paths):
         raise ValueError(f"{paths[0]}: given for two outputs; expected a file for each")
-    refuse_existing(*paths, overwrite=options.overwrite)
+    beside = filter(None, map(other_beside, paths))
+    refuse_existing(*paths, *beside, overwrite=options.overwrite)
 
 
 def _source(options: argparse.Namespace) -> dict[str, Any]:
@@ -318,10 +321,11 @@ def _source(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _write_groups(groups: pd.Series, path: str) -> None:
+def _write_groups(groups: pd.Series, path: str, record: Record | None) -> None:
     """Each experiment's assignment number without a header, as the notebook's pandas wrote it."""
     with atomic(path) as temporary:
         groups.to_csv(temporary, header=False)
+    write_beside(path, record)
 
 
 def _warn(text: str) -> None:
@@ -351,7 +355,7 @@ def run_fit(options: argparse.Namespace) -> int:
         _warn(str(warning.message))
     layout.save(options.output)
     if options.groups:
-        _write_groups(layout.experiment_groups(), options.groups)
+        _write_groups(layout.experiment_groups(), options.groups, layout.record)
     sizes = pd.Series(layout.group).value_counts(sort=False).sort_index().tolist()
     print(
         f"{len(layout.classes)} classes in {layout.n_groups} groups "
@@ -389,7 +393,7 @@ def run_infer(options: argparse.Namespace) -> int:
     if options.output:
         write_table(table, options.output)
     if options.groups:
-        _write_groups(table.set_index(key)["best"], options.groups)
+        _write_groups(table.set_index(key)["best"], options.groups, record_of(table))
     doubtful = table.loc[~table["certain"], key].astype(STRING).tolist()
     if doubtful:
         _warn(

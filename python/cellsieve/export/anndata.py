@@ -11,7 +11,7 @@ from cellsieve.io.places import atomic, place
 from cellsieve.io.tables import loaded, refuse_existing
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.measures import BY_NAME, measure_of
-from cellsieve.schema.record import record_of
+from cellsieve.schema.record import CELLS, KEY, extended, listing, record_of, step
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, Table
 from cellsieve.schema.verdicts import LIMIT_COLUMNS
@@ -33,7 +33,7 @@ def to_anndata(cells: Table) -> Any:
         - `obs`: all other columns: ids, class label, box, what belongs to the image, verdicts
         - `var`: the measures, with `unit` and `family` where they are known
         - `obsm["spatial"]`: the middle of each cell's box in its image, in pixels: column, row
-        - `uns["cellsieve"]`: how the table was made, as JSON; not there if it does not say
+        - `uns["cellsieve"]`: how it was made, as JSON
 
     Raises:
         TypeError: neither a table nor a file.
@@ -73,9 +73,8 @@ def to_anndata(cells: Table) -> Any:
     )
     top, left, bottom, right = (table[name].to_numpy("float64") for name in BOX)
     made.obsm["spatial"] = np.stack([(left + right - 1) / 2, (top + bottom - 1) / 2], axis=1)
-    record = record_of(table)
-    if record is not None:
-        made.uns["cellsieve"] = json.dumps(record)
+    done = step("export", {}, listing("cells", table, CELLS))
+    made.uns[KEY] = json.dumps(extended(record_of(table), done))
     return made
 
 

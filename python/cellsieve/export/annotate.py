@@ -23,6 +23,7 @@ from cellsieve.export.source import (
     check_apart,
     check_channels,
     chunk_of,
+    exported,
     outline,
     path_of,
     places,
@@ -43,6 +44,7 @@ from cellsieve.export.yolo import (
 from cellsieve.io.places import atomic, place, sweep
 from cellsieve.io.readers import MAX_PIXELS
 from cellsieve.io.reading import reading
+from cellsieve.io.records import write_beside
 from cellsieve.io.tables import read_batches, refuse_existing, typed
 from cellsieve.run.folders import INDEX, FolderJournal, check_originals
 from cellsieve.run.journal import Journal
@@ -222,6 +224,9 @@ def annotate(
             "picture": picture,
             "colours": _pairs(settings.colours),
         }
+    record = exported(
+        cleaned, "annotate", {name: asked[name] for name in asked if name != "composites"}
+    )
     tasks = requested(cleaned.tasks, known)
     index = output / INDEX if kind == "yolo" else output
     check_apart(index, table, images)
@@ -245,6 +250,7 @@ def annotate(
             INDEX_COLUMNS,
             OUTCOME_COLUMNS,
             asked,
+            record,
             (DATA, TRAIN, *map(labeller.file, tasks)),
             WRITTEN,
             resume=resume,
@@ -252,7 +258,7 @@ def annotate(
         )
     else:
         journal = Journal(
-            output, COLUMNS, OUTCOME_COLUMNS, asked, resume=resume, overwrite=overwrite
+            output, COLUMNS, OUTCOME_COLUMNS, asked, record, resume=resume, overwrite=overwrite
         )
     with journal:
         if composites is not None:
@@ -281,10 +287,12 @@ def annotate(
         cells = annotations(rows, known)
         with atomic(output) as temporary:
             if kind == "coco":
-                write_coco(temporary, pictures, cells, known.names)
+                write_coco(temporary, pictures, cells, known.names, record)
             else:
                 as_pickle = output.suffix.lower() == ".pkl"
                 write_mmdet(temporary, pictures, cells, as_pickle)
+        # COCO holds its record; a list of mmdetection has no room for one.
+        write_beside(output, None if kind == "coco" else record)
         journal.close(listed)
     return listed.drop(columns="part")
 

@@ -1,16 +1,23 @@
 """Annotations as COCO JSON: https://cocodataset.org/#format-data."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cellsieve.export.categories import ONE_CLASS
 from cellsieve.export.entries import Annotation, Picture, write_list
+from cellsieve.schema.record import KEY, Record
 
 
 def write_coco(
-    path: Path, pictures: Sequence[Picture], cells: Iterator[Annotation], names: Sequence[str]
+    path: Path,
+    pictures: Sequence[Picture],
+    cells: Iterator[Annotation],
+    names: Sequence[str],
+    record: Record,
 ) -> None:
     """Writes a file, piece by piece, so that memory does not grow with the cells."""
+    about = {"description": "Clean cells, written by cellsieve", KEY: record}
     ids = {picture.image_id: place for place, picture in enumerate(pictures, 1)}
     images = (
         {
@@ -41,7 +48,7 @@ def write_coco(
         for number, cell in enumerate(cells, 1)
     )
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write('{"info": {"description": "Clean cells, written by cellsieve"}')
+        file.write(f'{{"info": {json.dumps(about)}')
         for name, entries in (
             ("images", images),
             ("categories", categories),

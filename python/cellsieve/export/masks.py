@@ -19,6 +19,7 @@ from cellsieve.export.source import (
     Task,
     check_apart,
     chunk_of,
+    exported,
     places,
     read_cleaned,
     requested,
@@ -83,11 +84,13 @@ def masks(
     counts = Counter(_original(task).name.lower() for task in cleaned.tasks)
     masker = Masker(os.fspath(folder.absolute()), max(counts.values()) > 1, max_pixels)
     tasks = requested(cleaned.tasks, masker.by_id)
+    asked = {"all_cells": all_cells}
     with FolderJournal(
         folder,
         INDEX_COLUMNS,
         OUTCOME_COLUMNS,
-        {"all_cells": all_cells},
+        asked,
+        exported(cleaned, "masks", asked),
         map(masker.file, tasks),
         WRITTEN,
         resume=resume,

@@ -25,7 +25,7 @@ from cellsieve.io.image_table import image_table_path, read_image_table
 from cellsieve.io.parts import Parts
 from cellsieve.io.places import place
 from cellsieve.io.readers import MAX_PIXELS, kernels_read, pixel_limit, read_channel, read_mask
-from cellsieve.io.tables import concat
+from cellsieve.io.tables import concat, read_header
 from cellsieve.run.tasks import Chunk, Done, do_chunk
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.images import (
@@ -39,6 +39,7 @@ from cellsieve.schema.images import (
 )
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.labels import class_text
+from cellsieve.schema.record import Record, extended, joined, record_of, step
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.words import count
@@ -75,6 +76,8 @@ class Cleaned(NamedTuple):
 
     tasks: list[Task]
     channel: str | None  # the measured one
+    record: Record  # how the table was made
+    cells: Mapping[str, Any]  # what a record says of all its cells
     has_rle: bool  # every cell's encoding, true box and area stand in the table, in the right order
 
 
@@ -105,7 +108,8 @@ def read_cleaned(
     needed = ["image_id", "label", *BOX, "area"]
     kept: list[pd.DataFrame] = []
     has_rle = True
-    for piece in Parts([table]):
+    parts = Parts([table])
+    for piece in parts:
         missing = [column for column in needed if column not in piece.columns]
         if missing:
             raise ValueError(
@@ -145,7 +149,12 @@ def read_cleaned(
     channel = next(iter(measured_channels(listed)), None)
     tasks = list(_tasks(cells, listed))
     usable = has_rle and in_order and not any(task.inclusive for task in tasks)
-    return Cleaned(tasks, channel, usable)
+    return Cleaned(tasks, channel, joined([record_of(read_header(table))]), parts.listing(), usable)
+
+
+def exported(cleaned: Cleaned, call: str, settings: Mapping[str, Any]) -> Record:
+    """How an export of these cells is made."""
+    return extended(cleaned.record, step(call, settings, cleaned.cells))
 
 
 def _tasks(cells: pd.DataFrame, images: pd.DataFrame) -> Iterator[Task]:

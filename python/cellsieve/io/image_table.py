@@ -8,12 +8,14 @@ import os
 import posixpath
 from collections.abc import Callable
 from pathlib import Path, PurePath
+from typing import Any
 
 import pandas as pd
 
 from cellsieve.io.places import is_url, place
 from cellsieve.io.tables import FORMATS, TEXT, column_names, read_csv, read_table, write_table
 from cellsieve.schema.images import path_columns
+from cellsieve.schema.record import listing
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath
 
@@ -92,6 +94,24 @@ def relative_paths(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
         return PurePath(os.path.relpath(path, base)).as_posix()
 
     return _with_paths(table, relative)
+
+
+def images_listing(images: pd.DataFrame) -> dict[str, Any]:
+    """What a record says of images: a digest of their ids and files.
+
+    Of the files' names, the folder that all have in common is left out: the same data set has the
+    same digest wherever it lies.
+    """
+    columns = path_columns(map(str, images.columns))
+    names = [name.replace(os.sep, "/") for column in columns for name in images[column].dropna()]
+    # Up to any sign, then back to the end of a folder: URLs are no paths.
+    common = os.path.commonprefix([name.partition("#")[0] for name in names])  # noqa: RUF071
+    start = common.rfind("/") + 1
+    files = {
+        column: images[column].map(lambda name: name.replace(os.sep, "/")[start:], "ignore")
+        for column in columns
+    }
+    return listing("images", {"image_id": images["image_id"], **files}, ["image_id", *columns])
 
 
 def _from_url(path: str, base: str) -> str:

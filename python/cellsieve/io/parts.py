@@ -11,6 +11,7 @@ from cellsieve.io.places import on_disk, place
 from cellsieve.io.tables import ROWS, TEXT, read_batches, table_format
 from cellsieve.schema.cells import CELL_COLUMNS
 from cellsieve.schema.keys import SHOWN, has_keys, key_rows, refuse_repeated
+from cellsieve.schema.record import CELLS, Listing
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
 
@@ -56,6 +57,15 @@ class Parts:
         self._text = (*text, *sorted(set().union(*(_padded(path, known) for path in files))))
         self._prefixes = prefixes(tables) if prefix_ids else [""] * len(tables)
         self._checked = False
+        self._listing: dict[str, Any] | None = None
+
+    def listing(self) -> dict[str, Any]:
+        """What a record says of these tables: a digest of their cells; a pass, if none was made."""
+        if self._listing is None:
+            for _ in self:
+                pass
+        assert self._listing is not None
+        return self._listing
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         """The pieces of all tables."""
@@ -65,7 +75,10 @@ class Parts:
         """The pieces of all tables, each with the name of its table."""
         seen: set[str] = set()
         spread: set[str] = set()
+        listing = Listing("cells", CELLS)
         for name, piece in self._read():
+            if self._listing is None:
+                listing.add(piece)
             if not self._checked and has_keys(piece):
                 refuse_repeated(key_rows(piece, name))
                 ids = set(piece["image_id"].astype(STRING).unique())
@@ -79,6 +92,7 @@ class Parts:
             ]
             refuse_repeated(pd.concat(rows, ignore_index=True))
         self._checked = True
+        self._listing = self._listing or listing.said()
 
     def _read(self) -> Iterator[tuple[str, pd.DataFrame]]:
         for name, table, prefix in zip(self.names, self._tables, self._prefixes, strict=True):

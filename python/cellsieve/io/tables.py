@@ -227,11 +227,8 @@ def _record(path: FilePath) -> Record | None:
     """What a file, or the one beside it, says about how its table was made."""
     if table_format(path) != ".parquet":
         return read_beside(path)
-    return from_metadata(
-        require("pyarrow.parquet", "parquet", "a .parquet table")
-        .read_schema(on_disk(path))
-        .metadata
-    )
+    parquet = require("pyarrow.parquet", "parquet", "a .parquet table")
+    return from_metadata(parquet.read_schema(on_disk(path)).metadata, os.fspath(path))
 
 
 def _type_in(column: "pd.Series[Any]") -> str:
@@ -275,10 +272,10 @@ def write_table(table: pd.DataFrame, path: FilePath) -> None:
     Raises:
         OSError: the file can't be written.
         ValueError: the extension is none of `FORMATS`.
-        ImportError: .parquet, and the extra `parquet` is not installed.
+        ImportError: .parquet, and the extra `parquet` is not installed; or as `in_pandas`.
     """
     with table_writer(path) as write:
-        write(table)
+        write(in_pandas(table))
 
 
 @contextmanager

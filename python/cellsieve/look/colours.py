@@ -17,6 +17,15 @@ Colours = NDArray[np.uint8]
 """A picture of shape (rows, columns, 3)."""
 
 GRAY = COLOURS["white"]  # what a channel looks like that is not named after a colour
+#: Red, green and blue of what became of a cell, for outlines on black; also told apart by those who
+#: see no red, no green or no blue.
+VERDICTS = {
+    "kept": (92, 205, 175),
+    "flagged": (110, 110, 255),
+    "cut": (255, 140, 90),
+    "by_hand": (255, 140, 90),
+    "unjudged": (235, 235, 245),
+}
 BLACK, WHITE = 0.01, 0.998  # the quantiles of a channel that become black and full colour
 
 

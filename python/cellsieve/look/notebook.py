@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cellsieve.io.image_set import ImageSet
+from cellsieve.io.tables import loaded
 from cellsieve.look.colours import shown_channels
 from cellsieve.look.numbers import number
 from cellsieve.look.picking import class_rows, pick
@@ -38,7 +39,7 @@ class CellView:
 
 
 def show_cells(
-    table: pd.DataFrame,
+    table: Table,
     images: "ImageSet | Table",
     which: Band = "all",
     n: int = 12,
@@ -70,7 +71,8 @@ def show_cells(
         ValueError: as `plot_gallery`.
         ImportError: the extra `report` is not installed.
     """
-    check_cells(table, "table")
+    table, name = loaded(table, "table")
+    check_cells(table, name)
     column = default_column(table) if column is None else column
     rows = pick(class_rows(table, class_label), which, n, column=column, order=order, seed=seed)
     table_of_images = image_table(images, root, moved)

@@ -84,29 +84,31 @@ def reason_rows(table: pd.DataFrame, reason: str | None) -> pd.DataFrame:
     return table[np.any([text.isin(having) for text in texts], axis=0)]
 
 
-def reason_columns(table: pd.DataFrame, reason: str) -> dict[str, NDArray[np.bool_]]:
-    """The columns by which rules give a reason, that by which most cells failed first.
+def reason_columns(table: pd.DataFrame, reason: str) -> dict[tuple[str, ...], NDArray[np.bool_]]:
+    """The columns by which rules give a reason, those by which most cells failed first.
 
-    Each with the cells that are beyond its limits.
+    A rule of several bands has a column for each. Each with the cells that are beyond all limits.
     """
-    failed: dict[str, NDArray[np.bool_]] = {}
+    failed: dict[tuple[str, ...], NDArray[np.bool_]] = {}
     for each in remembered(table) or []:
         if reason in each.reasons.values():
-            values, ends = table[each.rule.column], each.columns
-            beyond = np.zeros(len(table), bool)
-            if "lower_limit" in ends:
-                beyond |= np.asarray(values < table[ends["lower_limit"]], bool)
-            if "upper_limit" in ends:
-                beyond |= np.asarray(values > table[ends["upper_limit"]], bool)
-            failed[each.rule.column] = failed.get(each.rule.column, beyond) | beyond
+            beyond = np.ones(len(table), bool)
+            for band, ends in zip(each.rule.bands, (each.columns, *each.also), strict=True):
+                values, outside = table[band.column], np.zeros(len(table), bool)
+                if "lower_limit" in ends:
+                    outside |= np.asarray(values < table[ends["lower_limit"]], bool)
+                if "upper_limit" in ends:
+                    outside |= np.asarray(values > table[ends["upper_limit"]], bool)
+                beyond &= outside
+            columns = tuple(dict.fromkeys(band.column for band in each.rule.bands))
+            failed[columns] = failed.get(columns, beyond) | beyond
     return dict(sorted(failed.items(), key=lambda each: -int(each[1].sum())))
 
 
-def failing_columns(failed: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.object_]:
-    """By which of these columns each cell failed: the first of them; where by none, the first."""
-    first = np.argmax(np.stack(list(failed.values())), axis=0)
-    columns: NDArray[np.object_] = np.array(list(failed), object)[first]
-    return columns
+def first_failed(failed: Mapping[tuple[str, ...], NDArray[np.bool_]]) -> NDArray[np.int64]:
+    """Which of these each cell failed: the place of the first; where none, the first."""
+    places: NDArray[np.int64] = np.argmax(np.stack(list(failed.values())), axis=0)
+    return places
 
 
 def class_rows(table: pd.DataFrame, class_label: str | int | None) -> pd.DataFrame:

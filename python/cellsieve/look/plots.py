@@ -13,9 +13,10 @@ from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.places import atomic, place
 from cellsieve.io.readers import read_image, read_mask
+from cellsieve.io.tables import loaded
 from cellsieve.look.colours import GRAY, Colours, compose, contrast, shown_channels
 from cellsieve.look.numbers import check_pixel_size, number, scale_bar
-from cellsieve.look.picking import class_rows, failing_columns, pick, reason_columns, reason_rows
+from cellsieve.look.picking import class_rows, first_failed, pick, reason_columns, reason_rows
 from cellsieve.look.views import Cut, Look, drawn, image_table, largest, pictures, rims, shrunk
 from cellsieve.schema.choices import AxisScale, Band, Evidence, Neighbours, Order, check_choice
 from cellsieve.schema.colours import COLOURS
@@ -46,7 +47,7 @@ WRITTEN = 24  # experiments up to which every field of a heat map is labelled wi
 
 
 def plot_distribution(
-    table: pd.DataFrame,
+    table: Table,
     column: str | None = None,
     class_label: str | int | None = None,
     *,
@@ -58,8 +59,8 @@ def plot_distribution(
     """Draws the histogram of a column: kept and dropped cells, the limits, how many lie beyond.
 
     Args:
-        table: a cell table; where it is cleaned, and by `column`, limits are drawn if all cells
-            shown share them.
+        table: a cell table, or its file; where it is cleaned, and by `column`, limits are drawn if
+            all cells shown share them.
         column: any numeric column, by default as in `report`. NaN is left out and counted below the
             axis.
         class_label: only the cells of this class.
@@ -77,6 +78,7 @@ def plot_distribution(
         ValueError: no such column or class; bins below 1; an unknown `axis`.
         ImportError: the extra `plot` is not installed.
     """
+    table = loaded(table, "table")[0]
     rows = class_rows(table, class_label).reset_index(drop=True)
     column = default_column(table) if column is None else column
     values = column_values(rows, column)
@@ -193,7 +195,7 @@ def _room(ax: "Axes", limit: float, end: int) -> bool:
 
 
 def plot_gallery(
-    table: pd.DataFrame,
+    table: Table,
     images: ImageSet | Table,
     which: Band | None = None,
     n: int = 12,
@@ -218,7 +220,7 @@ def plot_gallery(
     """Draws some cells, each with its value below, a scale bar and a legend.
 
     Args:
-        table: a cell table; cleaned, where `which` is "low" or "high".
+        table: a cell table, or its file; cleaned, where `which` is "low" or "high".
         images: where the pixels are: the data set, the image table, or its file.
         which: cells "low" (below the lower limit), "middle", "high", or "all"; "middle" if not
             given, with `reason` "all".
@@ -227,8 +229,8 @@ def plot_gallery(
         reason: only the cells that a rule dropped or flagged with this reason ("out of focus"),
             maybe with others.
         column: the column of the limits and of the values below the cells; by default that of the
-            rule with this `reason` (of several, for each cell the one that it failed by, named
-            below it), or else as in `report`.
+            rule with this `reason` (of several columns, for each cell those that it failed by,
+            named below it; it is ranked by the first), or else as in `report`.
         order: "random", or the "lowest" or "highest" of them.
         seed: seed of the random choice.
         channels: each shown in the colour it is named after, otherwise gray; by default those of
@@ -256,13 +258,17 @@ def plot_gallery(
         ImportError: the extra `plot` is not installed.
     """
     plt = require("matplotlib.pyplot", "plot", "drawing plots")
-    check_cells(table, "table")
-    table = table.reset_index(drop=True)
+    cells, name = loaded(table, "table")
+    check_cells(cells, name)
+    table = cells.reset_index(drop=True)
     failed = reason_columns(table, reason) if column is None and reason is not None else {}
     if column is None:
-        column = next(iter(failed), default_column(table))
-    failing = failing_columns(failed) if len(failed) > 1 else np.full(len(table), column, object)
-    values = pd.concat([column_values(table[failing == name], name) for name in failed or [column]])
+        [column, *_] = next(iter(failed), [default_column(table)])
+    judged = list(failed) or [(column,)]
+    failing = first_failed(failed) if failed else np.zeros(len(table), np.int64)
+    values = pd.concat(
+        [column_values(table[failing == k], names[0]) for k, names in enumerate(judged)]
+    )
     which = which or ("middle" if reason is None else "all")
     among = class_rows(reason_rows(table, reason), class_label)
     rows = pick(among, which, n, column=column, order=order, seed=seed, by=values)
@@ -293,9 +299,10 @@ def plot_gallery(
     for ax in axes:
         ax.set_axis_off()
     barred = False
-    measures, names = _short_names(failed, table)
-    shown_cells = zip(rows.iterrows(), values.loc[rows.index], failing[rows.index], strict=True)
-    for ax, picture, ((_, row), value, name) in zip(
+    columns = list(dict.fromkeys(name for each in judged for name in each))
+    measures, names = _short_names(columns, table)
+    shown_cells = zip(rows.iterrows(), failing[rows.index].tolist(), strict=True)
+    for ax, picture, ((_, row), number_of) in zip(
         axes, made, shown_cells, strict=False
     ):  # the last row may have empty places
         if picture.made is None:
@@ -311,17 +318,21 @@ def plot_gallery(
                 _bar(ax, bar, side_shown, shape)
             barred = True
         dropped = "clean" in row and not row["clean"]
-        below = f"{names[name]} {number(value)}" if len(failed) > 1 else number(value)
-        colour = CUT if dropped else INK
-        ax.set_title(below, y=-0.16, fontsize="small", color=colour, parse_math=False)
+        said_of = [f"{names[name]} " if len(columns) > 1 else "" for name in judged[number_of]]
+        lines = [
+            text + number(float(row[name]))
+            for text, name in zip(said_of, judged[number_of], strict=True)
+        ]
+        below, colour = "\n".join(lines), CUT if dropped else INK
+        ax.set_title(below, y=0, pad=-4, va="top", fontsize="small", color=colour, parse_math=False)
     if title is None:
         title = _gallery_title(among, rows, which, class_label, column)
         title += "" if reason is None else f": {reason}"
-    if len(failed) > 1:
-        note += f"{' ' if note else ''}Each cell has the value below it by which it is “{reason}”."
+    if len(columns) > 1:
+        note += f"{' ' if note else ''}Each cell has the values below it by which it is “{reason}”."
     figure.suptitle(title, fontsize="medium", x=0.02, ha="left", parse_math=False)
     scale = f"Scale bar{'' if same_scale else 's'}: {said}. " if sizes else ""
-    what = measures if len(failed) > 1 else column
+    what = measures if len(columns) > 1 else column
     _legend(figure, rows, shown, what, textwrap.fill(scale + note, 22 * max(3, wide)))
     return figure
 
@@ -563,7 +574,7 @@ def cell_centres(labels: NDArray[Any]) -> list[tuple[int, float, float, int]]:
 
 
 def plot_plate(
-    table: pd.DataFrame,
+    table: Table,
     value: str,
     *,
     well: str = "well",
@@ -575,7 +586,7 @@ def plot_plate(
     """Draws a value of every well as a map of the plate.
 
     Args:
-        table: one row per well.
+        table: one row per well; or its file.
         value: a column of numbers or truth values; averaged over rows of the same well.
         well: the column of well names, such as "B02".
         shape: rows and columns of the plate; the smallest usual plate that holds the wells if not
@@ -593,6 +604,7 @@ def plot_plate(
             out of order.
         ImportError: the extra `plot` is not installed.
     """
+    table = loaded(table, "table")[0]
     if well not in table.columns:
         raise ValueError(
             f"column {well!r}: not in the table, which has {', '.join(map(str, table.columns))}"
@@ -640,7 +652,7 @@ def plot_plate(
 
 
 def plot_assignment(
-    table: pd.DataFrame,
+    table: Table,
     kind: Evidence = "share",
     *,
     experiment: str | None = None,
@@ -650,8 +662,8 @@ def plot_assignment(
     """Draws the evidence for each assignment of each experiment as a heat map.
 
     Args:
-        table: one row per experiment, as from `PlateLayout.infer`: the columns `share_0`,
-            `share_1` ... or `posterior_0` ..., and `best`.
+        table: one row per experiment, as from `PlateLayout.infer`, or its file: the columns
+            `share_0`, `share_1` ... or `posterior_0` ..., and `best`.
         kind: "share": the share of wells whose prediction fits the assignment; "posterior": the
             probability of the assignment.
         experiment: the column that names the experiments; the first column if not given.
@@ -665,6 +677,7 @@ def plot_assignment(
         ValueError: a column is missing.
         ImportError: the extra `plot` is not installed.
     """
+    table = loaded(table, "table")[0]
     columns = assignment_columns(table, kind)
     name = experiment or str(table.columns[0])
     if name not in table.columns:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from cellsieve.io.extras import require
 from cellsieve.io.image_set import ImageSet
-from cellsieve.io.image_table import read_image_table
-from cellsieve.io.readers import MAX_PIXELS, read_channel, read_image, read_mask
+from cellsieve.io.image_table import image_table_path, read_image_table
+from cellsieve.io.readers import MAX_PIXELS, file_channels, read_channel, read_image, read_mask
+from cellsieve.io.tables import loaded
 from cellsieve.look.colours import Colours, compose, contrast, default_channels
 from cellsieve.run.parallel import default_jobs, run
 from cellsieve.schema.choices import Neighbours, check_choice
@@ -29,7 +30,7 @@ from cellsieve.schema.images import (
 )
 from cellsieve.schema.keys import check_images
 from cellsieve.schema.text import STRING
-from cellsieve.schema.types import FilePath, Table
+from cellsieve.schema.types import FilePath, Table, is_path
 
 Finished = TypeVar("Finished")
 Pixel = TypeVar("Pixel", bound=np.generic)
@@ -212,10 +213,10 @@ def image_table(
     """
     if isinstance(images, ImageSet):
         return images.table[images.table["problem"].isna()]
-    if isinstance(images, pd.DataFrame):
-        table, name = images, "images"
-    else:
+    if is_path(images):
         table, name = read_image_table(images, root), str(images)
+    else:
+        table, name = loaded(images, "images", expected="a data set, an image table or its file")
     check_images(table, name)
     if moved is None:
         return table
@@ -231,6 +232,37 @@ def image_table(
             for column, path in paths.items()
         }
     )
+
+
+def beside(table: Table, images: "ImageSet | Table | None") -> "ImageSet | Table | None":
+    """Where the pixels of a cell table are, or else the image table beside its file, if any."""
+    if images is None and is_path(table) and image_table_path(table).exists():
+        return image_table_path(table)
+    return images
+
+
+def opened(
+    image_id: str, images: pd.DataFrame, channels: Sequence[str] | None = None
+) -> tuple[NDArray[Any], list[Plane]]:
+    """The mask of an image, and these of its channels, or all.
+
+    Raises:
+        ValueError: the image table has no such image, or names no mask or no channel of it; the
+            image has no such channel, or another size than its mask; or as `read_image`.
+        OSError, ImportError: as `read_image`.
+    """
+    rows = images[images["image_id"].astype(STRING) == image_id].set_index("image_id")
+    by_id: Any = rows.set_axis(rows.index.astype(STRING)).to_dict("index")
+    look = Look(None if channels is None else tuple(channels))
+    image = _image(image_id, by_id, look, None, ())
+    if channels is None:
+        files = channel_files(by_id[image_id])
+        names = tuple(files)
+        if is_whole(files):
+            names = tuple(held[0] for held in file_channels(files[WHOLE]) if held[0] != "alpha")
+        image = _image(image_id, by_id, Look(names), None, ())
+    mask, planes, _ = _opened(image)
+    return mask, planes
 
 
 def _image(

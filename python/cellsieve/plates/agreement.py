@@ -7,9 +7,11 @@ import pandas as pd
 
 from cellsieve.plates.infer import densities
 from cellsieve.plates.layout import Layout
+from cellsieve.plates.made import made, name_of
 from cellsieve.plates.predictions import Names, Source, join, read_sources
 from cellsieve.plates.wells import first, load, need
 from cellsieve.schema.choices import ScoreKind
+from cellsieve.schema.record import extended, listing, step, with_record
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import Table
 
@@ -55,7 +57,11 @@ def agreement(
     by = pd.Series(same).groupby(pd.Index(named), sort=False)
     rows = [("all", len(same), float(same.mean()) if len(same) else float("nan"))]
     rows += [(key, len(part), float(part.mean())) for key, part in by]
-    return pd.DataFrame(rows, columns=[experiment, "wells", "agree"])
+    table = pd.DataFrame(rows, columns=[experiment, "wells", "agree"])
+    done = step(
+        "agreement", {"a": name_of(a), "b": name_of(b)}, listing("wells", {"id": ids}, ["id"])
+    )
+    return with_record(table, extended(None, done))
 
 
 def of_models(
@@ -79,4 +85,4 @@ def of_models(
     table = pd.DataFrame({"model": names})
     for name, vote in zip(names, votes, strict=True):
         table[name] = [float(np.mean(vote == other)) for other in votes]
-    return table
+    return made(table, "plates agreement", layout, wells, predictions, {"kind": kind})

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cellsieve.plates.infer import log_scores
 from cellsieve.plates.layout import Layout
+from cellsieve.plates.made import made
 from cellsieve.plates.parts import Contents, chance_drawn, find_part
 from cellsieve.plates.predictions import (
     HARD_MISS,
@@ -170,7 +171,15 @@ def check(
         rows.append(row | {"part": part.wells, "part_p": part.chance})
     if not rows:
         raise ValueError(f"{wells.name}: no plates to check")
-    return pd.DataFrame(rows)
+    settings = {
+        "kind": kind,
+        "average": average,
+        "weights": weights,
+        "temperature": temperature,
+        "permutations": permutations,
+        "seed": seed,
+    }
+    return made(pd.DataFrame(rows), "plates check", layout, everyone, predictions, settings)
 
 
 @dataclass(frozen=True)

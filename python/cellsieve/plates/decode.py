@@ -20,6 +20,7 @@ from cellsieve.plates.infer import posterior as infer_posterior
 from cellsieve.plates.known import reused, with_known
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.logs import log_sum
+from cellsieve.plates.made import made, name_of, record_in
 from cellsieve.plates.predictions import HARD_MISS, Names, Source, WellScores, join
 from cellsieve.plates.temperature import HIGHEST, LOWEST, fit_temperature
 from cellsieve.plates.wells import Wells, by_plate, first
@@ -78,6 +79,19 @@ def decode(
             "candidates, prior: given with a posterior, which has been inferred already; expected "
             "these or that"
         )
+    settings = {
+        "posterior": name_of(posterior) if posterior is not None else None,
+        "method": method,
+        "kind": kind,
+        "candidates": candidates,
+        "prior": prior,
+        "average": average,
+        "weights": weights,
+        "temperature": temperature,
+        "one_to_one": one_to_one,
+        "use_known_layouts": use_known_layouts,
+    }
+    inferred = record_in(posterior)
     workers = workers_of(jobs)
     wells = layout.wells_of(test)
     scores = join(layout, wells, predictions, kind, average, ids, classes, weights)
@@ -153,7 +167,7 @@ def decode(
     result.attrs["temperature"] = float(fitted)
     if use_known_layouts:
         result.attrs["known_layouts"] = again.to_dict("records")
-    return result
+    return made(result, "plates decode", layout, wells, predictions, settings, inferred)
 
 
 def _with_controls(layout: Layout, wells: Wells, decoded: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from cellsieve.plates.dispersion import dispersion, popularity
 from cellsieve.plates.hypotheses import hypotheses
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.logs import log_sum
+from cellsieve.plates.made import made
 from cellsieve.plates.predictions import BLOCK, Names, Source, WellScores, join
 from cellsieve.plates.votes import vote_table, vote_weights
 from cellsieve.plates.wells import Wells
@@ -74,7 +75,15 @@ def infer(
     workers = workers_of(jobs)
     wells = layout.wells_of(test)
     scores = join(layout, wells, predictions, kind, average, ids, classes, weights)
-    return posterior(layout, wells, scores, candidates, prior, workers)
+    table = posterior(layout, wells, scores, candidates, prior, workers)
+    settings = {
+        "kind": kind,
+        "candidates": candidates,
+        "prior": prior,
+        "average": average,
+        "weights": weights,
+    }
+    return made(table, "plates infer", layout, wells, predictions, settings)
 
 
 def posterior(

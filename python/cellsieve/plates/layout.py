@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cellsieve.plates import permutations
 from cellsieve.plates.wells import Columns, Wells, read_wells
 from cellsieve.schema.choices import Candidates, check_choice
+from cellsieve.schema.record import Record
 from cellsieve.schema.types import Table
 
 
@@ -48,6 +49,8 @@ class Layout:
     barcodes: NDArray[Any] | None = None
     """Where experiments have names of their own for their plates: these, `(experiments, plates)`,
     in ascending order. What is in `plates` then are numbers, 1, 2, ..."""
+    record: Record | None = None
+    """How the layout was made."""
 
     @property
     def n_groups(self) -> int:

@@ -12,6 +12,7 @@ from cellsieve.io.places import atomic, place
 from cellsieve.plates.fit import fit, given
 from cellsieve.plates.layout import Layout
 from cellsieve.plates.wells import Columns
+from cellsieve.schema.record import KEY
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.words import sentence
 
@@ -32,7 +33,8 @@ def load(path: FilePath) -> Layout:
         stored = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{os.fspath(path)}: not JSON: {sentence(error)}") from error
-    return _from_json(stored, os.fspath(path))
+    layout = _from_json(stored, os.fspath(path))
+    return replace(layout, record=stored[KEY] if isinstance(stored.get(KEY), dict) else None)
 
 
 def _summary(layout: Layout) -> dict[str, Any]:
@@ -81,6 +83,8 @@ def _to_json(layout: Layout) -> str:
         for (experiment, plate), part in by_plate
     ]
     fields = {"format": line(FORMAT), "version": line(VERSION)}
+    if layout.record is not None:
+        fields[KEY] = line(layout.record)
     for key, value in summary.items():
         fields[key] = lines(value) if key in ("groups", "assignments") else line(value)
     fields["layouts"] = lines(known)

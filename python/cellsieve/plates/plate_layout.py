@@ -17,6 +17,7 @@ from cellsieve.plates.predictions import Names, Source
 from cellsieve.plates.score import score
 from cellsieve.plates.wells import Columns, load
 from cellsieve.schema.choices import Average, Candidates, Method, Prior, ScoreKind
+from cellsieve.schema.record import extended, listing, step
 from cellsieve.schema.types import FilePath, Table
 
 
@@ -69,7 +70,10 @@ class PlateLayout(Layout):
         """
         columns = Columns(class_column, experiment, plate, well, id_column)
         table, name = load(train, "train")
-        return cls(**vars(fit(table, name, columns, tolerate)))
+        asked = {**columns.said(), "tolerate": tolerate}
+        inputs = listing("wells", table, [experiment, plate, well, class_column])
+        record = extended(None, step("plates fit", asked, inputs))
+        return cls(**{**vars(fit(table, name, columns, tolerate)), "record": record})
 
     @classmethod
     def of_groups(
@@ -101,7 +105,10 @@ class PlateLayout(Layout):
         """
         columns = Columns(class_column, experiment, plate, well, id_column)
         table, name = load(groups, "groups")
-        return cls(**vars(given(table, name, columns, group_column)))
+        asked = {**columns.said(), "group_column": group_column}
+        inputs = listing("classes", table, [class_column, group_column])
+        record = extended(None, step("plates fit", asked, inputs))
+        return cls(**{**vars(given(table, name, columns, group_column)), "record": record})
 
     def infer(
         self,

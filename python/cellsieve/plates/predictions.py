@@ -153,7 +153,7 @@ def _from_npz(file: IO[bytes], name: str) -> Predictions:
         key = "scores" if "scores" in loaded.files else loaded.files[0] if loaded.files else ""
         if key != "scores" and len(loaded.files) != 1:
             raise ValueError(
-                f"{name}: holds {', '.join(loaded.files) or 'nothing'}; "
+                f"{name}: holds {first(loaded.files) or 'nothing'}; "
                 "expected 'scores' (and 'ids', 'classes'), or one array"
             )
         parts = {part: loaded[part] for part in (key, "ids", "classes") if part in loaded.files}

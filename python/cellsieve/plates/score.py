@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cellsieve.plates.decode import decode
 from cellsieve.plates.infer import densities
 from cellsieve.plates.layout import Layout
+from cellsieve.plates.made import made, name_of
 from cellsieve.plates.predictions import (
     SITE,
     Names,
@@ -71,7 +72,13 @@ def score(
     table = pd.DataFrame({"step": [name for name, _ in steps], "wells": int(where.sum())})
     table["right"] = right
     table["gain"] = np.diff(right, prepend=np.nan)
-    return table
+    settings = {
+        "truth": name_of(truth),
+        "kind": kind,
+        "average": average,
+        "weights": weights,
+    }
+    return made(table, "plates score", layout, wells, predictions, settings)
 
 
 def _known(layout: Layout, ids: pd.Index, truth: Table) -> pd.Series:

@@ -36,6 +36,10 @@ class Columns:
                 "well; expected four different columns"
             )
 
+    def said(self) -> dict[str, str]:
+        """The names, as arguments are called."""
+        return {"id_column" if name == "id" else name: said for name, said in vars(self).items()}
+
 
 @dataclass(frozen=True)
 class Wells:

@@ -12,6 +12,7 @@ from cellsieve.io.places import entries, is_remote, place, sweep
 from cellsieve.io.tables import read_csv, refuse_existing
 from cellsieve.run.journal import Journal
 from cellsieve.schema.choices import Vocabulary
+from cellsieve.schema.record import Record
 
 INDEX = "index.csv"
 
@@ -21,7 +22,7 @@ class FolderJournal(Journal):
 
     Args:
         folder: the output, made if it is not there.
-        columns, image_columns, settings, resume, overwrite: see `Journal`.
+        columns, image_columns, settings, record, resume, overwrite: see `Journal`.
         files: the files that this run writes, as paths in the folder. Without `resume` and
             `overwrite` none of them may be there.
         ours: a pattern of the names that any such run may write.
@@ -37,6 +38,7 @@ class FolderJournal(Journal):
         columns: Mapping[str, str],
         image_columns: Mapping[str, str],
         settings: Mapping[str, Any],
+        record: Record,
         files: Iterable[str],
         ours: re.Pattern[str],
         *,
@@ -44,7 +46,13 @@ class FolderJournal(Journal):
         overwrite: bool,
     ) -> None:
         super().__init__(
-            folder / INDEX, columns, image_columns, settings, resume=resume, overwrite=overwrite
+            folder / INDEX,
+            columns,
+            image_columns,
+            settings,
+            record,
+            resume=resume,
+            overwrite=overwrite,
         )
         self.folder = folder
         self._ours = ours

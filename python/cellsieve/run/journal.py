@@ -26,6 +26,7 @@ import pandas as pd
 
 from cellsieve.io.image_table import absolute_paths, image_table_path, write_image_table
 from cellsieve.io.places import is_remote, place, sweep
+from cellsieve.io.records import beside, other_beside, write_beside
 from cellsieve.io.tables import (
     FORMATS,
     column_names,
@@ -35,9 +36,10 @@ from cellsieve.io.tables import (
     typed,
     write_table,
 )
+from cellsieve.io.vocabulary import rename_columns
 from cellsieve.schema.choices import Vocabulary
+from cellsieve.schema.record import Record, with_record
 from cellsieve.schema.types import FilePath
-from cellsieve.schema.vocabulary import rename_columns
 
 #: The column of an image table that says, as JSON, with which settings an image was done.
 SETTINGS = "settings"
@@ -56,6 +58,7 @@ class Journal:
             are text.
         settings: what decides the output besides the files, by the names that a user knows; values
             that JSON can hold.
+        record: how the output is made; it stands in it, or beside it.
         resume: keep what an earlier run has left.
         overwrite: remove it.
 
@@ -70,6 +73,7 @@ class Journal:
         cell_columns: Mapping[str, str],
         image_columns: Mapping[str, str],
         settings: Mapping[str, Any],
+        record: Record,
         *,
         resume: bool,
         overwrite: bool,
@@ -80,7 +84,12 @@ class Journal:
         self.cell_columns = cell_columns
         self.image_columns = image_columns
         self.settings = json.dumps(settings, default=lambda number: number.item())  # numpy's
+        self.record = record
+        written = (self.output, beside(self.output), self.image_table, self.parts)
+        self._written = [path for path in written if path is not None]
         left = [path for path in (self.output, self.image_table, self.parts) if path.exists()]
+        other = None if resume or overwrite else other_beside(self.output)
+        left += [] if other is None else [other]
         if resume and overwrite:
             raise ValueError("resume and overwrite: one keeps what the other removes; choose one")
         if left and not (resume or overwrite):
@@ -113,11 +122,12 @@ class Journal:
 
     def _open(self) -> None:
         if self.again:
-            names = [path.name for path in (self.output, self.image_table, self.parts)]
+            names = [path.name for path in self._written]
             sweep(self.output.parent, names.__contains__)
         if self.overwrite:
             self.output.unlink(missing_ok=True)
             self.image_table.unlink(missing_ok=True)
+            write_beside(self.output, None)
             for path in [*self.parts.glob("*.images.csv"), *self.parts.glob("*.cells.csv")]:
                 path.unlink()
         for path in sorted(self.parts.glob("*.images.csv")):
@@ -150,7 +160,7 @@ class Journal:
     def add(self, cells: pd.DataFrame, images: pd.DataFrame) -> None:
         """Keeps a finished chunk: the images last, since they vouch for the cells."""
         part = max(self.images, default=-1) + 1
-        write_table(cells, self._cells(part))
+        write_table(with_record(cells, None), self._cells(part))
         self._write_images(images, self.parts / f"{part:06d}.images.csv")
         self.images[part] = images
 
@@ -165,7 +175,7 @@ class Journal:
         empty = typed(pd.DataFrame(), self.cell_columns)
         written = 0
         with table_writer(self.output) as write:
-            write(rename_columns(empty, columns))
+            write(with_record(rename_columns(empty, columns), self.record))
             for cells in self.cells_in_order(images):
                 write(rename_columns(cells, columns))
                 written += len(cells)

@@ -116,6 +116,19 @@ def _combined(first: Groups, second: Groups) -> Groups:
     return Groups(places[codes], names)
 
 
+def spelled(texts: "pd.Series[str]", cells: "pd.Series[int]") -> "pd.Series[str]":
+    """Combinations of classes ("0|16", "16|0") as most cells spell them; ties: the first.
+
+    Args:
+        texts: class labels, as `class_text` leaves them; missing stays missing.
+        cells: how many cells each stands for. Of the same label there may be several counts.
+    """
+    group = texts.map(lambda text: SEPARATOR.join(classes_of(text)), na_action="ignore")
+    sizes = cells.groupby([group, texts]).sum().sort_values(ascending=False, kind="stable")
+    names = dict(reversed(sizes.index.tolist()))
+    return group.map(names, na_action="ignore")
+
+
 def column_of(table: pd.DataFrame, name: str) -> "pd.Series[Any]":
     """A column.
 

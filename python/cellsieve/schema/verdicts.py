@@ -3,7 +3,7 @@
 A cleaned table remembers the rules that it was judged by (see `cellsieve.schema.record`), each with
 the names of its columns and its reasons, so that no reader has to guess how these are formed:
 
-    {"version": "0.1.0",
+    {"made": [...],
      "rules": [{"column": "area", "kind": "value", "lower": 40,
                 "by": ["class_label"], "multi": "skip", "min_group": 10,
                 "columns": {"lower_limit": "area_lower_limit", ...},
@@ -24,7 +24,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellsieve._core import __version__
 from cellsieve.schema.choices import Unjudged
 from cellsieve.schema.record import Record, record_of, with_record
 from cellsieve.schema.rules import Rule, band_names, entries, rule_from
@@ -129,7 +128,7 @@ def made_record(rules: Sequence[Judgement]) -> Record:
         for band, columns in zip(said.get("also", []), each.also, strict=True):
             band["columns"] = dict(columns)
         made.append({**said, "columns": dict(each.columns), "reasons": dict(each.reasons)})
-    return {"version": __version__, "rules": made}
+    return {"rules": made}
 
 
 def remembered(table: pd.DataFrame) -> list[Judgement] | None:
@@ -137,13 +136,18 @@ def remembered(table: pd.DataFrame) -> list[Judgement] | None:
 
     None if it says nothing that this version understands, or lacks one of their columns.
     """
-    record = record_of(table)
+    judged = judgements_in(record_of(table))
+    needed = {"clean", "reason", *(name for each in judged for name in each.limit_columns)}
+    return judged if judged and needed <= set(table.columns) else None
+
+
+def judgements_in(record: Record | None) -> list[Judgement]:
+    """The rules that a record lists; none if it lists nothing that this version understands."""
     try:
         judged = [_judgement(**entry) for entry in (record or {})["rules"]]
-        needed = {"clean", "reason", *(name for each in judged for name in each.limit_columns)}
+        return [each for each in judged if each.limit_columns is not None]
     except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-    return judged if judged and needed <= set(table.columns) else None
+        return []
 
 
 def _judgement(
@@ -215,13 +219,7 @@ def verdicts(table: pd.DataFrame, column: str) -> Verdicts:
         ValueError: the table has no such column, or it doesn't hold numbers.
     """
     ends = limits(table, column)
-    nothing = pd.Series("", index=table.index)
-    reason = table["reason"].fillna("") if "reason" in table.columns else nothing
-    clean = (
-        table["clean"].fillna(False).astype(bool)
-        if "clean" in table.columns
-        else pd.Series(True, index=table.index)
-    )
+    clean, reason = decided(table)
     own, where = _reasons_of(table, column), band(table, column)
     names = {text: set(text.split(BETWEEN)) <= own for text in reason.unique()}
     judged = where.where(reason.map(names).astype(bool), "other").where(reason != "", "")
@@ -234,6 +232,21 @@ def verdicts(table: pd.DataFrame, column: str) -> Verdicts:
         reason.to_numpy(object),
         judged.to_numpy(object),
     )
+
+
+def decided(table: pd.DataFrame) -> "tuple[pd.Series[bool], pd.Series[str]]":
+    """Whether each cell is kept, and the reason; a table that has not been cleaned keeps them all.
+
+    A reason is "" where there is none.
+    """
+    nothing = pd.Series("", index=table.index)
+    reason = table["reason"].fillna("") if "reason" in table.columns else nothing
+    clean = (
+        table["clean"].fillna(False).astype(bool)
+        if "clean" in table.columns
+        else pd.Series(True, index=table.index)
+    )
+    return clean, reason
 
 
 def _reasons_of(table: pd.DataFrame, column: str) -> set[str]:

@@ -120,7 +120,7 @@ def demo(folder: FilePath = "cellsieve-demo", *, overwrite: bool = False) -> Non
         ("cells.csv", "one row per cell"),
         ("cells.images.csv", "one row per image: files, threshold, status"),
         ("clean.csv", "the cells with the verdict on each, and why"),
-        ("clean.rules.json", "the rules that decided it"),
+        ("cells.record.json, clean.record.json", "how they were made; cellsieve info prints it"),
     ]
     print(f"Making a small screen with planted classes in {folder / 'plates'} ...")
     run_plates_demo(folder / "plates")

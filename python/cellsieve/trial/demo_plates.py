@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cellsieve.io.tables import write_table
 from cellsieve.plates.plate_layout import PlateLayout
 from cellsieve.schema.choices import Method
 from cellsieve.schema.types import FilePath
@@ -42,7 +43,7 @@ def run_plates_demo(folder: FilePath) -> pd.DataFrame:
     layout.save(folder / "layout.json")
     test, predictions = folder / "test.csv", folder / "predictions.npy"
     posterior = layout.infer(test, predictions)
-    posterior.to_csv(folder / "test_plate_groups.csv", index=False)
+    write_table(posterior, folder / "test_plate_groups.csv")
     right = layout.assignments[posterior["best"]] == made.group_on_plate
     recovered = int(right.all(axis=1).sum())
     unseen = int((layout.counts[posterior["best"]] == 0).sum())
@@ -63,8 +64,8 @@ def run_plates_demo(folder: FilePath) -> pd.DataFrame:
     for method, step in methods:
         decoded = layout.decode(test, predictions, posterior, method)
         rows.append((step, len(decoded), float((decoded["sirna"] == made.sirna).mean())))
-    decoded[["id_code", "sirna"]].to_csv(folder / "submission.csv", index=False)
-    decoded.to_csv(folder / "wells.csv", index=False)
+    write_table(decoded[["id_code", "sirna"]], folder / "submission.csv")
+    write_table(decoded, folder / "wells.csv")
     decoded[["id_code"]].assign(sirna=made.sirna).to_csv(folder / "truth.csv", index=False)
     steps = pd.DataFrame(rows, columns=["step", "wells", "accuracy"])
     for name, _, accuracy in rows:

@@ -11,6 +11,7 @@ from cellsieve import _core
 from cellsieve.export.crops.settings import Settings
 from cellsieve.export.crops.windows import rectangles, windows_of
 from cellsieve.io.arrays import native
+from cellsieve.io.arrow import in_pandas
 from cellsieve.io.readers import MAX_PIXELS
 from cellsieve.schema.cells import BOX
 from cellsieve.schema.choices import Fit, Keep
@@ -41,6 +42,7 @@ def cut_cells(
         TypeError: another dtype, or channels of several.
         ValueError: shapes that differ, no channels, a choice that is none.
     """
+    cells = in_pandas(cells)
     names = tuple(map(str, range(len(channels))))
     sides = (size, size) if isinstance(size, int) else size
     settings = Settings("", names, sides, fit, keep, "npz", False, MAX_PIXELS)

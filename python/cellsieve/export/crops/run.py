@@ -20,6 +20,7 @@ from cellsieve.export.source import (
     check_apart,
     check_channels,
     chunk_of,
+    exported,
     read_cleaned,
     requested,
 )
@@ -145,25 +146,26 @@ def crops(
     cropper = Cropper(settings, class_names if folders else {})
     sharder = Sharder(cropper)
     files = sharder.files if kind == "tar" else cropper.files
-
+    chosen = {
+        "channels": asked,
+        "size": settings.size,
+        "fit": fit,
+        "keep": keep,
+        "kind": kind,
+        "folders": folders,
+        "per_class": per_class,
+        "balance": balance,
+        # What decides nothing is no setting.
+        "seed": seed if per_class is not None or balance else None,
+        "shard_cells": shard_cells if kind == "tar" else None,
+        "all_cells": all_cells,
+    }
     with FolderJournal(
         folder,
         INDEX_COLUMNS,
         CROPPED_COLUMNS,
-        {
-            "channels": asked,
-            "size": settings.size,
-            "fit": fit,
-            "keep": keep,
-            "kind": kind,
-            "folders": folders,
-            "per_class": per_class,
-            "balance": balance,
-            # What decides nothing is no setting.
-            "seed": seed if per_class is not None or balance else None,
-            "shard_cells": shard_cells if kind == "tar" else None,
-            "all_cells": all_cells,
-        },
+        chosen,
+        exported(cleaned, "crops", chosen),
         (name for task in tasks for name in files(task)),
         WRITTEN,
         resume=resume,

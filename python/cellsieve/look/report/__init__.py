@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
-
-from cellsieve.io.arrow import in_pandas
 from cellsieve.io.image_set import ImageSet
-from cellsieve.io.image_table import image_table_path
 from cellsieve.io.places import place
 from cellsieve.io.tables import loaded, refuse_existing
 from cellsieve.look.colours import shown_channels
@@ -19,11 +16,12 @@ from cellsieve.look.numbers import check_pixel_size
 from cellsieve.look.report.cells import cells_report
 from cellsieve.look.report.page import framed
 from cellsieve.look.report.plates import plates_report
-from cellsieve.look.views import Look, image_table
+from cellsieve.look.views import Look, beside, image_table
 from cellsieve.schema.choices import Neighbours
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.plates import is_assignment, is_wells
-from cellsieve.schema.types import FilePath, Table
+from cellsieve.schema.record import CELLS, extended, listing, record_of, step
+from cellsieve.schema.types import FilePath, Table, is_path
 from cellsieve.schema.verdicts import default_column
 
 NEEDED = ("image_id", "label", "min_row", "min_col", "max_row", "max_col")
@@ -129,11 +127,15 @@ def report(
     if not 0 < megabytes < math.inf:
         raise ValueError(f"megabytes: found {megabytes}; expected a number above 0")
     refuse_existing(output, overwrite=overwrite)
-    table = in_pandas(table)
     shown = loaded(table, "table")[0]
-    path = None if isinstance(table, pd.DataFrame) else place(table)
+    path = place(table) if is_path(table) else None
     if is_assignment(shown) or is_wells(shown):
         whole = is_assignment(shown)
+        asked = {
+            "wells": None if wells is None else _name(wells, "wells"),
+            "truth": None if truth is None else _name(truth, "truth"),
+        }
+        inputs = listing("rows", shown, [shown.columns[0]])
         decoded = None if wells is None else loaded(wells, "table")[0]
         plates_report(
             shown if whole else None,
@@ -141,6 +143,7 @@ def report(
             None if truth is None else loaded(truth, "table")[0],
             output,
             title=title or (path.name if path else "Plates"),
+            record=extended(record_of(shown), step("report", asked, inputs)),
         )
         return Report(place(output), 0)
     missing = [name for name in NEEDED if name not in shown.columns]
@@ -150,8 +153,7 @@ def report(
             "written by cellsieve measure or cellsieve clean, or a result of cellsieve plates"
         )
     check_cells(shown, str(path or "table"))
-    if images is None and path is not None and image_table_path(path).exists():
-        images = image_table_path(path)
+    images = beside(table, images)
     table_of_images = None if images is None else image_table(images, root, moved)
     column = default_column(shown) if column is None else column
     look = Look(
@@ -163,6 +165,18 @@ def report(
         side=320,
         optional=not channels,
     )
+    shown_as: dict[str, Any] = {
+        "column": column,
+        "columns": columns,
+        "n": n,
+        "seed": seed,
+        "channels": channels,
+        "neighbours": neighbours,
+        "outline": outline,
+        "pixel_size": pixel_size,
+        "megabytes": megabytes,
+        "against": None if against is None else _name(against, "against"),
+    }
     lost = cells_report(
         shown,
         table_of_images,
@@ -182,9 +196,10 @@ def report(
         pixel_size=pixel_size,
         megabytes=megabytes,
         progress=progress,
+        record=extended(record_of(shown), step("report", shown_as, listing("cells", shown, CELLS))),
     )
     return Report(place(output), lost)
 
 
 def _name(table: Table, otherwise: str) -> str:
-    return otherwise if isinstance(table, pd.DataFrame) else place(table).name
+    return place(table).name if is_path(table) else otherwise

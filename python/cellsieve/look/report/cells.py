@@ -35,7 +35,7 @@ from cellsieve.look.report.galleries import (
 from cellsieve.look.report.page import as_json, write_page
 from cellsieve.look.report.pools import own_rules, pools_of, rules_shown
 from cellsieve.look.report.scatter import chosen_columns, scatter_of, size_of
-from cellsieve.look.report.sections import sections_of, totals
+from cellsieve.look.report.sections import reasons_of, sections_of, totals
 from cellsieve.look.report.words import (
     look_in_words,
     made_in_words,
@@ -46,6 +46,7 @@ from cellsieve.look.views import Look
 from cellsieve.schema.colours import COLOURS
 from cellsieve.schema.images import MEASURED, measured_channels
 from cellsieve.schema.measures import channels_of, described
+from cellsieve.schema.record import Record
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.verdicts import (
     BY_HAND,
@@ -66,6 +67,7 @@ FIRST = 24  # sections that are there when the page opens; others are built when
 SCRIPTS = (
     "page",
     "data",
+    "exact",
     "limits",
     "histogram",
     "classes",
@@ -86,7 +88,7 @@ SECTION_DATA = (
 )
 CELL_DATA = (
     *("image_id", "label", "value", "clean", "kind", "said", "row"),
-    *("pool", "free", "problem", "place", "large"),
+    *("pool", "free", "problem", "place", "large", "reasons"),
 )
 
 
@@ -108,6 +110,7 @@ def cells_report(
     megabytes: float,
     jobs: int | None,
     progress: bool | None,
+    record: Record,
 ) -> int:
     """Writes the page; returns how many of its cells have no picture although there are images.
 
@@ -118,11 +121,12 @@ def cells_report(
         title: the page's title.
         written: when the table was written; empty if nobody knows.
         against: another cleaning of these cells, after its name.
+        record: how the page is made.
         column, columns, n, seed, look, pixel_size, megabytes, jobs, progress: as for `report`.
     """
     rows = verdicts(table, column)
-    groups = sections_of(table)
     judging = remembered(table) or []
+    groups = sections_of(table, judging)
     axis = axis_of(rows.value, column)
     most = round(CELLS_A_MEGABYTE * megabytes)
     n = max(1, min(n, most // (3 * max(1, len(groups)))))
@@ -158,7 +162,7 @@ def cells_report(
     names = chosen_columns(table, column, judging, columns)
     scatter = scatter_of(table, rows, names, judging) if len(names) > 1 else None
     rest = sum(len(pools.data[name]) for name in ("values", "free", "kept"))
-    by_image, kinds = counted(table, rows, judging, images)
+    by_image, kinds = counted(table, images)
     worst = [] if images is None else by_image["image_id"].tolist()[:FIELDS]
     rest += size_of(scatter) + FIELD_BYTES * len(worst) + SECTION_BYTES * len(sections)
     planes = max(1, len(channels) + (not _channels_of(measured, images) <= set(channels)))
@@ -181,8 +185,15 @@ def cells_report(
     )
     rest += len(as_json(_overviews(cells)))
     within_room(cells, large, full - rest)
-    for cell, pool, free in zip(cells, pools.of_cells[places], pools.free[places], strict=True):
-        cell |= {"pool": int(pool), "free": bool(free)}
+    reasons = reasons_of(table)
+    for cell, pool, free, own in zip(
+        cells,
+        pools.of_cells[places],
+        pools.free[places],
+        reasons.of_rows[places],
+        strict=True,
+    ):
+        cell |= {"pool": int(pool), "free": bool(free), "reasons": own}
     for cell, place in zip(cells, places.tolist(), strict=True):
         if moves and moves.said[place]:
             cell["said"] += f"; {moves.said[place]} before"
@@ -219,6 +230,14 @@ def cells_report(
             }
             for rule in rules_shown(table, column, judging)
         ],
+        # Of one rule without a name, the galleries tell the reasons apart.
+        "reasons": [
+            (name, in_words(name))
+            for place, name in enumerate(reasons.names)
+            if any(place in cell["reasons"] for cell in cells)
+        ]
+        if len(judging) > 1 or any(each.rule.name for each in judging)
+        else [],
         "stay": [
             rule_in_words(each.rule)
             for place, each in enumerate(judging)
@@ -243,11 +262,12 @@ def cells_report(
             "cells": [{key: cell[key] for key in CELL_DATA} for cell in cells],
             "images": _overviews(cells),
             "marks": _by_hand(table, column),
+            "reasons": list(zip(reasons.names, reasons.cells, strict=True)),
             "scatter": scatter,
             **pools.data,
         },
     }
-    write_page(output, "cells.html.j2", SCRIPTS, content)
+    write_page(output, "cells.html.j2", SCRIPTS, content, record)
     return 0 if images is None else sum(cell["picture"] is None for cell in cells)
 
 

@@ -2,35 +2,40 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from cellsieve.io.preset import PRESETS, preset
 from cellsieve.schema.choices import SeveralClasses
-from cellsieve.schema.fit import fit
+from cellsieve.schema.fit import channels_of, fit
 from cellsieve.schema.rules import MIN_GROUP, Rule, bands, resolved
 
 KINDS = {"value": "values"}  # the options of kinds, where they have names of their own
 
 
 def command_of(rules: Sequence[Rule], output: str, columns: Iterable[str]) -> str:
-    """The command: with options where these can say the rules, or a preset, or else a file.
+    """The command: with options that say the rules, or a preset, or else a file of the page.
 
     Args:
         rules: as the table remembers them.
         output: the table to write.
         columns: those of the table before it was cleaned, which a preset is fitted to.
     """
-    said = _options(rules) or _preset(rules, list(columns)) or ["--rules", "RULES.toml"]
+    columns = list(columns)
+    said = _options(rules, columns) or _preset(rules, columns) or ["--rules", "limits.toml"]
     return shlex.join(["cellsieve", "clean", "CELLS", "-o", output, *said])
 
 
-def _options(rules: Sequence[Rule]) -> list[str]:
-    """The options that make the rules; none if they can't."""
-    [rule, *more] = rules
+def _options(rules: Sequence[Rule], columns: Sequence[str]) -> list[str]:
+    """The options that make the rules, one for each channel perhaps; none if they can't."""
+    first = rules[0]
     plain = Rule(
-        *(rule.column, rule.lower, rule.upper, rule.by, rule.kind, rule.multi, rule.min_group)
+        *(first.column, first.lower, first.upper, first.by),
+        *(first.kind, first.multi, first.min_group),
     )
-    if more or rule != plain:
+    names = (first.column.removesuffix(f"_{channel}") for channel in channels_of(columns))
+    rule = next((one for one in _of_columns(plain, names) if _fits(one, rules, columns)), None)
+    if rule is None:
         return []
     words = [] if rule.column == "fraction" else ["--column", rule.column]
     if rule.kind != "percentile":
@@ -44,6 +49,19 @@ def _options(rules: Sequence[Rule]) -> list[str]:
             glued = text.startswith("-") and "e" in text
             words += [f"--{side}={text}"] if glued else [f"--{side}", text]
     return [*words, *_of_all(rule.multi, rule.min_group)]
+
+
+def _of_columns(rule: Rule, others: Iterable[str]) -> list[Rule]:
+    """The rule, and the same for other columns."""
+    return [rule, *(replace(rule, column=name) for name in others)]
+
+
+def _fits(rule: Rule, rules: Sequence[Rule], columns: Sequence[str]) -> bool:
+    """Whether a rule becomes these in a table with these columns."""
+    try:
+        return fit([rule], columns).rules == list(rules)
+    except ValueError:  # it has no such column
+        return False
 
 
 def _of_all(multi: SeveralClasses | None, min_group: int | None) -> list[str]:

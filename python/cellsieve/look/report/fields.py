@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellsieve.look.colours import VERDICTS
 from cellsieve.look.report.layers import gray
 from cellsieve.look.report.page import data_uri
-from cellsieve.look.report.sections import kind_of
+from cellsieve.look.report.sections import kinds_of
 from cellsieve.look.views import Field, largest, rims, shrunk, webp
 from cellsieve.schema.measures import channels_of, described
 from cellsieve.schema.text import STRING
-from cellsieve.schema.verdicts import Judgement, Verdicts
 
 FIELDS = 8  # images that are drawn
 SIDE = 560  # of their pictures, in pixels
@@ -21,12 +21,10 @@ FIELD_BYTES = 95_000  # of one, measured
 LISTED = 200  # images in the table by share cut, and a tenth as many at each end of each measure
 MEASURES = 6  # columns of the image table
 KINDS = ("kept", "cut", "unjudged", "by_hand")
-COLOURS = {"kept": (92, 205, 175), "cut": (255, 140, 90), "unjudged": (200, 200, 210)}
-COLOURS["by_hand"] = COLOURS["cut"]
 
 
 def counted(
-    table: pd.DataFrame, rows: Verdicts, judging: Sequence[Judgement], images: pd.DataFrame | None
+    table: pd.DataFrame, images: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, NDArray[np.object_]]:
     """How many cells of each image were kept and not, with what the image table measured.
 
@@ -34,9 +32,7 @@ def counted(
         A row for each image with cells, by falling share of cells cut; and what became of each
         cell of the table.
     """
-    reasons, names = pd.factorize(rows.reason.astype(str))
-    dropped = np.array([kind_of(str(name), judging) for name in names] + ["unjudged"], object)
-    kinds = np.where(rows.clean, "kept", dropped[reasons]).astype(object)
+    kinds = kinds_of(table)
     found = pd.crosstab(table["image_id"].astype(STRING).to_numpy(), kinds)
     found = found.reindex(columns=list(KINDS), fill_value=0)
     found.index.name, found.columns.name = "image_id", None
@@ -100,7 +96,7 @@ def drawn_field(field: Field, verdicts: Mapping[str, Mapping[int, str]]) -> dict
     picture = np.zeros((*lines.shape, 4), np.uint8)
     of_labels = verdicts[field.image_id]
     for label in np.unique(lines[lines != 0]).tolist():
-        picture[lines == label] = (*COLOURS[of_labels.get(label, "unjudged")], 255)
+        picture[lines == label] = (*VERDICTS[of_labels.get(label, "unjudged")], 255)
     return {
         "image": data_uri(webp(shrunk(gray(field.plane.pixels), SIDE))),
         "lines": data_uri(webp(picture)),

@@ -13,11 +13,16 @@ from cellsieve._core import __version__
 from cellsieve.io.extras import require
 from cellsieve.io.places import atomic
 from cellsieve.look.numbers import number
+from cellsieve.schema.record import ELEMENT, Record, in_words, steps_of
 from cellsieve.schema.types import FilePath
 
 
 def write_page(
-    output: FilePath, template: str, scripts: Sequence[str], content: dict[str, Any]
+    output: FilePath,
+    template: str,
+    scripts: Sequence[str],
+    content: dict[str, Any],
+    record: Record,
 ) -> None:
     """Renders a template with what it shows; the file is there whole or not at all.
 
@@ -43,6 +48,9 @@ def write_page(
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "as_json": as_json,
         "version": __version__,
+        "element": ELEMENT,
+        "record": json.dumps(record, separators=(",", ":")),
+        "steps": [in_words(done) for done in steps_of(record)],
     }
     with atomic(output) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         for piece in environment.get_template(template).generate(**content):

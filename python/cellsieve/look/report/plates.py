@@ -12,6 +12,7 @@ from cellsieve.look.report.bins import bars_path
 from cellsieve.look.report.page import write_page
 from cellsieve.schema.labels import class_text
 from cellsieve.schema.plates import assignment_columns
+from cellsieve.schema.record import Record
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.wellmap import PLACE, plate_map, row_name, with_places
@@ -30,6 +31,7 @@ def plates_report(
     output: FilePath,
     *,
     title: str,
+    record: Record,
 ) -> None:
     """Writes the page.
 
@@ -39,6 +41,7 @@ def plates_report(
         truth: the true class of wells, under the names of these two columns.
         output: the page.
         title: its title.
+        record: how it is made.
 
     Raises:
         ValueError: a column is missing, or an id does not name a well.
@@ -80,7 +83,7 @@ def plates_report(
             words.append(
                 f"Of {plates:,} plates, the {len(content['maps'])} least confident have a map."
             )
-    write_page(output, "plates.html.j2", ["page", "plates"], content)
+    write_page(output, "plates.html.j2", ["page", "plates"], content, record)
 
 
 def _assignments(table: pd.DataFrame) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellsieve.schema.groups import Rows, groups_of
-from cellsieve.schema.labels import class_text, classes_of
+from cellsieve.schema.labels import classes_of
 from cellsieve.schema.rules import MIN_GROUP, Rule, entries
 from cellsieve.schema.verdicts import BETWEEN, BY_HAND, Judgement, Verdicts
 
@@ -43,20 +43,27 @@ def pools_of(
         sections: those of the page, each with its name, kind and rows; each row is in one.
     """
     own = own_rules(column, judging)
-    section, several = np.zeros((2, len(table)), np.int64)
-    classes: list[list[int]] = [[]]
+    section, spelling = np.zeros((2, len(table)), np.int64)
+    spellings: list[dict[str, Any]] = [{}]
     numbers = {label: number for number, (label, kind, _) in enumerate(sections) if kind == "class"}
+    labels = groups_of(table, ["class_label"] if "class_label" in table.columns else [])
     for number, (_, kind, places) in enumerate(sections):
         section[places] = number
+        if kind not in ("class", "several"):
+            continue
+        distinct, codes = np.unique(labels.codes[places], return_inverse=True)
+        texts = labels.names[distinct].tolist()
+        if kind == "class" and len(texts) == 1:
+            continue
+        spelling[places] = codes + len(spellings)
         if kind == "several":  # which classes: limits of one class alone hold for its cells too
-            codes, texts = pd.factorize(class_text(table["class_label"].iloc[places]))
-            several[places] = codes + 1
-            classes += [
-                [numbers[name] for name in classes_of(text) if name in numbers] for text in texts
-            ]
+            own_classes = [[numbers[n] for n in classes_of(text) if n in numbers] for text in texts]
+            spellings += [{"classes": each} for each in own_classes]
+        else:  # rules are meant for the cells of a class as these spell it
+            spellings += [{"spelled": text} for text in texts]
     keys = [
         section,
-        several,
+        spelling,
         *(_groups(table, rule) for rule in rules_shown(table, column, judging)),
     ]
     distinct, pool = np.unique(np.stack(keys), axis=1, return_inverse=True)
@@ -74,7 +81,7 @@ def pools_of(
             {
                 "section": int(key[0]),
                 "groups": [int(code) for code in key[2:]],
-                **({"classes": classes[key[1]]} if key[1] else {}),
+                **spellings[key[1]],
                 "n": int(size),
                 "unmeasured": int(missing),
                 "unmeasured_kept": int(kept),
@@ -103,15 +110,9 @@ def own_rules(column: str, judging: Sequence[Judgement]) -> list[int]:
     """The places of the rules whose limits can be tried: those that a column alone decides.
 
     Not those with a reason that another rule gives too, since the table does not tell the two
-    apart, and none of kinds whose limits the page does not find again.
+    apart.
     """
-    own = [
-        place
-        for place, each in enumerate(judging)
-        if each.rule.column == column
-        and each.alone
-        and each.rule.kind in ("percentile", "value", "mad")
-    ]
+    own = [place for place, each in enumerate(judging) if each.rule.column == column and each.alone]
     others = {
         text
         for place, each in enumerate(judging)

@@ -10,7 +10,7 @@ from cellsieve.look.report.command import command_of
 from cellsieve.look.views import Look
 from cellsieve.schema.images import measured_channels
 from cellsieve.schema.measures import BY_NAME, channels_of, described
-from cellsieve.schema.record import record_of
+from cellsieve.schema.record import record_of, steps_of
 from cellsieve.schema.verdicts import (
     Judgement,
     Verdicts,
@@ -56,11 +56,14 @@ def _values(images: pd.DataFrame | None, name: str) -> list[str]:
 def made_in_words(table: pd.DataFrame, judging: Sequence[Judgement], name: str) -> dict[str, Any]:
     """How a table was cleaned: its rules, the command that does the same, the version."""
     rules = [each.rule for each in judging]
-    version = (record_of(table) or {}).get("version") if rules else None
+    steps = (
+        [each for each in steps_of(record_of(table)) if each["call"] == "clean"] if rules else []
+    )
+    version = steps[-1]["version"] if steps else None
     return {
         "rules": [rule_in_words(rule) for rule in rules],
         "command": command_of(rules, name, own_columns(table)) if rules else "",
-        "version": None if version is None else str(version),
+        "version": version,
     }
 
 

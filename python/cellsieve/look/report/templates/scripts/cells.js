@@ -13,6 +13,7 @@ function addTiles(within) {
       open: find(".open", tile),
       verdict: find(".verdict", tile),
       marks: all("[data-mark]", tile),
+      hidden: false,
       said: data.cells[tile.dataset.cell].said,
     });
   }
@@ -44,9 +45,15 @@ function verdictOf(cell) {
 }
 
 function refreshTiles() {
+  let reset = false;
   for (const [index, each] of tiles) {
     const cell = data.cells[index];
     const { what, said, changes } = verdictOf(cell);
+    const hidden = (only.checked && !changes) || !hasReason(cell);
+    if (each.hidden !== hidden) {
+      each.hidden = each.tile.hidden = hidden;
+      reset = true;
+    }
     const mark = marks.get(keyOf(cell))?.mark ?? "";
     if (each.said === said + mark) continue;
     each.said = said + mark;
@@ -60,21 +67,24 @@ function refreshTiles() {
     );
     each.marks.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.mark === mark)));
   }
+  if (reset) setStops();
 }
 
 // ---- more cells than are shown at first ----
 
 function unfoldGallery(gallery) {
+  if (takeOut(gallery)) settle();
+}
+// Whether there were more.
+function takeOut(gallery) {
   const rest = find("template", gallery);
-  if (!rest) return;
+  if (!rest) return false;
   const row = find(".row", gallery);
   row.append(rest.content);
   addTiles(row);
   rest.remove();
   find(".more", gallery)?.remove();
-  refreshTiles();
-  setStops();
-  countReviewed();
+  return true;
 }
 find("main").addEventListener("click", (event) => {
   const button = event.target.closest(".more");
@@ -85,29 +95,55 @@ find("main").addEventListener("click", (event) => {
   focusTile(all(".cell", gallery)[next]);
 });
 
+// ---- those that were dropped or flagged for one reason, as cleaned ----
+
+const reason = find("#reason");
+const chosenReason = () => (reason?.value ? data.reasons.findIndex(([name]) => name === reason.value) : -1);
+const hasReason = (cell) => chosen < 0 || cell.reasons.includes(chosen);
+let chosen = -1;
+// Where they are: also among the cells that are not shown at first.
+function showReason() {
+  chosen = chosenReason();
+  root.classList.toggle("by-reason", chosen >= 0);
+  if (chosen >= 0) {
+    buildAll();
+    const index = (tile) => Number(tile.dataset.cell);
+    for (const gallery of all(".gallery:has(template)")) {
+      const rest = all(".cell", find("template", gallery).content);
+      if (rest.some((tile) => hasReason(data.cells[index(tile)]))) takeOut(gallery);
+    }
+  }
+  settle();
+  const found = data.cells.filter(hasReason).length;
+  const [name, many] = data.reasons[chosen] ?? [];
+  const words = reason?.selectedOptions[0].textContent;
+  if (reason) put(find("#of-reason"), name === undefined ? "" : `The galleries show only cells with the reason “${words}”: ${whole(found)} of ${whole(many)} are on this page.`);
+}
+reason?.addEventListener("change", () => {
+  showReason();
+  remember();
+});
+
 // ---- by keyboard: arrow keys within a gallery, which is one tab stop ----
 
+function setStop(stops, target) {
+  stops.forEach((stop) => {
+    stop.tabIndex = stop === target ? 0 : -1;
+    if (stop === target) stop.dataset.stop = "yes";
+    else delete stop.dataset.stop;
+  });
+}
 function setStops() {
   for (const row of all(".gallery .row")) {
     const stops = all(".open", row);
-    if (stops.some((stop) => stop.tabIndex === 0 && stop.dataset.stop)) {
-      stops.forEach((stop) => stop.dataset.stop || (stop.tabIndex = -1));
-      continue;
-    }
-    stops.forEach((stop, k) => {
-      stop.tabIndex = k ? -1 : 0;
-      if (!k) stop.dataset.stop = "yes";
-    });
+    const shown = stops.filter((stop) => !stop.parentElement.hidden);
+    setStop(stops, shown.find((stop) => stop.dataset.stop) ?? shown[0]);
   }
 }
 function focusTile(tile) {
   if (!tile) return;
   const target = find(".open", tile);
-  all(".open", tile.closest(".row, .crops")).forEach((stop) => {
-    stop.tabIndex = stop === target ? 0 : -1;
-    if (stop === target) stop.dataset.stop = "yes";
-    else delete stop.dataset.stop;
-  });
+  setStop(all(".open", tile.closest(".row, .crops")), target);
   target.focus();
 }
 const visible = (tile) => tile.offsetParent !== null;

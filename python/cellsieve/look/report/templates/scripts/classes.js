@@ -6,14 +6,15 @@ const items = data.sections.map((section, number) => ({
   number,
   element: document.getElementById(section.id),
   row: rows.get(section.id),
+  names: [section.label, ...spellings(inSection[number].map((k) => pools[k]))].map((name) => name.toLowerCase()),
 }));
 
 const filter = find("#filter");
 function applyFilter() {
   const wanted = filter.value.trim().toLowerCase();
   let seen = 0;
-  for (const { row, element, label } of items) {
-    const fits = label.toLowerCase().includes(wanted);
+  for (const { row, element, names } of items) {
+    const fits = names.some((name) => name.includes(wanted));
     row.hidden = element.hidden = !fits;
     seen += fits;
   }

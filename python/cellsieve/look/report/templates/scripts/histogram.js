@@ -55,7 +55,9 @@ function drawTicks(plot) {
   const ticks = [];
   for (let k = Math.ceil(axis[0] / step - 1e-9); k <= Math.floor(axis[1] / step + 1e-9); k += 1) {
     const tick = document.createElement("span");
-    tick.style.left = `${100 * place(k * step)}%`;
+    const at = place(k * step);
+    tick.style.left = `${100 * at}%`;
+    tick.className = at < 0.02 ? "first" : at > 0.98 ? "last" : "";
     tick.textContent = k === 0 ? "0" : short(k * step);
     ticks.push(tick);
   }
@@ -69,14 +71,15 @@ function drawLimits(number) {
   sideNames.forEach((side, k) => {
     const limit = result[side];
     const set = limit !== null && Number.isFinite(limit);
+    const inside = set && limit >= axis[0] && limit <= axis[1];
     const line = find(`line.${side}`, plot);
-    line.toggleAttribute("hidden", !set);
+    line.toggleAttribute("hidden", !inside); // beyond the axis, there is a handle alone
     const at = set ? place(limit) : k;
     line.setAttribute("x1", BARS * at);
     line.setAttribute("x2", BARS * at);
     const handle = find(`.handle.${side}`, plot);
     handle.style.left = `${100 * at}%`;
-    handle.classList.toggle("unset", !set);
+    handle.classList.toggle("unset", !inside);
     handle.setAttribute("aria-valuemin", axis[0]);
     handle.setAttribute("aria-valuemax", axis[1]);
     handle.setAttribute("aria-valuenow", set ? limit : axis[k]);
@@ -134,9 +137,8 @@ function endOf(rule, r, number, value) {
   const lists = codes.map((code) => valuesOf(rule, r, code)).filter((values) => values?.length > 1);
   if (!lists.length) return null;
   const values = lists.reduce((longest, each) => (each.length > longest.length ? each : longest));
-  if (rule.kind === "mad") {
-    const center = fromMedian(values)(0);
-    const spread = fromMedian(values)(1) - center;
+  if (rule.kind in spreads) {
+    const [center, spread] = spreadOf(rule.kind, values);
     return spread > 0 ? round((value - center) / spread, 3) : null;
   }
   const k = below(values, value);
@@ -191,8 +193,8 @@ find("main").addEventListener("keydown", (event) => {
   aimAt(held.number);
   const r = ruleFor(held.number);
   const rule = ruleInScope(r);
-  const [low, high] = { percentile: [0, 1], mad: [-20, 20], value: data.axis }[rule.kind];
-  const step = { percentile: 0.001, mad: 0.1, value: niceStep((high - low) / 200) }[rule.kind];
+  const [low, high] = { percentile: [0, 1], mad: [-20, 20], zscore: [-20, 20], ratio: [0, 20], value: data.axis }[rule.kind];
+  const step = { percentile: 0.001, mad: 0.1, zscore: 0.1, ratio: 0.05, value: niceStep((high - low) / 200) }[rule.kind];
   if (event.key === "Delete" || event.key === "Backspace") changeRule(r, { [held.side]: null });
   else if (event.key === "Home") setLimit(r, held.side, low);
   else if (event.key === "End") setLimit(r, held.side, high);

@@ -14,6 +14,11 @@ let own = rules.map(() => new Map()); // by the number of the section
 const isClass = ({ kind }) => kind === "class";
 const classesOf = (pool) => pool.classes ?? [pool.section];
 const holdsIn = (r, number) => inSection[number].some((k) => pools[k].groups[r] !== -2);
+// How the cells of a pool spell their class: "16|0" may be in the section of "0|16".
+const spelled = (pool) => pool.spelled ?? data.sections[pool.section].label;
+const spellings = (some) => [...new Set(some.map(spelled))];
+// The spellings of a class that a rule is meant for.
+const meantSpellings = (r, number) => spellings(inSection[number].map((k) => pools[k]).filter((pool) => pool.groups[r] !== -2));
 function mayBeAlone(r, number) {
   const others = Object.keys(cleanedBy[r].unless ?? {}).filter((name) => name !== "class_label");
   return isClass(data.sections[number]) && !others.length && holdsIn(r, number);
@@ -65,22 +70,31 @@ function limitsOf(rule, r, code) {
   if (rule.kind === "value") return [rule.lower ?? -Infinity, rule.upper ?? Infinity];
   const values = valuesOf(rule, r, code);
   if (!values || values.length < Math.max(1, rule.min_group ?? 1)) return null;
-  const value = rule.kind === "mad" ? fromMedian(values) : (end) => quantile(values, end);
+  const value = rule.kind === "percentile" ? (end) => quantile(values, end) : fromCenter(rule.kind, values);
   return [
     rule.lower === null ? -Infinity : value(rule.lower),
     rule.upper === null ? Infinity : value(rule.upper),
   ];
 }
 
-// The value so many scaled median absolute deviations from the median.
-const spreads = new Map();
-function fromMedian(values) {
-  if (!spreads.has(values)) {
+// The value so many units from a center: scaled median absolute deviations from the median, standard
+// deviations from the mean, medians from 0.
+const centers = {
+  mad(values) {
     const center = quantile(values, 0.5);
     const distances = values.map((value) => Math.abs(value - center)).sort();
-    spreads.set(values, [center, 1.4826 * quantile(distances, 0.5)]);
-  }
-  const [center, spread] = spreads.get(values);
+    return [center, 1.4826 * quantile(distances, 0.5)];
+  },
+  zscore: meanAndDeviation,
+  ratio: (values) => [0, quantile(values, 0.5)],
+};
+const spreads = { mad: new Map(), zscore: new Map(), ratio: new Map() };
+function spreadOf(kind, values) {
+  if (!spreads[kind].has(values)) spreads[kind].set(values, centers[kind](values));
+  return spreads[kind].get(values);
+}
+function fromCenter(kind, values) {
+  const [center, spread] = spreadOf(kind, values);
   return (end) => center + end * spread;
 }
 
@@ -180,16 +194,18 @@ function rulesFile() {
   return asToml(edited.flat().filter((rule) => active(rule) || rule.also));
 }
 function ofTheOthers(r) {
-  const labels = [...own[r].keys()].map((number) => data.sections[number].label);
+  const labels = [...own[r].keys()].flatMap((number) => meantSpellings(r, number));
   return labels.length ? { ...rules[r], unless: { class_label: [...(rules[r].unless?.class_label ?? []), ...labels] } } : rules[r];
 }
 function ofOne(r, number) {
-  const { label } = data.sections[number];
+  const labels = meantSpellings(r, number);
   const { unless, ...rule } = own[r].get(number);
-  const where = { ...rule.where, class_label: [label] };
+  const where = { ...rule.where, class_label: labels };
   // Where several classes together are one of their own, `where` would choose them too.
-  const wider = data.sections.filter((each) => isClass(each) && each.label !== label && each.label.split("|").includes(label));
-  return wider.length ? { ...rule, where, unless: { class_label: wider.map((each) => each.label) } } : { ...rule, where };
+  const wider = spellings(pools.filter((pool) => isClass(data.sections[pool.section]))).filter(
+    (text) => !labels.includes(text) && text.split("|").some((name) => labels.includes(name)),
+  );
+  return wider.length ? { ...rule, where, unless: { class_label: wider } } : { ...rule, where };
 }
 function asToml(some) {
   return some

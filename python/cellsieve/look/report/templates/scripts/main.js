@@ -30,6 +30,7 @@ function remember() {
     if (log) state.set("log", "1");
     if (find("#zoom").value !== "whole") state.set("zoom", find("#zoom").value);
     if (only.checked) state.set("only", "changes");
+    if (reason?.value) state.set("reason", reason.value);
     if (picturesState()) state.set("pictures", picturesState());
     if (at) state.set("at", at);
     const text = state.toString();
@@ -68,7 +69,8 @@ function restore() {
   log = find("#log").checked = state.get("log") === "1";
   if (state.get("zoom")) find("#zoom").value = state.get("zoom");
   only.checked = state.get("only") === "changes";
-  root.classList.toggle("only-changes", only.checked);
+  if (reason) reason.value = data.reasons.find(([name]) => name === state.get("reason"))?.[0] ?? "";
+  if (reason?.selectedIndex === -1) reason.value = "";
   restorePictures(state.get("pictures") ?? "");
   at = state.get("at") ?? "";
 }
@@ -79,6 +81,7 @@ cards[0]?.classList.add("chosen");
 setStops();
 update();
 sortClasses();
+if (reason?.value) showReason();
 countMarks();
 countReviewed();
 applyFilter();

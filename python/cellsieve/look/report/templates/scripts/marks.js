@@ -108,7 +108,7 @@ function nextUnmarked(tile) {
 find("#next-unmarked").addEventListener("click", () => {
   const tile = nextUnmarked(null);
   if (tile) focusTile(tile);
-  else find("#reviewed").textContent = "Every cell of this page is marked.";
+  else find("#reviewed").textContent = `Every cell ${chosen < 0 && !only.checked ? "of this page" : "shown"} is marked.`;
 });
 
 // ---- as a file ----

@@ -60,7 +60,7 @@ function fillCards() {
     const rule = ruleInScope(r);
     card.hidden = scope !== null && !mayBeAlone(r, scope);
     find("select", card).value = rule.kind;
-    all(".unit", card).forEach((unit) => (unit.textContent = { percentile: "%", mad: "MADs", value: "" }[rule.kind]));
+    all(".unit", card).forEach((unit) => (unit.textContent = { percentile: "%", mad: "MADs", zscore: "SDs", ratio: "times", value: "" }[rule.kind]));
     find(".of-groups", card).hidden = rule.kind === "value";
     for (const side of sideNames) {
       const input = find(`input.${side}`, card);
@@ -99,14 +99,21 @@ const put = (element, text) => {
 };
 const KINDS = ["kept", "cut", "unjudged", "by_hand"];
 const places = new Map();
+const saidAt = new Map(); // what stands in them; asking the page for it takes longer
 function addPlaces(within) {
   for (const each of all("[data-n]", within)) {
     const name = `${each.closest("[data-section]").dataset.section} ${each.dataset.n}`;
     places.set(name, [...new Set([...(places.get(name) ?? []), each])]);
+    saidAt.delete(name);
   }
 }
 addPlaces(document);
-const say = (section, name, text) => places.get(`${section} ${name}`)?.forEach((each) => put(each, text));
+function say(section, name, text) {
+  const where = `${section} ${name}`;
+  if (saidAt.get(where) === text) return;
+  saidAt.set(where, text);
+  places.get(where)?.forEach((each) => put(each, text));
+}
 
 function tellSection(item) {
   const result = now.sections[item.number];
@@ -211,7 +218,7 @@ use.addEventListener("click", (event) => {
 
 const only = find("#only-changes");
 only.addEventListener("change", () => {
-  root.classList.toggle("only-changes", only.checked);
+  refreshTiles();
   remember();
 });
 find("#log").addEventListener("change", (event) => {

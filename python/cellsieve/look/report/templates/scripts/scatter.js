@@ -160,6 +160,7 @@ function showCrops(inside) {
   const crops = inside.slice(0, MOST_CROPS).map((index) => {
     const made = tileOf(index).cloneNode(true);
     find(".marks", made)?.remove();
+    made.hidden = false;
     const { what } = verdictOf(data.cells[index]);
     made.dataset.verdict = what;
     find(".verdict", made).textContent = words[what];

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cellsieve.io.arrow import in_pandas
 from cellsieve.schema.choices import Vocabulary, check_choice
 from cellsieve.schema.measures import measure_of
 from cellsieve.schema.rules import slug
@@ -68,6 +69,7 @@ def rename_columns(
         ValueError: an unknown vocabulary, or two columns would have the same name.
     """
     check_choice("columns", columns, Vocabulary)
+    table = in_pandas(table)
     if columns == "notebook":
         return _notebook(table, keep)
     if columns == "cellsieve":

@@ -1,0 +1,5 @@
+"""Layers for napari: `cs.napari.layers(...)`, `cs.napari.show(...)`."""
+
+from cellsieve.look.layers import layers, show
+
+__all__ = ["layers", "show"]
