@@ -25,12 +25,13 @@ class Fitted(NamedTuple):
         return {"not_applied": entries} if entries else {}
 
     def notes(self) -> list[str]:
-        """A sentence for each rule that can't be applied."""
-        return [
+        """A sentence for each rule that can't be applied; one for those that would say the same."""
+        lines = [
             f"{rule.name or rule.column}: not applied, since the table has no "
             f"{'column' if len(missing) == 1 else 'columns'} {', '.join(missing)}"
             for rule, missing in self.left_out
         ]
+        return list(dict.fromkeys(lines))
 
 
 def fit(rules: Sequence[Rule], columns: Iterable[str], table: str = "the table") -> Fitted:
