@@ -802,3 +802,30 @@ def test_an_image_that_is_gone_is_named_among_the_images(demo: Path, tmp_path: P
     images = cs.read_image_table(demo / "clean.images.csv").assign(path_green="/nowhere/green.png")
     page = written(clean, tmp_path, images=images)
     assert re.search('<span class="nothing">No such file or directory</span>', page.source)
+
+
+def test_a_table_without_its_image_table_is_said(tmp_path, capsys):
+    """No cell has a picture, and one that has other images is refused by the gallery."""
+    images = cs.make_demo_set(tmp_path, size=96)
+    cs.measure_to(images, tmp_path / "cells.csv", "green", progress=False)
+    other = tmp_path / "other.csv"
+    (tmp_path / "cells.csv").rename(other)
+    assert main(["report", str(other), "-o", str(tmp_path / "r.html")]) == 1
+    assert "other.images.csv: there is no such image table" in capsys.readouterr().err
+    listed = tmp_path / "cells.images.csv"
+    cs.read_table(listed)[1:].to_csv(listed, index=False)
+    gallery = ["gallery", str(other), "--image-table", str(listed)]
+    assert main([*gallery, "-o", str(tmp_path / "g.png")]) == 2
+    assert "1 image not in" in (said := capsys.readouterr().err)
+    assert "the first is demo-00; do the two belong together?" in said
+    assert not (tmp_path / "g.png").exists()
+
+
+def test_a_demo_set_replaces_no_labels_of_another(tmp_path):
+    (tmp_path / "train.csv").write_text("ID,Label\nmine,3\n")
+    with pytest.raises(FileExistsError, match=r"train\.csv exists, and is not of the demo set"):
+        cs.make_demo_set(tmp_path, size=64)
+    assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
+    (tmp_path / "train.csv").unlink()
+    cs.make_demo_set(tmp_path, size=64)
+    cs.make_demo_set(tmp_path, size=64)  # its own may be written again

@@ -5,8 +5,8 @@ import sys
 from typing import Any, get_args
 
 from cellsieve.cli.arguments import add_image_table, add_jobs, add_overwrite, file_path, table_path
-from cellsieve.io.image_table import image_table_path
-from cellsieve.io.tables import read_table, refuse_existing
+from cellsieve.io.image_table import image_table_path, read_image_table
+from cellsieve.io.tables import column_names, read_table, refuse_existing
 from cellsieve.look.multiqc import write_multiqc
 from cellsieve.look.plots import (
     plot_assignment,
@@ -20,6 +20,7 @@ from cellsieve.look.report import report
 from cellsieve.schema.choices import AxisScale, Band, Evidence, Neighbours, Order
 from cellsieve.schema.text import STRING
 from cellsieve.schema.wellmap import PLACE, with_places
+from cellsieve.schema.words import count
 
 
 def add_report(commands: Any, summary: str) -> None:
@@ -356,7 +357,15 @@ def _page(options: argparse.Namespace) -> int:
     lost = made.without_picture
     if lost:
         print(f"{lost} of the cells shown have no picture; the page says why", file=sys.stderr)
-    return int(lost > 0)
+    images = options.image_table or image_table_path(options.table)
+    pictured = images.exists() or "label" not in column_names(options.table)  # or plates
+    if not pictured:
+        print(
+            f"{images}: there is no such image table, so no cell has a picture; name it with "
+            "--image-table",
+            file=sys.stderr,
+        )
+    return int(lost > 0 or not pictured)
 
 
 def _gallery(options: argparse.Namespace) -> int:
@@ -367,8 +376,16 @@ def _gallery(options: argparse.Namespace) -> int:
             f"{images}: there is no such image table, so the cells' pixels can't be found; "
             "name it with --image-table"
         )
+    table = read_table(options.table)
+    ids = set(read_image_table(images)["image_id"].astype(STRING))
+    strangers = [name for name in table["image_id"].astype(STRING).unique() if name not in ids]
+    if strangers:
+        raise ValueError(
+            f"{options.table}: {count(len(strangers), 'image')} not in {images}, the first is "
+            f"{strangers[0]}; do the two belong together?"
+        )
     figure = plot_gallery(
-        read_table(options.table),
+        table,
         images,
         options.which,
         class_label=options.class_label,

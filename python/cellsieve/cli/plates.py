@@ -405,7 +405,7 @@ def run_infer(options: argparse.Namespace) -> int:
     show["posterior"] = show["posterior"].map("{:.4f}".format)
     show["margin"] = show["margin"].map("{:.1f}".format)
     show[shares] = show[shares].map("{:.3f}".format)
-    show["sure"] = table["certain"].map({True: "", False: "UNCERTAIN"})
+    show["sure"] = table["certain"].map({True: "yes", False: "UNCERTAIN"})
     print(show.to_string(index=False))
     print(
         f"{len(table)} experiments, {len(doubtful)} uncertain (posterior below {CERTAIN}). "

@@ -10,9 +10,10 @@ from cellsieve.cells.dataset import measure_to
 from cellsieve.cleaning.dataset import clean_to
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.readers import write_png
-from cellsieve.io.tables import write_table
+from cellsieve.io.tables import read_csv, write_table
 from cellsieve.look.report import report
 from cellsieve.schema.rules import Rule
+from cellsieve.schema.text import text_typed
 from cellsieve.schema.types import FilePath
 from cellsieve.schema.words import count
 from cellsieve.trial.demo_plates import run_plates_demo
@@ -56,15 +57,19 @@ def make_demo_set(folder: FilePath, *, size: int = 512, seed: int = 7) -> ImageS
         The images.
 
     Raises:
+        FileExistsError: the folder has another `train.csv`.
         OSError: a file can't be written.
     """
     folder = Path(folder)
+    ids = [f"demo-{number:02d}" for number in range(len(FIELDS))]
+    rows = pd.DataFrame({"ID": ids, "Label": [label for label, _ in FIELDS]})
+    labels = folder / "train.csv"
+    if labels.exists() and not read_csv(labels, text=("ID", "Label")).equals(text_typed(rows)):
+        raise FileExistsError(f"{labels} exists, and is not of the demo set; choose another folder")
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "masks").mkdir(exist_ok=True)
-    rows = []
-    for number, (label, protein) in enumerate(FIELDS):
+    for number, (image_id, (_, protein)) in enumerate(zip(ids, FIELDS, strict=True)):
         rng = np.random.default_rng([seed, number])
-        image_id = f"demo-{number:02d}"
         mask, channels = field(size, 16, protein, rng)
         for name, light in channels.items():
             bits = 16 if number % 4 == 3 else 8
@@ -72,9 +77,8 @@ def make_demo_set(folder: FilePath, *, size: int = 512, seed: int = 7) -> ImageS
         if number < len(FIELDS) - 1:
             kind = MASK_TYPES[number % len(MASK_TYPES)]
             np.savez_compressed(folder / "masks" / f"{image_id}.npz", mask.astype(kind))
-        rows.append({"ID": image_id, "Label": label})
-    write_table(pd.DataFrame(rows), folder / "train.csv")
-    return ImageSet.hpa(folder / "images", folder / "masks", folder / "train.csv")
+    write_table(rows, labels)
+    return ImageSet.hpa(folder / "images", folder / "masks", labels)
 
 
 def demo(folder: FilePath = "cellsieve-demo", *, overwrite: bool = False) -> None:
@@ -120,7 +124,7 @@ def demo(folder: FilePath = "cellsieve-demo", *, overwrite: bool = False) -> Non
         ("cells.csv", "one row per cell"),
         ("cells.images.csv", "one row per image: files, threshold, status"),
         ("clean.csv", "the cells with the verdict on each, and why"),
-        ("cells.record.json, clean.record.json", "how they were made; cellsieve info prints it"),
+        ("*.record.json", "how each table was made; cellsieve info prints it"),
     ]
     print(f"Making a small screen with planted classes in {folder / 'plates'} ...")
     run_plates_demo(folder / "plates")
