@@ -123,11 +123,18 @@ CALLS = {
 }
 
 
+def in_arrow(frame):
+    table = pyarrow.Table.from_pandas(frame, preserve_index=False)
+    if frame.attrs.keys() - table.to_pandas().attrs.keys():
+        pytest.skip("this pyarrow loses a table's attrs, and with them its record")
+    return table
+
+
 @pytest.mark.filterwarnings("ignore:.* none can be cut:UserWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_it_makes_the_same_of_both(made, name):
     expected = CALLS[name](made, lambda frame: frame)
-    found = CALLS[name](made, lambda frame: pyarrow.Table.from_pandas(frame, preserve_index=False))
+    found = CALLS[name](made, in_arrow)
     assert type(found) is type(expected)
     if isinstance(expected, pd.DataFrame):
         pd.testing.assert_frame_equal(found, expected)
