@@ -14,8 +14,9 @@ from cellsieve.export.crops import crops
 from cellsieve.io.info import info
 from cellsieve.look.report import report
 from cellsieve.plates import PlateLayout
-from cellsieve.schema.record import Record, in_words, printable, steps_of
+from cellsieve.schema.record import Record, in_words, steps_of
 from cellsieve.schema.verdicts import judgements_in, rule_in_words
+from cellsieve.schema.words import one_line
 
 WIDTH = 100
 
@@ -70,10 +71,10 @@ def _info(options: argparse.Namespace) -> int:
 
 def _lines(record: Record) -> list[str]:
     said = [in_words(each, _defaults(each["call"])) for each in steps_of(record)]
-    said += [f"rule: {printable(rule_in_words(each.rule))}" for each in judgements_in(record)]
+    said += [f"rule: {one_line(rule_in_words(each.rule))}" for each in judgements_in(record)]
     if isinstance(by_hand := record.get("by_hand"), dict):
         said.append(
-            printable(f"by hand: {by_hand.get('kept')} kept, {by_hand.get('dropped')} dropped")
+            one_line(f"by hand: {by_hand.get('kept')} kept, {by_hand.get('dropped')} dropped")
         )
     return [
         line

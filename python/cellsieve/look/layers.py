@@ -12,13 +12,12 @@ from cellsieve.io.image_set import ImageSet
 from cellsieve.io.tables import loaded
 from cellsieve.look.colours import VERDICTS, default_channels
 from cellsieve.look.picking import class_rows
-from cellsieve.look.report.sections import kinds_of
+from cellsieve.look.report.sections import flagged, kinds_of
 from cellsieve.look.views import beside, image_table, opened
 from cellsieve.schema.colours import COLOURS
 from cellsieve.schema.keys import check_cells
 from cellsieve.schema.text import STRING
 from cellsieve.schema.types import FilePath, Table
-from cellsieve.schema.verdicts import FLAGGED
 
 Layer = tuple[NDArray[Any], dict[str, Any], str]
 """What napari calls a LayerDataTuple: the data, their settings, and the kind of layer."""
@@ -144,7 +143,5 @@ def show(
 def _kinds(rows: pd.DataFrame) -> NDArray[np.object_]:
     """What became of each cell: "flagged", or as `kinds_of`."""
     kinds = kinds_of(rows)
-    if FLAGGED in rows.columns:
-        flagged = np.asarray(rows[FLAGGED].fillna("") != "", bool)
-        kinds[flagged & (kinds == "kept")] = "flagged"
+    kinds[flagged(rows, kinds)] = "flagged"
     return kinds

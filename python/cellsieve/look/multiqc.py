@@ -12,7 +12,7 @@ from cellsieve._core import __version__
 from cellsieve.io.image_set import ImageSet
 from cellsieve.io.places import atomic, place
 from cellsieve.io.tables import loaded, refuse_existing
-from cellsieve.look.report.sections import kinds_of
+from cellsieve.look.report.sections import flagged, kinds_of
 from cellsieve.look.views import beside, image_table
 from cellsieve.schema.images import MEASURED
 from cellsieve.schema.keys import check_cells
@@ -121,7 +121,7 @@ def _counts(
         "not_judged": kinds == "unjudged",
     }
     if FLAGGED in cells.columns:
-        told["flagged"] = np.asarray(cells[FLAGGED].fillna("") != "") & (kinds == "kept")
+        told["flagged"] = flagged(cells, kinds)
     counts = pd.DataFrame(told).groupby(groups.to_numpy()).sum()
     if images is not None:
         of_images = {"images": True, "failed": ~images["status"].isin(MEASURED)}

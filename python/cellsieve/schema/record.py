@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from cellsieve._core import __version__
+from cellsieve.schema.words import one_line
 
 KEY = "cellsieve"
 
@@ -138,7 +139,7 @@ def in_words(done: Step, defaults: Mapping[str, Any] | None = None) -> str:
     of, digest = f"{inputs.get('count')} {inputs.get('of')}", str(inputs.get("digest"))
     files = inputs.get("predictions") or []
     listed = [f"{of} ({digest[:SHOWN]})", *map(_said, [files] if files else []), *said]
-    return printable(f"{done['call']} (cellsieve {done['version']}): {', '.join(listed)}")
+    return one_line(f"{done['call']} (cellsieve {done['version']}): {', '.join(listed)}")
 
 
 def _said(value: Any) -> str:
@@ -147,11 +148,6 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         return _said(" ".join(map(str, value)))
     return textwrap.shorten(str(value), 200, placeholder="...")
-
-
-def printable(text: str) -> str:
-    """The text in one line, without what a terminal would take for a command."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 #: What lists cells.

@@ -106,6 +106,15 @@ def kinds_of(table: pd.DataFrame) -> NDArray[np.object_]:
     return kinds
 
 
+def flagged(table: pd.DataFrame, kinds: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Which cells a rule flags, of those that are kept; `kinds` as from `kinds_of`."""
+    if FLAGGED not in table.columns:
+        return np.zeros(len(table), bool)
+    said = np.asarray(table[FLAGGED].fillna("") != "", bool)
+    found: NDArray[np.bool_] = said & (kinds == "kept")
+    return found
+
+
 def sections_of(
     table: pd.DataFrame, judging: Sequence[Judgement] = ()
 ) -> list[tuple[str, str, NDArray[np.int64]]]:
